@@ -1,0 +1,1 @@
+"""natc: Kubernetes Services to iptables rules, and packets through iptables rules, both exactly."""

@@ -97,7 +97,7 @@ class UsageError(NatcError):
 
 
 @frozen
-class ErrorList(NatcError):
+class ErrorList(NatcError):  # noqa: N818 - it is a list of errors
     """Several errors found in one run, in the order they were found."""
 
     errors: tuple[NatcError, ...] = field(default=(), kw_only=True)

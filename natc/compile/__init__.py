@@ -1,0 +1,1 @@
+"""Cluster and proxy configuration to the rules kube-proxy would write."""

@@ -1,0 +1,1 @@
+"""Kubernetes objects: read from manifests, completed as the control plane would."""

@@ -41,6 +41,8 @@ class IngressAddress:
 
 @frozen
 class Service:
+    """A Service, whatever its type."""
+
     namespace: str
     name: str
     type: str = "ClusterIP"
@@ -94,6 +96,8 @@ class Endpoint:
 
 @frozen
 class EndpointSlice:
+    """A discovery.k8s.io EndpointSlice."""
+
     namespace: str
     name: str
     service: str
@@ -125,6 +129,8 @@ class Endpoints:
 
 @frozen
 class ContainerPort:
+    """A port that a Pod's container declares."""
+
     container_port: int
     name: str = ""
     protocol: str = "TCP"
@@ -132,6 +138,8 @@ class ContainerPort:
 
 @frozen
 class Pod:
+    """What endpoints and DNS need to know of a Pod."""
+
     namespace: str
     name: str
     labels: Mapping[str, str] = field(default=_NOTHING)
@@ -154,6 +162,8 @@ class Pod:
 
 @frozen
 class Node:
+    """A node: its labels decide topology, its addresses where NodePorts answer."""
+
     name: str
     labels: Mapping[str, str] = field(default=_NOTHING)
     internal_ips: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""A packet through a ruleset: every outcome with its exact odds."""

@@ -1,0 +1,198 @@
+"""What every match and target extension is made of: options declared as fields, and a registry.
+
+An extension is a frozen attrs class. Each of its fields is one option of iptables, declared with
+:func:`option`: its name in the save form, the :class:`~natc.netfilter.kinds.Kind` of its argument,
+other spellings, whether it can be negated. From the declaration follow reading, printing and the
+checks that iptables makes (given twice, missing, not negatable), so a new extension is a class with
+its fields and what it means for a packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+import attrs
+from attrs import field, frozen
+
+from natc.netfilter.kinds import Kind
+
+T = TypeVar("T")
+_METADATA = "natc.option"
+
+
+@frozen
+class Term(Generic[T]):
+    """The value of an option that can be negated."""
+
+    value: T
+    inverted: bool = False
+
+
+@frozen
+class Use:
+    """One use of an option in a rule, as written: its name, whether negated, its argument words."""
+
+    name: str
+    inverted: bool
+    words: tuple[str, ...]
+
+
+@frozen
+class Option:
+    """The declaration of one option."""
+
+    name: str
+    kind: Kind[Any]
+    spellings: Mapping[str, Kind[Any]]
+    """Every accepted name, each with the kind that reads its argument into the same value."""
+    negatable: bool
+    required: bool
+    omit: Any
+    """The value that iptables-save leaves out."""
+    repeatable: bool
+
+
+class _Never:
+    """Compares unequal to every value: an option that a save never leaves out."""
+
+
+NEVER = _Never()
+
+
+def option(
+    name: str,
+    kind: Kind[Any],
+    *,
+    also: Mapping[str, Kind[Any] | None] | Sequence[str] = (),
+    negatable: bool = False,
+    required: bool = False,
+    omit: Any = NEVER,
+    default: Any = None,
+) -> Any:
+    """Declare the field for one option.
+
+    ``name`` is the spelling iptables-save prints. ``also`` names further spellings; as a mapping it
+    may give each a kind of its own (``--or-mark`` and ``--set-xmark`` store the same thing).
+    A negatable option's value is a :class:`Term`. ``omit`` is the value a save does not print, and
+    ``default`` what the field holds when the option is not given.
+    """
+    further = also if isinstance(also, Mapping) else dict.fromkeys(also)
+    spellings = {name: kind, **{other: own or kind for other, own in further.items()}}
+    declared = Option(name, kind, spellings, negatable, required, omit, repeatable=False)
+    return field(default=default, metadata={_METADATA: declared})
+
+
+class OptionError(ValueError):
+    """A use of an option that iptables refuses. ``use`` is the culprit, None for a missing option."""
+
+    def __init__(self, message: str, use: Use | None = None) -> None:
+        super().__init__(message)
+        self.use = use
+
+
+class Extension:
+    """Base of every match and target."""
+
+    name: ClassVar[str]
+    """The word behind ``-m`` or ``-j``."""
+    options: ClassVar[tuple[tuple[str, Option], ...]]
+    """Each field that is an option, with its declaration, in the order iptables-save prints them."""
+    by_spelling: ClassVar[Mapping[str, tuple[str, Option]]]
+
+    @classmethod
+    def read(cls, uses: Sequence[Use], family: int) -> Self:
+        """Make the extension out of the options used in a rule.
+
+        ``family`` is 4 or 6. Raises :class:`OptionError` for what iptables-restore would refuse.
+        """
+        values: dict[str, Any] = {}
+        for use in uses:
+            attribute, declared = cls._declaration(use)
+            if attribute in values:
+                raise OptionError(f"{use.name} given twice", use)
+            values[attribute] = _value(declared, use)
+        for attribute, declared in cls.options:
+            if declared.required and attribute not in values:
+                raise OptionError(f"{cls.name} needs {declared.name}")
+        return cls(**cls.completed(values, family))
+
+    @classmethod
+    def _declaration(cls, use: Use) -> tuple[str, Option]:
+        try:
+            return cls.by_spelling[use.name]
+        except KeyError:
+            raise OptionError(f"{cls.name} has no option {use.name}", use) from None
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Return the fields with what iptables fills in by itself; a hook for subclasses."""
+        return values
+
+    def words(self) -> list[str]:
+        """Return the words iptables-save prints behind the extension's name."""
+        out: list[str] = []
+        for attribute, declared in self.options:
+            value = getattr(self, attribute)
+            if value is None or value is False or value == declared.omit:
+                continue
+            if declared.negatable:
+                if value.inverted:
+                    out.append("!")
+                value = value.value
+            out.append(declared.name)
+            out.extend(declared.kind.words(value))
+        return out
+
+
+def _value(declared: Option, use: Use) -> Any:
+    if use.inverted and not declared.negatable:
+        raise OptionError(f"{use.name} cannot be negated", use)
+    try:
+        value = declared.spellings[use.name].parse(use.words)
+    except OptionError:
+        raise
+    except ValueError as error:
+        raise OptionError(f"{use.name}: {error}", use) from None
+    return Term(value, use.inverted) if declared.negatable else value
+
+
+E_ = TypeVar("E_", bound=type[Extension])
+
+
+def declare(cls: E_, name: str) -> E_:
+    """Collect an attrs class's option fields; called by the registries."""
+    cls.name = name
+    cls.options = tuple(
+        (a.name, a.metadata[_METADATA]) for a in attrs.fields(cast(Any, cls)) if _METADATA in a.metadata
+    )
+    cls.by_spelling = {
+        spelling: (attribute, declared)
+        for attribute, declared in cls.options
+        for spelling in declared.spellings
+    }
+    return cls
+
+
+class Match(Extension):
+    """Base of the match extensions (``-m NAME``)."""
+
+
+class Target(Extension):
+    """Base of the target extensions (``-j NAME``)."""
+
+
+def registrar(registry: dict[str, type[Any]]) -> Callable[..., Callable[[E_], E_]]:
+    """Return the class decorator that enters extensions into ``registry``."""
+
+    def register(*names: str) -> Callable[[E_], E_]:
+        def enter(cls: E_) -> E_:
+            for name in names:
+                if name in registry:
+                    raise ValueError(f"{name} is registered twice")
+                registry[name] = cls
+            return declare(cls, names[0])
+
+        return enter
+
+    return register

@@ -1,0 +1,469 @@
+"""How one option's argument is read from words and printed as iptables-save prints it.
+
+A kind is the type of an option: it turns the words behind an option's name into a value with meaning
+and back into the words of the save form. ``parse`` raises :class:`ValueError` with a phrase for a
+person; the reader adds the place. A kind holds nothing of the rule it is used in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from math import isnan
+from typing import Generic, TypeVar
+
+from attrs import field, frozen
+
+T = TypeVar("T")
+Address = IPv4Address | IPv6Address
+
+
+class Kind(Generic[T]):
+    """The type of an option's argument."""
+
+    @property
+    def plain(self) -> str | None:
+        """A regular expression of words that are certainly good and that a save prints as they stand.
+
+        None when no expression can tell; then every word has to be read. It speeds the reader up
+        (a line of plain words needs no further check) and the writer (it is already in save form).
+        """
+        return None
+
+    def parse(self, words: Sequence[str]) -> T:
+        """Return the value that ``words`` mean; raise :class:`ValueError` when they mean none."""
+        raise NotImplementedError
+
+    def words(self, value: T) -> tuple[str, ...]:
+        """Return the words in which iptables-save shows ``value``."""
+        raise NotImplementedError
+
+
+class Flag(Kind[bool]):
+    """An option without an argument."""
+
+    def parse(self, words: Sequence[str]) -> bool:
+        return True
+
+    def words(self, value: bool) -> tuple[str, ...]:
+        return ()
+
+
+# ---- numbers
+
+
+def number(text: str) -> int:
+    """Read an unsigned number as C's ``strtoul(text, NULL, 0)`` does: decimal, 0x hex or 0 octal."""
+    try:
+        if text[:2].lower() == "0x":
+            return int(text[2:], 16)
+        return int(text, 8) if len(text) > 1 and text[0] == "0" else int(text, 10)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+@frozen
+class Number(Kind[int]):
+    """An unsigned number between ``low`` and ``high``, both included, printed by ``form``."""
+
+    low: int = 0
+    high: int = 0xFFFFFFFF
+    form: str = "{}"
+
+    @property
+    def plain(self) -> str | None:
+        return r"[1-9]\d{0,8}" if self.low <= 1 and self.high == 0xFFFFFFFF and self.form == "{}" else None
+
+    def parse(self, words: Sequence[str]) -> int:
+        value = number(words[0])
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{words[0]} is not between {self.low} and {self.high}")
+        return value
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return (self.form.format(value),)
+
+
+@frozen
+class Masked:
+    """A number and the bits of it that count."""
+
+    value: int
+    mask: int
+
+
+@frozen
+class MaskedHex(Kind[Masked]):
+    """``VALUE[/MASK]`` of ``bits`` bits in hexadecimal, such as a mark (xt_mark.h).
+
+    ``make`` turns the two numbers that were written, the second None when it was left out, into what
+    the kernel stores. The mask is always printed when ``always_mask``, else only when it has a zero.
+    """
+
+    bits: int = 32
+    always_mask: bool = False
+    make: Callable[[int, int | None], Masked] | None = None
+
+    @property
+    def ones(self) -> int:
+        return (1 << self.bits) - 1
+
+    def parse(self, words: Sequence[str]) -> Masked:
+        head, slash, tail = words[0].partition("/")
+        value, mask = number(head), number(tail) if slash else None
+        for part in (value, mask):
+            if part is not None and part > self.ones:
+                raise ValueError(f"{part:#x} does not fit in {self.bits} bits")
+        if self.make:
+            return self.make(value, mask)
+        return Masked(value, self.ones if mask is None else mask)
+
+    def words(self, value: Masked) -> tuple[str, ...]:
+        if value.mask == self.ones and not self.always_mask:
+            return (f"{value.value:#x}",)
+        return (f"{value.value:#x}/{value.mask:#x}",)
+
+
+#: What a probability of 1 is for the kernel: it compares with a fresh 31-bit number (xt_statistic.c).
+PROBABILITY_ONE = 1 << 31
+
+
+class Probability(Kind[int]):
+    """A probability as the kernel keeps it: an integer P that stands for P / 2^31.
+
+    ``libxt_statistic`` multiplies by 2^31 and rounds halves away from zero; a save prints P / 2^31
+    with 11 decimals, which reads back to the same P (kernel semantics, "Probability").
+    """
+
+    def parse(self, words: Sequence[str]) -> int:
+        text = words[0]
+        try:
+            value = float.fromhex(text) if "x" in text.lower() else float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a probability") from None
+        if isnan(value):  # what the kernel makes of it
+            return 0
+        if not 0 <= value <= 1:
+            raise ValueError(f"probability {text} is not between 0 and 1")
+        return int(value * PROBABILITY_ONE + 0.5)
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return (f"{value / PROBABILITY_ONE:.11f}",)
+
+
+# ---- words
+
+
+_NO_QUOTES = re.compile(r"[A-Za-z0-9_-]+\Z")
+_ESCAPED = re.compile(r"([\"\\'])")
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as iptables-save prints a string: in quotes unless it is plain (xtables.c)."""
+    if _NO_QUOTES.match(text):
+        return text
+    return '"' + _ESCAPED.sub(r"\\\1", text) + '"'
+
+
+def unquoted(word: str) -> str:
+    """Return what iptables-restore makes of ``word``: quotes go, a backslash inside them escapes."""
+    if '"' not in word:
+        return word
+    return "".join(
+        re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) if i % 2 else part
+        for i, part in enumerate(re.split(r'"((?:[^"\\]|\\.)*)"', word, flags=re.DOTALL))
+    )
+
+
+@frozen
+class Text(Kind[str]):
+    """A string of at most ``longest`` bytes, quoted in a save where it needs to be."""
+
+    longest: int = 255
+
+    @property
+    def plain(self) -> str:
+        """Printable ASCII in quotes, at least one character of which asks for them."""
+        return rf'"(?=[\w-]*[^\w"-])(?:[ !#-&(-\[\]-~]){{1,{self.longest}}}"'
+
+    def parse(self, words: Sequence[str]) -> str:
+        text = unquoted(words[0])
+        if len(text.encode("utf-8", "surrogateescape")) > self.longest:
+            raise ValueError(f"longer than {self.longest} bytes")
+        return text
+
+    def words(self, value: str) -> tuple[str, ...]:
+        return (quoted(value),)
+
+
+@frozen
+class Name(Kind[str]):
+    """A name of at most ``longest`` bytes that a save prints as it is."""
+
+    longest: int = 255
+
+    @property
+    def plain(self) -> str:
+        return rf"[A-Za-z0-9_.+-]{{1,{self.longest}}}"
+
+    def parse(self, words: Sequence[str]) -> str:
+        text = unquoted(words[0])
+        if len(text.encode("utf-8", "surrogateescape")) > self.longest:
+            raise ValueError(f"{text!r} is longer than {self.longest} bytes")
+        return text
+
+    def words(self, value: str) -> tuple[str, ...]:
+        return (value,)
+
+
+@frozen
+class Choice(Kind[str]):
+    """One word out of ``allowed``; ``aliases`` maps further spellings to one of them."""
+
+    allowed: tuple[str, ...]
+    aliases: dict[str, str] = field(factory=dict, hash=False)
+
+    def parse(self, words: Sequence[str]) -> str:
+        word = self.aliases.get(words[0], words[0])
+        if word not in self.allowed:
+            raise ValueError(f"{words[0]!r} is none of {', '.join(self.allowed)}")
+        return word
+
+    def words(self, value: str) -> tuple[str, ...]:
+        return (value,)
+
+
+@frozen
+class WordSet(Kind[frozenset[str]]):
+    """A comma list of words out of ``order``, in any case; printed in that order."""
+
+    order: tuple[str, ...]
+
+    def parse(self, words: Sequence[str]) -> frozenset[str]:
+        chosen = [word.upper() for word in words[0].split(",")]
+        for word in chosen:
+            if word not in self.order:
+                raise ValueError(f"{word!r} is none of {', '.join(self.order)}")
+        return frozenset(chosen)
+
+    def words(self, value: frozenset[str]) -> tuple[str, ...]:
+        return (",".join(word for word in self.order if word in value),)
+
+
+# ---- addresses and ports
+
+
+@frozen
+class Network:
+    """An address and a mask, both as integers of ``bits`` bits; the mask may have holes."""
+
+    address: int
+    mask: int
+    bits: int
+
+    @property
+    def prefix(self) -> int | None:
+        """The prefix length, or None when the mask is not a run of ones."""
+        hosts = self.mask ^ ((1 << self.bits) - 1)
+        return None if hosts & (hosts + 1) else self.bits - hosts.bit_length()
+
+    def __str__(self) -> str:
+        address = address_of(self.address, self.bits)
+        prefix = self.prefix
+        return f"{address}/{address_of(self.mask, self.bits) if prefix is None else prefix}"
+
+
+def address_of(value: int, bits: int) -> Address:
+    """Return the IP address with the number ``value``, IPv4 for 32 bits and IPv6 for 128."""
+    return IPv4Address(value) if bits == 32 else IPv6Address(value)
+
+
+def address(text: str) -> Address:
+    """Read one IP address; raise :class:`ValueError` in plain words."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+#: Regular expressions of an IPv4 address and of a port, exactly.
+_IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3}|0)"
+
+
+class NetworkKind(Kind[Network]):
+    """``ADDRESS[/MASK]``, the mask as a length or as an address."""
+
+    @property
+    def plain(self) -> str:
+        return rf"{_IPV4}/32"
+
+    def parse(self, words: Sequence[str]) -> Network:
+        head, slash, tail = words[0].partition("/")
+        base = address(head)
+        bits = base.max_prefixlen
+        mask = _mask(tail, bits) if slash else (1 << bits) - 1
+        return Network(int(base) & mask, mask, bits)
+
+    def words(self, value: Network) -> tuple[str, ...]:
+        return (str(value),)
+
+
+def _mask(text: str, bits: int) -> int:
+    if not text.isdecimal():
+        mask = address(text)
+        if mask.max_prefixlen != bits:
+            raise ValueError(f"mask {text!r} is of the other family")
+        return int(mask)
+    if int(text) > bits:
+        raise ValueError(f"/{text} is longer than {bits} bits")
+    return ((1 << int(text)) - 1) << (bits - int(text))
+
+
+@frozen
+class PortRange:
+    """The ports from ``low`` to ``high``, both included."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}:{self.high}"
+
+    def __contains__(self, port: int) -> bool:
+        return self.low <= port <= self.high
+
+
+def port(text: str) -> int:
+    """Read a port number 0-65535."""
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is not a port")
+    if int(text) > 65535:
+        raise ValueError(f"port {text} is not between 0 and 65535")
+    return int(text)
+
+
+class Ports(Kind[PortRange]):
+    """``PORT`` or ``[LOW]:[HIGH]`` (xt_tcpudp.h)."""
+
+    @property
+    def plain(self) -> str:
+        return _PORT
+
+    def parse(self, words: Sequence[str]) -> PortRange:
+        head, colon, tail = words[0].partition(":")
+        if not colon:
+            return PortRange(port(head), port(head))
+        low, high = port(head or "0"), port(tail or "65535")
+        if low > high:
+            raise ValueError(f"port range {words[0]} ends before it begins")
+        return PortRange(low, high)
+
+    def words(self, value: PortRange) -> tuple[str, ...]:
+        return (str(value),)
+
+
+@frozen
+class NatRange:
+    """Where a NAT target maps to: addresses and ports, each None when it is left as it was."""
+
+    first: Address | None = None
+    last: Address | None = None
+    ports: PortRange | None = None
+    base_port: int | None = None
+    """With ``--to-destination a:LOW-HIGH/BASE``: the original port that maps to LOW."""
+
+
+class NatTarget(Kind[NatRange]):
+    """``[ADDRESS[-ADDRESS]][:PORT[-PORT][/BASE]]``, IPv6 in brackets when a port follows (nf_nat.h)."""
+
+    @property
+    def plain(self) -> str:
+        return rf"{_IPV4}:{_PORT}"
+
+    def parse(self, words: Sequence[str]) -> NatRange:
+        addresses, ports, base = self._split(words[0])
+        first, dash, last = addresses.partition("-")
+        low = address(first) if first else None
+        high = address(last) if dash else low
+        if low and high and (low.version != high.version or int(low) > int(high)):
+            raise ValueError(f"address range {addresses} ends before it begins")
+        return NatRange(low, high, _dashed(ports) if ports else None, port(base) if base else None)
+
+    @staticmethod
+    def _split(text: str) -> tuple[str, str, str]:
+        if text.startswith("["):
+            addresses, bracket, rest = text[1:].partition("]")
+            if not bracket or (rest and not rest.startswith(":")):
+                raise ValueError(f"{text!r} is not [ADDRESS]:PORT")
+            ports = rest[1:]
+        elif text.count(":") > 1:
+            addresses, ports = text, ""
+        else:
+            addresses, _, ports = text.partition(":")
+        ports, _, base = ports.partition("/")
+        return addresses, ports, base
+
+    def words(self, value: NatRange) -> tuple[str, ...]:
+        out = "" if value.first is None else str(value.first)
+        if value.last != value.first:
+            out += f"-{value.last}"
+        if value.ports is None:
+            return (out,)
+        if value.first is not None and value.first.version == 6:
+            out = f"[{out}]"
+        base = "" if value.base_port is None else f"/{value.base_port}"
+        return (f"{out}:{str(value.ports).replace(':', '-')}{base}",)
+
+
+def _dashed(text: str) -> PortRange:
+    head, dash, tail = text.partition("-")
+    low = port(head)
+    high = port(tail) if dash else low
+    if low > high:
+        raise ValueError(f"port range {text} ends before it begins")
+    return PortRange(low, high)
+
+
+class DashedPorts(Kind[PortRange]):
+    """``PORT`` or ``LOW-HIGH``, as the NAT targets print it."""
+
+    def parse(self, words: Sequence[str]) -> PortRange:
+        return _dashed(words[0])
+
+    def words(self, value: PortRange) -> tuple[str, ...]:
+        return (str(value).replace(":", "-"),)
+
+
+_TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
+
+
+@frozen
+class TcpFlags:
+    """Which TCP flags are looked at, and which of those must be set."""
+
+    mask: frozenset[str]
+    set: frozenset[str]
+
+
+class TcpFlagPair(Kind[TcpFlags]):
+    """``MASK SET``: two comma lists of flags, or ALL or NONE (xt_tcpudp.h)."""
+
+    def parse(self, words: Sequence[str]) -> TcpFlags:
+        return TcpFlags(*(self._flags(word) for word in words))
+
+    @staticmethod
+    def _flags(text: str) -> frozenset[str]:
+        if text.upper() == "ALL":
+            return frozenset(_TCP_FLAGS)
+        chosen = frozenset() if text.upper() == "NONE" else frozenset(text.upper().split(","))
+        if not chosen <= set(_TCP_FLAGS):
+            raise ValueError(f"{text!r} has a word that is none of {', '.join(_TCP_FLAGS)}")
+        return chosen
+
+    def words(self, value: TcpFlags) -> tuple[str, ...]:
+        return tuple(
+            ",".join(flag for flag in _TCP_FLAGS if flag in flags) or "NONE"
+            for flags in (value.mask, value.set)
+        )

@@ -1,0 +1,26 @@
+"""``-m addrtype``: what kind of address the routing table takes an address for (xt_addrtype.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Flag, WordSet
+from natc.netfilter.matches import register_match
+
+#: The order in which libxt_addrtype prints types (include/uapi/linux/netfilter/xt_addrtype.h).
+TYPES = (
+    "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST",
+    "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE",
+)  # fmt: skip
+
+
+@register_match("addrtype")
+@frozen
+class Addrtype(Match):
+    """The address types of source and destination, perhaps as seen by one interface."""
+
+    src_type: Term[frozenset[str]] | None = option("--src-type", WordSet(TYPES), negatable=True)
+    dst_type: Term[frozenset[str]] | None = option("--dst-type", WordSet(TYPES), negatable=True)
+    limit_iface_in: bool = option("--limit-iface-in", Flag(), default=False)
+    limit_iface_out: bool = option("--limit-iface-out", Flag(), default=False)

@@ -1,0 +1,17 @@
+"""``-m comment``: a remark for people; matches every packet (net/netfilter/xt_comment.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, option
+from natc.netfilter.kinds import Text
+from natc.netfilter.matches import register_match
+
+
+@register_match("comment")
+@frozen
+class Comment(Match):
+    """A remark of up to 255 bytes."""
+
+    comment: str = option("--comment", Text(255), required=True)

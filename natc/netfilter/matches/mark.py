@@ -1,0 +1,17 @@
+"""``-m mark``: the packet's mark (net/netfilter/xt_mark.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Masked, MaskedHex
+from natc.netfilter.matches import register_match
+
+
+@register_match("mark")
+@frozen
+class Mark(Match):
+    """True when ``mark & mask == value``."""
+
+    mark: Term[Masked] | None = option("--mark", MaskedHex(), negatable=True, required=True)

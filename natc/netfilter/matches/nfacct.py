@@ -1,0 +1,20 @@
+"""``-m nfacct``: counts the packet in a named accounting object (net/netfilter/xt_nfacct.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, option
+from natc.netfilter.kinds import Name
+from natc.netfilter.matches import register_match
+
+
+@register_match("nfacct")
+@frozen
+class Nfacct(Match):
+    """Always true; libxt_nfacct prints two blanks before the name."""
+
+    nfacct_name: str = option("--nfacct-name", Name(31), required=True)
+
+    def words(self) -> list[str]:
+        return ["--nfacct-name", "", self.nfacct_name]

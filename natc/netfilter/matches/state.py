@@ -1,0 +1,20 @@
+"""``-m state``: the connection's state, the older form of ``-m conntrack --ctstate``."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import WordSet
+from natc.netfilter.matches import register_match
+
+#: The order in which libxt_conntrack prints the states of ``-m state``.
+STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
+
+
+@register_match("state")
+@frozen
+class State(Match):
+    """The state of the connection the packet belongs to."""
+
+    state: Term[frozenset[str]] | None = option("--state", WordSet(STATES), negatable=True, required=True)

@@ -1,0 +1,35 @@
+"""``-m tcp``: ports, flags and options of a TCP header (net/netfilter/xt_tcpudp.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
+from natc.netfilter.matches import register_match
+
+
+class _Syn(Kind[TcpFlags]):
+    """``--syn``: the first packet of a connection, short for four flags of which SYN alone is set."""
+
+    def parse(self, words: Sequence[str]) -> TcpFlags:
+        return TcpFlags(frozenset({"FIN", "SYN", "RST", "ACK"}), frozenset({"SYN"}))
+
+
+@register_match("tcp")
+@frozen
+class Tcp(Match):
+    """What must be true of a packet's TCP header; never true of a fragment that has none."""
+
+    sport: Term[PortRange] | None = option(
+        "--sport", Ports(), also=("--source-port", "--source-ports"), negatable=True
+    )
+    dport: Term[PortRange] | None = option(
+        "--dport", Ports(), also=("--destination-port", "--destination-ports"), negatable=True
+    )
+    tcp_option: Term[int] | None = option("--tcp-option", Number(1, 255), negatable=True)
+    flags: Term[TcpFlags] | None = option(
+        "--tcp-flags", TcpFlagPair(), also={"--syn": _Syn()}, negatable=True
+    )

@@ -1,0 +1,182 @@
+"""The lake between the two rivers: the tables, chains and rules of one node.
+
+A rule keeps the words it was written in as a :class:`Shape`, shared by every rule written alike, and
+the literals that are its own. The typed header, matches and target are made from these when asked
+for: reading 175,000 rules must not make a million objects that one query never looks at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+from attrs import define, field, frozen
+
+from natc.netfilter.extension import Match, Target, Use
+from natc.netfilter.header import Header
+
+#: Tables in the order in which nf_tables-based iptables-save prints them.
+TABLES = ("raw", "mangle", "filter", "nat", "security")
+
+
+@frozen
+class Jump(Target):
+    """``-j CHAIN``, ``-g CHAIN`` (goto), or a verdict: ACCEPT, DROP, RETURN, QUEUE."""
+
+    chain: str
+    goto: bool = False
+
+
+@frozen
+class UseForm:
+    """A use of an option in a shape: its words are literals' places, or fixed words."""
+
+    name: str
+    inverted: bool
+    words: tuple[int | str, ...]
+
+    def filled(self, values: Sequence[str]) -> Use:
+        return Use(
+            self.name, self.inverted, tuple(values[w] if isinstance(w, int) else w for w in self.words)
+        )
+
+
+@frozen
+class Part:
+    """One extension of a shape: the class it becomes and the options used."""
+
+    kind: type[Header] | type[Match] | type[Target]
+    uses: tuple[UseForm, ...]
+
+
+@frozen(eq=False)
+class Shape:
+    """What rules written alike have in common.
+
+    ``template`` is the text with ``%s`` where a literal stands. ``jump`` is the place of the chain or
+    verdict behind ``-j`` or ``-g``, None when the target is an extension or there is none.
+    """
+
+    template: str
+    chain: int
+    family: int
+    header: Part
+    matches: tuple[Part, ...]
+    target: Part | None
+    jump: int | None
+    goto: bool = False
+    counters: int | None = None
+    """The place of ``[packets:bytes]`` before the rule."""
+    plain: Callable[[str], re.Match[str] | None] | None = None
+    """Matches the text of the rules of this shape whose words are all plain, if what a save prints
+    of them depends on nothing else (:attr:`natc.netfilter.kinds.Kind.plain`): when one such rule is
+    in save form, all of them are."""
+
+    def parts(self) -> Iterator[Part]:
+        """The header, the matches and the target extension."""
+        yield self.header
+        yield from self.matches
+        if self.target:
+            yield self.target
+
+    def read(self, part: Part, values: Sequence[str]) -> Header | Match | Target:
+        return part.kind.read([use.filled(values) for use in part.uses], self.family)
+
+
+@frozen(eq=False)
+class Rule:
+    """One rule. Two rules are equal when iptables-save would print them alike."""
+
+    shape: Shape
+    values: tuple[str, ...]
+    line: int = 0
+    """Line in the text it was read from, from 1; 0 when it was not read from a text."""
+
+    @property
+    def chain(self) -> str:
+        return self.values[self.shape.chain]
+
+    @property
+    def text(self) -> str:
+        """The rule as it was written."""
+        return self.shape.template % self.values
+
+    @property
+    def header(self) -> Header:
+        return cast(Header, self.shape.read(self.shape.header, self.values))
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        return tuple(cast(Match, self.shape.read(part, self.values)) for part in self.shape.matches)
+
+    @property
+    def target(self) -> Target | None:
+        """The target extension, a :class:`Jump`, or None for a rule that only counts."""
+        if self.shape.jump is not None:
+            return Jump(self.values[self.shape.jump], self.shape.goto)
+        return cast(Target, self.shape.read(self.shape.target, self.values)) if self.shape.target else None
+
+    @property
+    def counters(self) -> str | None:
+        """``[packets:bytes]`` as written before the rule, if it was."""
+        return None if self.shape.counters is None else self.values[self.shape.counters]
+
+    def save(self) -> str:
+        """Return the rule as iptables-save prints it, without counters."""
+        words = ["-A", self.chain, *self.header.words()]
+        for match in self.matches:
+            words += ["-m", match.name, *match.words()]
+        target = self.target
+        if isinstance(target, Jump):
+            words += ["-g" if target.goto else "-j", target.chain]
+        elif target is not None:
+            words += ["-j", target.name, *target.words()]
+        return " ".join(words)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rule) and (
+            (self.shape is other.shape and self.values == other.values) or self.save() == other.save()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.save())
+
+
+@define
+class Chain:
+    """A chain: builtin when it has a policy."""
+
+    name: str
+    policy: str | None = None
+    counters: str | None = None
+    rules: list[Rule] = field(factory=list)
+    line: int = field(default=0, eq=False)
+
+
+@define
+class Table:
+    """A table and its chains, in the order they were declared."""
+
+    name: str
+    chains: dict[str, Chain] = field(factory=dict)
+    line: int = field(default=0, eq=False)
+    remarks: list[str] = field(factory=list, eq=False)
+    """The comment lines that stood before the table, as written."""
+
+
+@define
+class Ruleset:
+    """The tables of one node and one family, in the order iptables-save showed them."""
+
+    tables: dict[str, Table] = field(factory=dict)
+    family: int = 4
+    file: str = field(default="<text>", eq=False)
+    remarks: list[str] = field(factory=list, eq=False)
+    """The comment lines behind the last table."""
+
+    def rules(self) -> Iterator[Rule]:
+        """Every rule, table by table and chain by chain."""
+        for table in self.tables.values():
+            for chain in table.chains.values():
+                yield from chain.rules

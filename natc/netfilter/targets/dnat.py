@@ -1,0 +1,19 @@
+"""``-j DNAT``: translates the destination (net/netfilter/xt_nat.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, NatRange, NatTarget
+from natc.netfilter.targets import register_target
+
+
+@register_target("DNAT")
+@frozen
+class Dnat(Target):
+    """Where the connection goes instead."""
+
+    to: NatRange = option("--to-destination", NatTarget(), required=True)
+    random: bool = option("--random", Flag(), default=False)
+    persistent: bool = option("--persistent", Flag(), default=False)

@@ -1,0 +1,49 @@
+"""``-j MARK``: sets bits of the packet's mark (net/netfilter/xt_mark.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Masked, MaskedHex
+from natc.netfilter.targets import register_target
+
+_ONES = 0xFFFFFFFF
+
+
+def _set_xmark(value: int, mask: int | None) -> Masked:
+    return Masked(value, _ONES if mask is None else mask)
+
+
+def _set_mark(value: int, mask: int | None) -> Masked:
+    return Masked(value, _ONES if mask is None else value | mask)
+
+
+def _and_mark(value: int, mask: int | None) -> Masked:
+    return Masked(0, value ^ _ONES)
+
+
+def _or_mark(value: int, mask: int | None) -> Masked:
+    return Masked(value, value)
+
+
+def _xor_mark(value: int, mask: int | None) -> Masked:
+    return Masked(value, 0)
+
+
+@register_target("MARK")
+@frozen
+class SetMark(Target):
+    """The new mark is ``(mark & ~mask) ^ value``; every spelling stores these two numbers."""
+
+    xmark: Masked = option(
+        "--set-xmark",
+        MaskedHex(always_mask=True, make=_set_xmark),
+        also={
+            "--set-mark": MaskedHex(make=_set_mark),
+            "--and-mark": MaskedHex(make=_and_mark),
+            "--or-mark": MaskedHex(make=_or_mark),
+            "--xor-mark": MaskedHex(make=_xor_mark),
+        },
+        required=True,
+    )

@@ -1,0 +1,19 @@
+"""``-j MASQUERADE``: the source becomes the egress device's address (nf_nat_masquerade.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import DashedPorts, Flag, PortRange
+from natc.netfilter.targets import register_target
+
+
+@register_target("MASQUERADE")
+@frozen
+class Masquerade(Target):
+    """Source translation to whatever address the outgoing interface has."""
+
+    to_ports: PortRange | None = option("--to-ports", DashedPorts())
+    random: bool = option("--random", Flag(), default=False)
+    random_fully: bool = option("--random-fully", Flag(), default=False)

@@ -1,0 +1,18 @@
+"""``-j REDIRECT``: the destination becomes this node (net/netfilter/nf_nat_redirect.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import DashedPorts, Flag, PortRange
+from natc.netfilter.targets import register_target
+
+
+@register_target("REDIRECT")
+@frozen
+class Redirect(Target):
+    """The port, or the range of ports, on this node; the old one when not given."""
+
+    to_ports: PortRange | None = option("--to-ports", DashedPorts())
+    random: bool = option("--random", Flag(), default=False)

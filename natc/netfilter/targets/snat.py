@@ -1,0 +1,20 @@
+"""``-j SNAT``: translates the source (net/netfilter/xt_nat.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, NatRange, NatTarget
+from natc.netfilter.targets import register_target
+
+
+@register_target("SNAT")
+@frozen
+class Snat(Target):
+    """What the connection comes from instead."""
+
+    to: NatRange = option("--to-source", NatTarget(), required=True)
+    random: bool = option("--random", Flag(), default=False)
+    random_fully: bool = option("--random-fully", Flag(), default=False)
+    persistent: bool = option("--persistent", Flag(), default=False)

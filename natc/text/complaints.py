@@ -1,0 +1,88 @@
+"""Lark's errors as errors for a person: what stands there, and what could."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from natc.errors import DumpError, Span
+from natc.text.grammar import Grammar, all_blocks
+
+if TYPE_CHECKING:
+    from lark.exceptions import UnexpectedInput
+
+_WORD = re.compile(r"\S+")
+_LISTED = 6
+_MODULE = re.compile(r"(?:^|[ \t])(?:-m|--match)[ \t]+(\S+)")
+
+
+def complaint(error: UnexpectedInput, grammar: Grammar, start: Span) -> DumpError:
+    """Return what to tell a person about a line that Lark refused; ``start`` is where it begins."""
+    line = start.text
+    unknown = _unknown_module(line, _column(error, line))
+    if unknown is not None:
+        name = unknown.group(1)
+        span = evolve(start, column=unknown.start(1) + 1, width=len(name))
+        return DumpError(f"unknown match {name!r}", span, _nearest(name))
+    column = _column(error, line)
+    word = _WORD.match(line, column - 1)
+    wanted = _wanted(error, grammar)
+    if word is None:
+        return DumpError(
+            "the line ends too early", evolve(start, column=max(1, len(line))), _listed(wanted, "")
+        )
+    text = word.group()
+    span = evolve(start, column=column, width=len(text))
+    what = "unknown option" if text.startswith("-") and len(text) > 1 else "did not expect"
+    return DumpError(f"{what} {text!r}", span, _listed(wanted, text))
+
+
+def _column(error: UnexpectedInput, line: str) -> int:
+    column = getattr(error, "column", -1)
+    at_end = (
+        type(error).__name__ == "UnexpectedEOF"
+        or getattr(getattr(error, "token", None), "type", "") == "$END"
+    )
+    return len(line) + 1 if at_end or not isinstance(column, int) or column < 1 else column
+
+
+def _unknown_module(line: str, before: int) -> re.Match[str] | None:
+    """Return the first ``-m NAME`` left of the error that no block of the grammar knows."""
+    for found in _MODULE.finditer(line):
+        if found.start() < before and f"matches/{found.group(1)}" not in all_blocks():
+            return found
+    return None
+
+
+def _nearest(name: str) -> str | None:
+    known = [block.removeprefix("matches/") for block in all_blocks() if block.startswith("matches/")]
+    close = get_close_matches(name, known, 3)
+    return " or ".join(close) if close else None
+
+
+def _wanted(error: UnexpectedInput, grammar: Grammar) -> list[str]:
+    names = (
+        getattr(error, "accepts", None)
+        or getattr(error, "expected", None)
+        or getattr(error, "allowed", None)
+        or ()
+    )
+    return sorted({text for name in names if (text := _spoken(name, grammar))})
+
+
+def _spoken(terminal: str, grammar: Grammar) -> str | None:
+    if terminal in ("$END", "NOT"):
+        return None
+    return grammar.spelling(terminal) or terminal.lower().replace("_", " ")
+
+
+def _listed(wanted: list[str], word: str) -> str | None:
+    if not wanted:
+        return None
+    close = get_close_matches(word, wanted, 3, 0.5)
+    shown = close or wanted[:_LISTED]
+    more = ", ..." if len(wanted) > len(shown) else ""
+    return ", ".join(shown) + more

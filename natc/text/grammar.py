@@ -1,0 +1,127 @@
+"""Finds the grammar, puts together the part of it a text needs, and builds the Lark parser.
+
+``grammar/iptables_save.lark`` is the frame of a line; ``grammar/matches`` and ``grammar/targets``
+hold one block per extension. Lark needs seconds for all of them and a tenth of that for the dozen a
+dump uses, so a parser is built for a set of blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from lark import Lark, Tree
+    from lark.lexer import TerminalDef
+
+_FRAME = "iptables_save.lark"
+#: A block is a folder and a file name without ending: ``matches/tcp``.
+_BLOCKS = {"-m": "matches", "--match": "matches", "-j": "targets", "--jump": "targets"}
+_MENTION = re.compile(r"(?:^| )(-m|--match|-j|--jump)[ \t]+([\w.-]+)", re.MULTILINE)
+#: Whatever follows a terminal must not belong to the same word.
+_WORD_END = r"(?=[ \t]|$)"
+
+
+@lru_cache(maxsize=1)
+def folder() -> Traversable:
+    """Return the grammar: the copy shipped in the package, else the checkout's."""
+    shipped = files("natc") / "_grammar"
+    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "grammar"
+
+
+@lru_cache(maxsize=1)
+def all_blocks() -> frozenset[str]:
+    """Return every extension's block as ``matches/NAME`` or ``targets/NAME``."""
+    return frozenset(
+        f"{kind}/{file.name.removesuffix('.lark')}"
+        for kind in ("matches", "targets")
+        for file in (folder() / kind).iterdir()
+        if file.name.endswith(".lark")
+    )
+
+
+def blocks_named(text: str) -> frozenset[str]:
+    """Return the blocks of the extensions that ``text`` mentions; perhaps more than it uses."""
+    mentions = {f"{_BLOCKS[flag]}/{name}" for flag, name in set(_MENTION.findall(text))}
+    return all_blocks() & mentions
+
+
+def source(blocks: Iterable[str]) -> str:
+    """Return the grammar's text for a set of blocks."""
+    parts = [_FRAME, *(f"{block}.lark" for block in sorted(blocks))]
+    return "\n".join(folder().joinpath(*part.split("/")).read_text("utf-8") for part in parts)
+
+
+@frozen(eq=False)
+class Grammar:
+    """A parser for one line, and what the shape cache needs to know of its terminals."""
+
+    blocks: frozenset[str]
+    lark: Lark
+    patterns: dict[str, str]
+    """The regular expression of each literal terminal; keywords are not in it."""
+
+    def parse(self, line: str) -> Tree[Any]:
+        """Parse one line; raises Lark's own errors."""
+        return self.lark.parse(line)
+
+    def spelling(self, terminal: str) -> str | None:
+        """Return the first spelling of a keyword terminal, None for a literal."""
+        return None if terminal in self.patterns else self._keywords.get(terminal)
+
+    @property
+    def _keywords(self) -> dict[str, str]:
+        return {t.name: _first_spelling(t.pattern.value) for t in self.lark.terminals}
+
+
+def _first_spelling(pattern: str) -> str:
+    inner = pattern.removeprefix("(?:").removesuffix(_WORD_END).removesuffix(")").removeprefix("(?:")
+    return re.sub(r"\\(.)", r"\1", inner.split("|")[0].removesuffix(")"))
+
+
+@lru_cache(maxsize=8)
+def build(blocks: frozenset[str], *, strict: bool = False) -> Grammar:
+    """Build the parser for a set of blocks.
+
+    With ``strict`` Lark refuses any ambiguity, terminals that overlap in one state included; that
+    needs interegular and is slow, so it is a test's business.
+    """
+    from lark import Lark  # noqa: PLC0415 - a dump whose shapes are all known never needs Lark
+
+    patterns: dict[str, str] = {}
+
+    def whole_word(terminal: TerminalDef) -> None:
+        _make_whole_word(terminal, patterns)
+
+    lark = Lark(
+        source(blocks),
+        parser="lalr",
+        lexer="contextual",
+        start="line",
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+        edit_terminals=whole_word,
+        strict=strict,
+    )
+    return Grammar(blocks, lark, patterns)
+
+
+def _make_whole_word(terminal: TerminalDef, patterns: dict[str, str]) -> None:
+    """Let a terminal match whole words only, keywords before literals; note the literals' patterns."""
+    from lark.lexer import PatternRE, PatternStr  # noqa: PLC0415 - see build
+
+    if terminal.name == "WS_INLINE":
+        return
+    pattern = terminal.pattern.to_regexp()
+    if isinstance(terminal.pattern, PatternStr) or terminal.name.startswith("_"):
+        terminal.priority = 1
+    else:
+        patterns[terminal.name] = pattern
+    terminal.pattern = PatternRE(f"(?:{pattern}){_WORD_END}", terminal.pattern.flags)

@@ -1,0 +1,311 @@
+"""From one parsed line to the shape of every line written alike.
+
+Lark parses the first line of a shape. Its tokens give two things: what the rule is made of (which
+option of which extension takes which word), and one regular expression that recognises later lines
+of the shape and captures their literals. Keywords, blanks and the protocol stand in the expression
+as they are; a literal is its terminal's own pattern from the grammar, so the expression accepts what
+Lark would accept here and nothing else. A chain behind ``-j`` could also be the name of a target
+extension, which is another shape: such values are refused by :meth:`LineShape.literals`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, evolve, field, frozen
+
+from natc.netfilter.extension import NEVER, Extension, Match, Target
+from natc.netfilter.header import Header
+from natc.netfilter.matches import match_class
+from natc.netfilter.ruleset import Part, Shape, UseForm
+from natc.netfilter.targets import target_class
+from natc.text.grammar import Grammar, all_blocks
+
+if TYPE_CHECKING:
+    from lark import Token
+
+#: Literals that decide what the rest of a line means, so they belong to its shape.
+_SHAPING = frozenset({"PROTOCOL"})
+#: Which match a protocol's own options belong to when they are used without ``-m``.
+_IMPLICIT = {
+    "tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp", "sctp": "sctp", "132": "sctp",
+    "dccp": "dccp", "33": "dccp", "udplite": "udplite", "136": "udplite", "icmp": "icmp", "1": "icmp",
+    "icmpv6": "icmp6", "ipv6-icmp": "icmp6", "58": "icmp6", "esp": "esp", "50": "esp", "ah": "ah", "51": "ah",
+}  # fmt: skip
+
+
+class ShapeError(ValueError):
+    """A line that the grammar takes and iptables would not; ``token`` is the culprit."""
+
+    def __init__(self, message: str, token: Token) -> None:
+        super().__init__(message)
+        self.token = token
+
+
+@frozen(eq=False)
+class LineShape:
+    """A kind of line: how to recognise it, and for a rule what it is made of."""
+
+    kind: str
+    """``append``, ``insert``, ``table``, ``chain``, ``commit``, ``remark`` or ``empty``."""
+    fullmatch: Callable[[str], re.Match[str] | None]
+    rule: Shape | None = None
+    unchecked: tuple[Part, ...] = ()
+    """The parts whose literals the expression cannot vouch for, to be read once for each value."""
+    insert_at: int | None = None
+    """The place of the rule number of ``-I CHAIN NUMBER``."""
+
+    def literals(self, line: str) -> tuple[str, ...] | None:
+        """Return the literals of ``line`` when it has this shape, else None."""
+        found = self.fullmatch(line)
+        if found is None:
+            return None
+        values = found.groups()
+        if self.rule is not None and self.rule.jump is not None and names_target(values[self.rule.jump]):
+            return None
+        return values
+
+
+def names_target(word: str) -> bool:
+    """Tell whether ``-j word`` means a target extension rather than a chain or a verdict."""
+    return f"targets/{word}" in all_blocks()
+
+
+def shapes_of(grammar: Grammar, tree: Any, line: str, family: int) -> list[LineShape]:
+    """Return the shapes of a parsed line, the stricter one first.
+
+    A rule has two: one for lines whose literals are all plain (see
+    :attr:`natc.netfilter.kinds.Kind.plain`), one for any literals the grammar allows.
+
+    Raises :class:`ShapeError` for options of a protocol that the rule does not name.
+    """
+    if not tree.children:
+        return [LineShape("empty", re.compile(r"[ \t]*").fullmatch)]
+    builder = _Builder(grammar, line, family)
+    return builder.finish(builder.statement(tree.children[0]))
+
+
+@define
+class _Draft:
+    """A part of the rule while its uses are being collected."""
+
+    kind: type[Header] | type[Match] | type[Target]
+    uses: list[UseForm] = field(factory=list)
+
+    def part(self) -> Part:
+        return Part(self.kind, tuple(self.uses))
+
+
+@define
+class _Builder:
+    grammar: Grammar
+    line: str
+    family: int
+    literals: list[str] = field(factory=list)
+    """The pattern of each literal, in order."""
+    fixed: list[str] = field(factory=lambda: [""])
+    """The text before each literal and behind the last one: one more than there are literals."""
+    position: int = 0
+    header: _Draft = field(factory=lambda: _Draft(Header))
+    matches: list[_Draft] = field(factory=list)
+    implicit: dict[str, _Draft] = field(factory=dict)
+    target: _Draft | None = None
+    jump: int | None = None
+    goto: bool = False
+    protocol: str = ""
+    counters: int | None = None
+    chain: int = 0
+    insert_at: int | None = None
+
+    # ---- the tree
+
+    def statement(self, tree: Any) -> str:
+        """Walk one statement; return its kind."""
+        if tree.data != "rule":
+            for token in tree.children:
+                self.token(token)
+            return str(tree.data)
+        kind = ""
+        for child in tree.children:
+            if not hasattr(child, "data"):
+                self.counters = self.token(child)
+            elif child.data in ("append", "insert"):
+                kind = str(child.data)
+                _, chain, *number = [self.token(t) for t in child.children]
+                self.chain, self.insert_at = chain or 0, number[0] if number else None
+            else:
+                self._clause(child)
+        return kind
+
+    def _clause(self, tree: Any) -> None:
+        handler = getattr(self, f"_{tree.data}", None)
+        assert handler is not None, f"the grammar has a node {tree.data} that nothing reads"
+        handler(tree)
+
+    def _header(self, tree: Any) -> None:
+        use = self._use(tree)
+        if Header.by_spelling[use.name][0] == "protocol" and not use.inverted:
+            self.protocol = str(use.words[0]).lower()
+        self.header.uses.append(use)
+
+    def _implicit(self, tree: Any) -> None:
+        name = _IMPLICIT.get(self.protocol)
+        kind = match_class(name) if name else None
+        if kind is None:
+            option = next(t for t in tree.children if t.type != "NOT")
+            raise ShapeError(f"{option} without a -p or -m before it that has such an option", option)
+        draft = self._draft_of(kind)
+        draft.uses.append(self._use(tree))
+
+    def _draft_of(self, kind: type[Match]) -> _Draft:
+        """The protocol's match: the one already loaded, else a new one, as iptables loads it."""
+        for draft in self.matches:
+            if draft.kind is kind:
+                return draft
+        self.matches.append(_Draft(kind))
+        return self.matches[-1]
+
+    def _match(self, tree: Any) -> None:
+        kind = match_class(str(tree.children[1]))
+        assert kind is not None, f"matches/{tree.children[1]}.lark has no class"
+        self.matches.append(_Draft(kind))
+        self._block(tree, self.matches[-1])
+
+    def _target(self, tree: Any) -> None:
+        kind = target_class(str(tree.children[1]))
+        assert kind is not None, f"targets/{tree.children[1]}.lark has no class"
+        self._one_target(tree)
+        self.target = _Draft(kind)
+        self._block(tree, self.target)
+
+    def _block(self, tree: Any, draft: _Draft) -> None:
+        for child in tree.children:
+            if not hasattr(child, "data"):
+                self.token(child)
+            elif child.data == "option":
+                draft.uses.append(self._use(child))
+            else:
+                self._clause(child)
+
+    def _jump(self, tree: Any) -> None:
+        self._one_target(tree)
+        self.token(tree.children[0])
+        self.jump = self.token(tree.children[1])
+        for child in tree.children[2:]:
+            self._clause(child)
+
+    def _goto(self, tree: Any) -> None:
+        self.goto = True
+        self._jump(tree)
+
+    def _unknown_match(self, tree: Any) -> None:
+        raise ShapeError(f"unknown match {str(tree.children[1])!r}", tree.children[1])
+
+    def _one_target(self, tree: Any) -> None:
+        if self.target is not None or self.jump is not None:
+            raise ShapeError("a rule has one target", tree.children[0])
+
+    def _use(self, tree: Any) -> UseForm:
+        tokens = tree.children
+        places = [self.token(token) for token in tokens]
+        name = next(i for i, t in enumerate(tokens) if t.type != "NOT")
+        words = tuple(
+            str(token) if place is None else place
+            for token, place in zip(tokens[name + 1 :], places[name + 1 :], strict=True)
+            if token.type != "NOT"
+        )
+        return UseForm(str(tokens[name]), any(t.type == "NOT" for t in tokens), words)
+
+    # ---- the words
+
+    def token(self, token: Token) -> int | None:
+        """Add a word to the shape; return its place among the literals, None for a fixed word."""
+        assert token.start_pos is not None
+        assert token.end_pos is not None
+        self.fixed[-1] += self.line[self.position : token.start_pos]
+        self.position = token.end_pos
+        pattern = self.grammar.patterns.get(token.type)
+        if pattern is None or token.type in _SHAPING or token.type == "NOT":
+            self.fixed[-1] += str(token)
+            return None
+        self.literals.append(pattern)
+        self.fixed.append("")
+        return len(self.literals) - 1
+
+    # ---- the result
+
+    def finish(self, kind: str) -> list[LineShape]:
+        """Return the shapes of the line that has been walked."""
+        self.fixed[-1] += self.line[self.position :]
+        general = self._expression(self.literals)
+        if kind not in ("append", "insert"):
+            return [LineShape(kind, general)]
+        rule = self._rule()
+        plain_words = {
+            place: plain
+            for part in rule.parts()
+            for use in part.uses
+            for place, plain in _plain_words(part.kind, use)
+        }
+        strict = self._expression([plain_words.get(i, p) for i, p in enumerate(self.literals)])
+        rest = tuple(part for part in rule.parts() if not _places(part) <= plain_words.keys())
+        if _depends_on_words_alone(rule, plain_words):
+            rule = evolve(rule, plain=strict)
+        return [
+            LineShape(kind, strict, rule, rest, self.insert_at),
+            LineShape(kind, general, rule, tuple(rule.parts()), self.insert_at),
+        ]
+
+    def _expression(self, literals: list[str]) -> Callable[[str], re.Match[str] | None]:
+        """Return the matcher of the fixed texts with ``literals`` between them.
+
+        The groups are atomic: a literal ends where Lark's lexer would end it, or there is no match.
+        """
+        middle = "".join(
+            f"((?>{literal})){re.escape(fixed)}"
+            for literal, fixed in zip(literals, self.fixed[1:], strict=True)
+        )
+        return re.compile(re.escape(self.fixed[0]) + middle).fullmatch
+
+    def _rule(self) -> Shape:
+        return Shape(
+            template="%s".join(text.replace("%", "%%") for text in self.fixed),
+            chain=self.chain,
+            family=self.family,
+            header=self.header.part(),
+            matches=tuple(draft.part() for draft in self.matches),
+            target=self.target.part() if self.target else None,
+            jump=self.jump,
+            goto=self.goto,
+            counters=self.counters,
+        )
+
+
+def _places(part: Part) -> set[int]:
+    return {word for use in part.uses for word in use.words if isinstance(word, int)}
+
+
+def _plain_words(kind: type[Extension], use: UseForm) -> Iterator[tuple[int, str]]:
+    """Yield the places of the option's arguments with the expression of what is plain there."""
+    _, declared = kind.by_spelling.get(use.name, ("", None))
+    plain = declared.spellings[use.name].plain if declared else None
+    if plain is not None and len(use.words) == 1 and isinstance(use.words[0], int):
+        yield use.words[0], plain
+
+
+def _depends_on_words_alone(rule: Shape, plain: Mapping[int, str]) -> bool:
+    """Tell whether all plain lines of the shape are in save form as soon as one of them is.
+
+    What a save prints must then be the literals themselves: a class with a ``words`` of its own, an
+    option that a save omits at some value, or a literal without a plain form rule that out.
+    """
+    for part in rule.parts():
+        if part.kind.words is not Extension.words or not _places(part) <= plain.keys():
+            return False
+        for use in part.uses:
+            literal = any(isinstance(word, int) for word in use.words)
+            if literal and part.kind.by_spelling[use.name][1].omit is not NEVER:
+                return False
+    return True
