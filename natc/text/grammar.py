@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _FRAME = "iptables_save.lark"
 #: A block is a folder and a file name without ending: ``matches/tcp``.
-_BLOCKS = {"-m": "matches", "--match": "matches", "-j": "targets", "--jump": "targets"}
-_MENTION = re.compile(r"(?:^| )(-m|--match|-j|--jump)[ \t]+([\w.-]+)", re.MULTILINE)
+_BLOCKS = {"m": "matches", "j": "targets"}
+_MENTION = re.compile(r"[ \t]-([mj])[ \t]+([\w.-]+)")
+_LONG_MENTION = re.compile(r"[ \t]--([mj])(?:atch|ump)[ \t]+([\w.-]+)")
 #: Whatever follows a terminal must not belong to the same word.
 _WORD_END = r"(?=[ \t]|$)"
 
@@ -49,8 +50,10 @@ def all_blocks() -> frozenset[str]:
 
 def blocks_named(text: str) -> frozenset[str]:
     """Return the blocks of the extensions that ``text`` mentions; perhaps more than it uses."""
-    mentions = {f"{_BLOCKS[flag]}/{name}" for flag, name in set(_MENTION.findall(text))}
-    return all_blocks() & mentions
+    mentions = set(_MENTION.findall(text))
+    if "--match" in text or "--jump" in text:
+        mentions.update(_LONG_MENTION.findall(text))
+    return all_blocks() & {f"{_BLOCKS[flag]}/{name}" for flag, name in mentions}
 
 
 def source(blocks: Iterable[str]) -> str:

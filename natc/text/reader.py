@@ -23,7 +23,7 @@ from attrs import define, field
 from natc.errors import DumpError, Span
 from natc.netfilter.extension import OptionError
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
-from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Table
+from natc.netfilter.ruleset import Chain, Rule, Ruleset, Table
 from natc.text import grammar
 from natc.text.complaints import complaint
 from natc.text.shapes import LineShape, ShapeError, shapes_of
@@ -31,9 +31,11 @@ from natc.text.shapes import LineShape, ShapeError, shapes_of
 if TYPE_CHECKING:
     from natc.text.grammar import Grammar
 
+#: How many shapes are remembered as having followed a shape, the latest first.
+_FOLLOWERS = 4
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_OPTION_WORDS = re.compile(r"(?:^|[ \t])(-[mjgp] \S+|--?[A-Za-z][\w-]*|!|[:*#])")
-_IPV6_HINT = re.compile(r"ip6tables-save|^(?:\[\d+:\d+\] )?-[AI] [^\"\n]*? -[sd] [0-9a-fA-F]*:", re.MULTILINE)
+_OPTION_WORDS = re.compile(r"(?:^|[ \t])(-[mp] \S+|--?[A-Za-z][\w-]*|!|[:*#])")
+_ADDRESS = re.compile(r" (?:-[sd]|--to-destination|--to-source) ([0-9a-fA-F.:\[]+)")
 
 
 def read(text: str, *, file: str = "<text>", family: int | None = None) -> Ruleset:
@@ -43,10 +45,18 @@ def read(text: str, *, file: str = "<text>", family: int | None = None) -> Rules
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if family is None:
-        family = 6 if _IPV6_HINT.search(text) else 4
+        family = family_of(text)
     reader = _Reader(text, file, family)
     with _no_garbage_collection():
         return reader.ruleset()
+
+
+def family_of(text: str) -> int:
+    """Return 6 for an ip6tables dump, told from its header or its first address, else 4."""
+    if "ip6tables-save" in text[:200]:
+        return 6
+    first = _ADDRESS.search(text)
+    return 6 if first and ":" in first.group(1).split(".")[0] else 4
 
 
 @contextmanager
@@ -71,8 +81,6 @@ class _Reader:
     remarks: list[str] = field(factory=list)
     shapes: dict[tuple[str, ...], list[LineShape]] = field(factory=dict)
     """The shapes met so far, by their option words; the stricter before the general one."""
-    checked: dict[Part, set[tuple[str, ...]]] = field(factory=dict)
-    """Literals that have been read, for each part of a shape that needs it."""
     parser: Grammar | None = None
 
     def ruleset(self) -> Ruleset:
@@ -89,40 +97,53 @@ class _Reader:
 
     def _lines(self) -> None:
         """Walk the lines; a rule appended in the shape that was guessed stays in this loop."""
-        guesses: dict[LineShape, LineShape] = {}
         shape = LineShape("empty", re.compile("").fullmatch)
         chain = Chain("")
         for number, line in enumerate(self.text.split("\n"), 1):
-            guess = guesses.get(shape, shape)
-            values = guess.literals(line)
-            if values is None:
-                guess, values = self._recognise(line, number)
-                guesses[shape] = guess
-            shape = guess
-            if shape.kind != "append" or shape.rule is None:
+            before = shape
+            followers = before.followers
+            shape = followers[0] if followers else before
+            found = shape.fullmatch(line)
+            if found is None:
+                shape, found = self._recognise(line, number, followers)
+            values = found.groups()
+            rule = shape.rule
+            if rule is None or shape.kind != "append":
                 self._statement(shape, values, line, number)
+                chain = Chain("")
                 continue
-            name = values[shape.rule.chain]
-            if name != chain.name or self.table is None or self.table.chains.get(name) is not chain:
-                chain = self._chain(name, line, number)
+            if values[rule.chain] != chain.name:
+                chain = self._chain(values[rule.chain], line, number)
             if shape.unchecked:
                 self._check(shape, values, line, number)
-            chain.rules.append(Rule(shape.rule, values, number))
+            chain.rules.append(Rule(rule, values, number))
 
-    def _recognise(self, line: str, number: int) -> tuple[LineShape, tuple[str, ...]]:
-        """Find the line's shape among those known, else ask Lark."""
+    def _recognise(
+        self, line: str, number: int, followers: list[LineShape]
+    ) -> tuple[LineShape, re.Match[str]]:
+        """Find the line's shape: among those that followed before, among those known, else by Lark."""
+        for shape in followers:
+            if found := shape.fullmatch(line):
+                break
+        else:
+            shape, found = self._look_up(line, number)
+        if shape in followers:
+            followers.remove(shape)
+        followers.insert(0, shape)
+        del followers[_FOLLOWERS:]
+        return shape, found
+
+    def _look_up(self, line: str, number: int) -> tuple[LineShape, re.Match[str]]:
         key = tuple(_OPTION_WORDS.findall(_QUOTED.sub('""', line) if '"' in line else line))
         known = self.shapes.setdefault(key, [])
         for shape in known:
-            values = shape.literals(line)
-            if values is not None:
-                return shape, values
+            if found := shape.fullmatch(line):
+                return shape, found
         new = self._ask_lark(line, number)
         known.extend(new)
         for shape in new:
-            values = shape.literals(line)
-            if values is not None:
-                return shape, values
+            if found := shape.fullmatch(line):
+                return shape, found
         raise AssertionError(f"a shape does not fit the line it was made from: {line!r}")
 
     def _ask_lark(self, line: str, number: int) -> list[LineShape]:
@@ -209,16 +230,15 @@ class _Reader:
     def _check(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         """Read the parts whose literals no expression vouches for, once for each combination."""
         assert shape.rule is not None
-        for part in shape.unchecked:
-            words = tuple(values[w] for use in part.uses for w in use.words if isinstance(w, int))
-            seen = self.checked.setdefault(part, set())
-            if words in seen:
+        for unchecked in shape.unchecked:
+            key = unchecked.news(values)
+            if key is None:
                 continue
             try:
-                shape.rule.read(part, values)
+                shape.rule.read(unchecked.part, values)
             except OptionError as error:
                 raise self._option_error(error, line, number) from None
-            seen.add(words)
+            unchecked.seen.add(key)
 
     def _option_error(self, error: OptionError, line: str, number: int) -> DumpError:
         if error.use is None:

@@ -4,14 +4,15 @@ Lark parses the first line of a shape. Its tokens give two things: what the rule
 option of which extension takes which word), and one regular expression that recognises later lines
 of the shape and captures their literals. Keywords, blanks and the protocol stand in the expression
 as they are; a literal is its terminal's own pattern from the grammar, so the expression accepts what
-Lark would accept here and nothing else. A chain behind ``-j`` could also be the name of a target
-extension, which is another shape: such values are refused by :meth:`LineShape.literals`.
+Lark would accept here and nothing else. A chain behind ``-j`` must not be the name of a target
+extension, which would be another shape.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
@@ -45,6 +46,24 @@ class ShapeError(ValueError):
 
 
 @frozen(eq=False)
+class Unchecked:
+    """A part that has to be read to know that its literals are good, once for each of their values."""
+
+    part: Part
+    places: tuple[tuple[int, Callable[[str], re.Match[str] | None] | None], ...]
+    """The place of each literal that needs it, with a matcher of what is good without being read."""
+    seen: set[tuple[str, ...]] = field(factory=set)
+    """The values that have been read, those of plain literals aside."""
+
+    def news(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Return the literals that are neither plain nor known, as a key; None when there are none."""
+        key = tuple(
+            values[place] for place, plain in self.places if plain is None or plain(values[place]) is None
+        )
+        return None if not key or key in self.seen else key
+
+
+@frozen(eq=False)
 class LineShape:
     """A kind of line: how to recognise it, and for a rule what it is made of."""
 
@@ -52,25 +71,19 @@ class LineShape:
     """``append``, ``insert``, ``table``, ``chain``, ``commit``, ``remark`` or ``empty``."""
     fullmatch: Callable[[str], re.Match[str] | None]
     rule: Shape | None = None
-    unchecked: tuple[Part, ...] = ()
-    """The parts whose literals the expression cannot vouch for, to be read once for each value."""
+    unchecked: tuple[Unchecked, ...] = ()
+    """The parts whose literals the expression cannot vouch for."""
     insert_at: int | None = None
     """The place of the rule number of ``-I CHAIN NUMBER``."""
-
-    def literals(self, line: str) -> tuple[str, ...] | None:
-        """Return the literals of ``line`` when it has this shape, else None."""
-        found = self.fullmatch(line)
-        if found is None:
-            return None
-        values = found.groups()
-        if self.rule is not None and self.rule.jump is not None and names_target(values[self.rule.jump]):
-            return None
-        return values
+    followers: list[LineShape] = field(factory=list)
+    """The shapes that followed this one lately: the reader's guesses for the next line."""
 
 
-def names_target(word: str) -> bool:
-    """Tell whether ``-j word`` means a target extension rather than a chain or a verdict."""
-    return f"targets/{word}" in all_blocks()
+@lru_cache(maxsize=1)
+def _no_target() -> str:
+    """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
+    names = sorted(block.removeprefix("targets/") for block in all_blocks() if block.startswith("targets/"))
+    return rf"(?!(?:{'|'.join(map(re.escape, names))})(?:[ \t]|$))"
 
 
 def shapes_of(grammar: Grammar, tree: Any, line: str, family: int) -> list[LineShape]:
@@ -230,7 +243,7 @@ class _Builder:
         if pattern is None or token.type in _SHAPING or token.type == "NOT":
             self.fixed[-1] += str(token)
             return None
-        self.literals.append(pattern)
+        self.literals.append(_no_target() + pattern if token.type == "JUMP" else pattern)
         self.fixed.append("")
         return len(self.literals) - 1
 
@@ -243,19 +256,18 @@ class _Builder:
         if kind not in ("append", "insert"):
             return [LineShape(kind, general)]
         rule = self._rule()
-        plain_words = {
-            place: plain
+        plain = {
+            place: expression
             for part in rule.parts()
             for use in part.uses
-            for place, plain in _plain_words(part.kind, use)
+            for place, expression in _plain_words(part.kind, use)
         }
-        strict = self._expression([plain_words.get(i, p) for i, p in enumerate(self.literals)])
-        rest = tuple(part for part in rule.parts() if not _places(part) <= plain_words.keys())
-        if _depends_on_words_alone(rule, plain_words):
+        strict = self._expression([plain.get(i, p) for i, p in enumerate(self.literals)])
+        if _depends_on_words_alone(rule, plain):
             rule = evolve(rule, plain=strict)
         return [
-            LineShape(kind, strict, rule, rest, self.insert_at),
-            LineShape(kind, general, rule, tuple(rule.parts()), self.insert_at),
+            LineShape(kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), self.insert_at),
+            LineShape(kind, general, rule, _unchecked(rule, plain), self.insert_at),
         ]
 
     def _expression(self, literals: list[str]) -> Callable[[str], re.Match[str] | None]:
@@ -285,6 +297,20 @@ class _Builder:
 
 def _places(part: Part) -> set[int]:
     return {word for use in part.uses for word in use.words if isinstance(word, int)}
+
+
+def _unchecked(rule: Shape, plain: Mapping[int, str | None]) -> tuple[Unchecked, ...]:
+    """Return what to read of a line: literals in ``plain`` need it only if they do not fit it.
+
+    None in ``plain`` means that the line's expression has seen to that already.
+    """
+    out = []
+    for part in rule.parts():
+        doubtful = [place for place in sorted(_places(part)) if plain.get(place, "") is not None]
+        matchers = [re.compile(text).fullmatch if (text := plain.get(p)) else None for p in doubtful]
+        if doubtful:
+            out.append(Unchecked(part, tuple(zip(doubtful, matchers, strict=True))))
+    return tuple(out)
 
 
 def _plain_words(kind: type[Extension], use: UseForm) -> Iterator[tuple[int, str]]:
