@@ -1,0 +1,162 @@
+"""The chains that lead to endpoints and those of the endpoints themselves.
+
+Layout section 7 i to k, history B3 e to g and B4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from attrs import evolve
+
+from natc.compile import affinity
+from natc.compile.endpoints import ProxyEndpoint
+from natc.compile.layouts import Chain, ServiceComment
+from natc.compile.names import MARK_DROP, MARK_MASQ
+from natc.compile.plan import Plan
+from natc.compile.sync import Sync
+
+
+def chain_lines(sync: Sync, plan: Plan) -> None:
+    """Write the chain lines of a service port, each kind in the layout's order.
+
+    Where every load balancer IP has its firewall rules, it has their chain line too, up to 1.23.
+    """
+    for kind in sync.layout.chains:
+        names = plan.chains(kind)
+        if kind is Chain.FIREWALL and sync.layout.firewall_always:
+            names = names * len(plan.service.vips)
+        sync.nat_chains += [f":{name} - [0:0]" for name in names]
+
+
+def chain_lines_without_endpoints(sync: Sync, plan: Plan) -> None:
+    """Write the chain lines of a service port whose rules end early (history D)."""
+    chain_lines(sync, evolve(plan, endpoint_chains={}, used=evolve(plan.used, reachable=[])))
+
+
+def service_chain(sync: Sync, plan: Plan) -> None:
+    """Write the KUBE-SVC- rules: affinity first, then the balancing rules."""
+    if not plan.service_chain:
+        return
+    used = plan.used
+    affinity.send_back(sync, plan, plan.service_chain, used.cluster, _comments(sync, plan, used.cluster))
+    balance(sync, plan, plan.service_chain, used.balanced, _comments(sync, plan, used.balanced))
+
+
+def local_chain(sync: Sync, plan: Plan) -> None:
+    """Write the KUBE-SVL- rules; a chain without endpoints marks its traffic for dropping."""
+    if not plan.local_chain:
+        return
+    if not plan.used.local:
+        _mark_drop(sync, plan, plan.local_chain)
+        return
+    comments = _comments(sync, plan, plan.used.local)
+    affinity.send_back(sync, plan, plan.local_chain, plan.used.local, comments)
+    balance(sync, plan, plan.local_chain, plan.used.local, comments)
+
+
+def external_local_chain(sync: Sync, plan: Plan) -> None:
+    """Write the KUBE-XLB- rules of external traffic with policy Local (history B3 g)."""
+    chain = plan.external_local_chain
+    if not chain or not plan.used.has_endpoints:
+        return
+    _divert_local_traffic(sync, plan)
+    local = plan.used.local
+    if not local:
+        _mark_drop(sync, plan, chain)
+        return
+    if sync.layout.numbered_balancing:
+        affinity.send_back(sync, plan, chain, local, [_named(plan)] * len(local))
+        numbered = [f'-m comment --comment "Balancing rule {i} for {plan.name}" ' for i in range(len(local))]
+        balance(sync, plan, chain, local, numbered)
+        return
+    comments = _comments(sync, plan, local)
+    affinity.send_back(sync, plan, chain, local, comments)
+    balance(sync, plan, chain, local, comments)
+
+
+def _divert_local_traffic(sync: Sync, plan: Plan) -> None:
+    rule = f"-A {plan.external_local_chain} -m comment --comment"
+    if sync.detector:
+        sync.nat_rules.append(
+            f'{rule} "Redirect pods trying to reach external loadbalancer VIP to clusterIP" '
+            f"{sync.detector.local} -j {plan.service_chain}"
+        )
+    if sync.layout.route_local:
+        from_node = "-m addrtype --src-type LOCAL"
+        sync.nat_rules += (
+            f'{rule} "masquerade LOCAL traffic for {plan.name} LB IP" {from_node} -j {MARK_MASQ}',
+            f'{rule} "route LOCAL traffic for {plan.name} LB IP to service chain" {from_node} '
+            f"-j {plan.service_chain}",
+        )
+
+
+def _mark_drop(sync: Sync, plan: Plan, chain: str) -> None:
+    sync.nat_rules.append(
+        f'-A {chain} -m comment --comment "{plan.name} has no local endpoints" -j {MARK_DROP}'
+    )
+
+
+def endpoint_chains(sync: Sync, plan: Plan) -> None:
+    """Write the KUBE-SEP- rules of every reachable endpoint."""
+    for endpoint in plan.used.reachable:
+        _endpoint_chain(sync, plan, endpoint)
+
+
+def service_and_endpoint_chains(sync: Sync, plan: Plan) -> None:
+    """Write the KUBE-SVC- rules, each balancing rule followed by its endpoint's chain (up to 1.21)."""
+    used = plan.used.cluster
+    comments = _comments(sync, plan, used)
+    affinity.send_back(sync, plan, plan.service_chain, used, comments)
+    for position, endpoint in enumerate(used):
+        _balancing_rule(sync, plan, plan.service_chain, endpoint, comments[position], len(used) - position)
+        _endpoint_chain(sync, plan, endpoint)
+
+
+def balance(
+    sync: Sync, plan: Plan, chain: str, endpoints: Sequence[ProxyEndpoint], comments: Sequence[str]
+) -> None:
+    """Spread traffic evenly: each endpoint takes its share of what the ones before it left."""
+    left = len(endpoints)
+    for endpoint, comment in zip(endpoints, comments, strict=True):
+        _balancing_rule(sync, plan, chain, endpoint, comment, left)
+        left -= 1
+
+
+def _balancing_rule(
+    sync: Sync, plan: Plan, chain: str, endpoint: ProxyEndpoint, comment: str, left: int
+) -> None:
+    odds = _odds(left, sync.layout.probability_digits)
+    sync.nat_rules.append(f"-A {chain} {comment}{odds}-j {plan.endpoint_chains[endpoint.text]}")
+
+
+@lru_cache(maxsize=4096)
+def _odds(left: int, digits: int) -> str:
+    """Return the match for a chance of one in ``left``; the last endpoint takes everything."""
+    return "" if left == 1 else f"-m statistic --mode random --probability {1 / left:.{digits}f} "
+
+
+def _endpoint_chain(sync: Sync, plan: Plan, endpoint: ProxyEndpoint) -> None:
+    chain = plan.endpoint_chains[endpoint.text]
+    commented = not sync.large and sync.layout.service_comment is not ServiceComment.NONE
+    rule = f"-A {chain} {_named(plan) if commented else ''}"
+    sync.nat_rules += (
+        f"{rule}-s {endpoint.source} -j {MARK_MASQ}",
+        f"{rule}{affinity.remember(plan, chain)}{plan.protocol_match} "
+        f"-j DNAT --to-destination {endpoint.text}",
+    )
+
+
+def _named(plan: Plan) -> str:
+    return f"-m comment --comment {plan.name} "
+
+
+def _comments(sync: Sync, plan: Plan, endpoints: Sequence[ProxyEndpoint]) -> list[str]:
+    """Return the comment match on the rule to each endpoint; nothing in large-cluster mode."""
+    style = sync.layout.service_comment
+    if sync.large or style is ServiceComment.NONE:
+        return [""] * len(endpoints)
+    if style is ServiceComment.NAME:
+        return [_named(plan)] * len(endpoints)
+    return [f'-m comment --comment "{plan.name} -> {e.text}" ' for e in endpoints]

@@ -1,0 +1,147 @@
+"""The endpoints of each service port, from EndpointSlices or, as older versions read, Endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+from attrs import frozen
+
+from natc.compile.addresses import canonical_ip, host_cidr, is_ipv6, join_host_port
+from natc.compile.config import ProxyConfig
+from natc.compile.layouts import Addresses, Duplicates
+from natc.compile.service_ports import ProxiedPort
+from natc.kube.model import Cluster, Endpoint, EndpointPort, EndpointSlice
+
+_HOST_NAME_LABEL = "kubernetes.io/hostname"
+
+
+@frozen
+class ProxyEndpoint:
+    """One endpoint of one service port, as kube-proxy holds it."""
+
+    text: str
+    """``ip:port`` as its rules and hashes have it."""
+    source: str
+    """Its address as the rule against hairpins has it."""
+    ip: str
+    """Its canonical address."""
+    local: bool
+    ready: bool
+    draining: bool
+    """Serving and terminating."""
+    origin: Endpoint
+    """Where topology and hints are looked up."""
+
+
+#: A port number and the endpoints that serve it.
+_Group = tuple[int, tuple[Endpoint, ...]]
+
+
+class EndpointIndex:
+    """Finds the endpoints of service ports in a cluster's objects."""
+
+    def __init__(self, cluster: Cluster, config: ProxyConfig) -> None:
+        layout = config.layout
+        self._by_protocol = layout.protocol_in_key
+        self._by_ip = layout.duplicates is Duplicates.BY_IP
+        self._prefers_steady = layout.duplicates is Duplicates.PREFER_STEADY
+        self._canonical = layout.canonical_endpoints
+        self._prefixed = layout.addresses is Addresses.PREFIXED
+        self._hairpin_as_written = layout.hairpin_as_written and not layout.canonical_endpoints
+        self._reads_unready = layout.counts_all_endpoints
+        self._ipv6 = config.is_ipv6
+        self._host_name = config.host_name
+        self._slices: dict[tuple[str, ...], list[_Group]] = {}
+        self._subsets: dict[tuple[str, ...], list[_Group]] = {}
+        if config.enabled(layout.slices):
+            self._index_slices(cluster.endpoint_slices)
+        else:
+            self._index_endpoints(cluster)
+
+    def of(self, port: ProxiedPort) -> list[ProxyEndpoint]:
+        """Return the endpoints of a service port in the order kube-proxy keeps them.
+
+        Endpoints of slices are merged and sorted by their text as byte strings; those of Endpoints
+        objects stay in file order, duplicates and all (layout section 1, history D).
+        """
+        key = port.key if self._by_protocol else port.key[:3]
+        subsets = self._subsets.get(key)
+        if subsets is not None:
+            return [endpoint for group in subsets for endpoint in self._read(group)]
+        merged: dict[str, ProxyEndpoint] = {}
+        for group in self._slices.get(key, ()):
+            for endpoint in self._read(group):
+                identity = endpoint.ip if self._by_ip else endpoint.text
+                held = merged.setdefault(identity, endpoint)
+                if held is not endpoint and self._replaces(endpoint, held):
+                    merged[identity] = endpoint
+        return sorted(merged.values(), key=attrgetter("text"))
+
+    def _index_slices(self, slices: Iterable[EndpointSlice]) -> None:
+        # Slices are taken by name, so that the first of two equal endpoints is always the same one;
+        # kube-proxy takes them in map order.
+        for piece in sorted(slices, key=attrgetter("namespace", "name")):
+            if piece.address_type in ("IPv4", "IPv6") and piece.service and piece.name:
+                self._index(self._slices, (piece.namespace, piece.service), piece.ports, piece.endpoints)
+
+    def _index_endpoints(self, cluster: Cluster) -> None:
+        named = set()
+        for whole in cluster.endpoints:
+            named.add((whole.namespace, whole.name))
+            for subset in whole.subsets:
+                self._index(self._subsets, (whole.namespace, whole.name), subset.ports, subset.addresses)
+        # A service of which only slices are known is taken as if its Endpoints said the same.
+        self._index_slices(s for s in cluster.endpoint_slices if (s.namespace, s.service) not in named)
+
+    def _index(
+        self,
+        index: dict[tuple[str, ...], list[_Group]],
+        service: tuple[str, str],
+        ports: Iterable[EndpointPort],
+        endpoints: tuple[Endpoint, ...],
+    ) -> None:
+        for port in ports:
+            if not port.port:
+                continue
+            key: tuple[str, ...] = (*service, port.name, port.protocol)
+            key = key if self._by_protocol else key[:3]
+            index.setdefault(key, []).append((port.port, endpoints))
+
+    def _read(self, group: _Group) -> list[ProxyEndpoint]:
+        port, endpoints = group
+        read = []
+        for endpoint in endpoints:
+            ready = endpoint.ready is not False
+            if not endpoint.addresses or not (ready or self._reads_unready):
+                continue
+            written = endpoint.addresses[0]
+            ip = canonical_ip(written)
+            if ip is None or is_ipv6(ip) != self._ipv6:
+                continue
+            read.append(
+                ProxyEndpoint(
+                    text=join_host_port(ip if self._canonical else written, port),
+                    source=self._source(written, ip),
+                    ip=ip,
+                    local=self._is_local(endpoint),
+                    ready=ready,
+                    draining=endpoint.serving is not False and endpoint.terminating is True,
+                    origin=endpoint,
+                )
+            )
+        return read
+
+    def _source(self, written: str, ip: str) -> str:
+        if self._prefixed:
+            return host_cidr(ip)
+        return written if self._hairpin_as_written else ip
+
+    def _is_local(self, endpoint: Endpoint) -> bool:
+        node = endpoint.node_name or endpoint.topology.get(_HOST_NAME_LABEL, "")
+        return bool(node) and node == self._host_name
+
+    def _replaces(self, new: ProxyEndpoint, held: ProxyEndpoint) -> bool:
+        if self._prefers_steady:
+            return held.origin.terminating is True and new.origin.terminating is not True
+        return new.local

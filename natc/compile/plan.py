@@ -1,0 +1,100 @@
+"""What the passes need to know of one service port: its endpoints, chains and where traffic goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+
+from attrs import frozen
+
+from natc.compile.layouts import Chain, Layout
+from natc.compile.names import (
+    ENDPOINT_PREFIX,
+    EXTERNAL_LOCAL_PREFIX,
+    EXTERNAL_PREFIX,
+    FIREWALL_PREFIX,
+    LOCAL_PREFIX,
+    SERVICE_PREFIX,
+    chain_hash,
+)
+from natc.compile.selection import Used
+from natc.compile.service_ports import ProxiedPort, ProxiedService
+
+
+@frozen
+class Plan:
+    """One service port ready to be written. Chain names are empty for chains that are not made."""
+
+    name: str
+    protocol_match: str
+    """``-m tcp -p tcp`` and the like."""
+    port: ProxiedPort
+    service: ProxiedService
+    used: Used
+    service_chain: str
+    local_chain: str
+    external_chain: str
+    external_local_chain: str
+    firewall_chain: str
+    endpoint_chains: Mapping[str, str]
+    """Chain of each reachable endpoint, by the endpoint's text."""
+    internal: str
+    """The chain that cluster IP traffic goes to."""
+    external: str
+    """The chain that external traffic ends up in, by the service's external traffic policy."""
+    has_internal: bool
+    """Whether cluster IP traffic finds an endpoint, or a chain that deals with it."""
+    has_external: bool
+    """The same for external traffic."""
+
+    def chains(self, kind: Chain) -> list[str]:
+        """Return the chains of one kind, none if there are none; of endpoints one for each."""
+        if kind is Chain.ENDPOINT:
+            return [self.endpoint_chains[endpoint.text] for endpoint in self.used.reachable]
+        name: str = _CHAIN_OF[kind](self)
+        return [name] if name else []
+
+
+_CHAIN_OF = {
+    Chain.SERVICE: attrgetter("service_chain"),
+    Chain.LOCAL: attrgetter("local_chain"),
+    Chain.EXTERNAL: attrgetter("external_chain"),
+    Chain.EXTERNAL_LOCAL: attrgetter("external_local_chain"),
+    Chain.FIREWALL: attrgetter("firewall_chain"),
+}
+
+
+def make_plan(port: ProxiedPort, used: Used, layout: Layout) -> Plan:
+    """Work out the chains of a service port (layout section 7, history B3 and B4)."""
+    service = port.service
+    has = used.has_endpoints
+    by_policy = Chain.EXTERNAL in layout.chains
+    # Where missing local endpoints are dropped in filter, chains without endpoints are not made.
+    has_cluster_chain = has and used.uses_cluster and bool(used.cluster or not layout.no_local_drop)
+    has_local_chain = by_policy and has and used.uses_local and bool(used.local or not layout.no_local_drop)
+    with_firewall = has and service.vips and (layout.firewall_always or service.source_ranges)
+    service_chain = SERVICE_PREFIX + port.hash
+    local_chain = (LOCAL_PREFIX if by_policy else EXTERNAL_LOCAL_PREFIX) + port.hash
+    may_lack_local = layout.no_local_drop and not used.local
+    return Plan(
+        name=port.name,
+        protocol_match=f"-m {port.protocol} -p {port.protocol}",
+        port=port,
+        service=service,
+        used=used,
+        service_chain=service_chain if has_cluster_chain else "",
+        local_chain=local_chain if has_local_chain else "",
+        external_chain=(
+            EXTERNAL_PREFIX + port.hash if by_policy and has and port.externally_accessible else ""
+        ),
+        external_local_chain=local_chain if not by_policy and service.external_local else "",
+        firewall_chain=FIREWALL_PREFIX + port.hash if with_firewall else "",
+        endpoint_chains={
+            e.text: ENDPOINT_PREFIX + chain_hash(f"{port.name}{port.protocol}{e.text}")
+            for e in used.reachable
+        },
+        internal=local_chain if by_policy and service.internal_local else service_chain,
+        external=local_chain if service.external_local else service_chain,
+        has_internal=has and not (by_policy and service.internal_local and may_lack_local),
+        has_external=has and not (service.external_local and may_lack_local),
+    )

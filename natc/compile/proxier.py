@@ -1,0 +1,94 @@
+"""kube-proxy in iptables mode: from a cluster to the text it gives to iptables-restore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from natc.compile import (
+    cluster_ip,
+    endpoint_chains,
+    external,
+    fixed,
+    load_balancer,
+    masquerade,
+    no_endpoints,
+    node_port,
+)
+from natc.compile.config import ProxyConfig
+from natc.compile.detector import local_detector
+from natc.compile.endpoints import EndpointIndex
+from natc.compile.layouts import Layout, Pass, Unmatched
+from natc.compile.node_port_addresses import node_port_addresses
+from natc.compile.plan import Plan, make_plan
+from natc.compile.selection import Selector
+from natc.compile.service_ports import service_ports
+from natc.compile.sync import Sync
+from natc.compile.topology import Place
+from natc.kube.model import Cluster
+
+#: With more endpoints than this the comments on endpoint rules are left out (layout section 7).
+LARGE_CLUSTER_ENDPOINTS = 1000
+
+Write = Callable[[Sync, Plan], None]
+
+#: What each pass does.
+PASSES: Mapping[Pass, Write] = {
+    Pass.CLUSTER_IP_MASQUERADE: masquerade.cluster_ip,
+    Pass.CLUSTER_IP_JUMP: cluster_ip.jump,
+    Pass.CLUSTER_IP_REFUSAL: no_endpoints.cluster_ip,
+    Pass.EXTERNAL_IPS: external.ips,
+    Pass.EXTERNAL_IP_REFUSAL: no_endpoints.external_ips,
+    Pass.LOAD_BALANCER_IPS: load_balancer.ips,
+    Pass.PROXY_FIREWALL: load_balancer.proxy_firewall,
+    Pass.LOAD_BALANCER_REFUSAL: no_endpoints.load_balancer_ips,
+    Pass.NODE_PORT: node_port.jump,
+    Pass.NODE_PORT_REFUSAL: no_endpoints.node_port,
+    Pass.HEALTH_CHECK: node_port.health_check,
+    Pass.EXTERNAL_CHAIN: external.chain,
+    Pass.FIREWALL_CHAIN: load_balancer.firewall_chain,
+    Pass.SERVICE_CHAIN: endpoint_chains.service_chain,
+    Pass.LOCAL_CHAIN: endpoint_chains.local_chain,
+    Pass.EXTERNAL_LOCAL_CHAIN: endpoint_chains.external_local_chain,
+    Pass.ENDPOINT_CHAINS: endpoint_chains.endpoint_chains,
+    Pass.SERVICE_AND_ENDPOINT_CHAINS: endpoint_chains.service_and_endpoint_chains,
+}
+
+
+def sync_rules(cluster: Cluster, config: ProxyConfig) -> Sync:
+    """Return the buffers of a full sync of this cluster."""
+    layout = config.layout
+    nodes = {node.name: node for node in cluster.nodes}
+    node = nodes.get(config.host_name)
+    place = Place(config.host_name, node.labels if node else {}, nodes)
+    index = EndpointIndex(cluster, config)
+    ports = [(port, index.of(port)) for port in service_ports(cluster.services, config)]
+    sync = Sync(
+        config=config,
+        layout=layout,
+        detector=local_detector(config, node),
+        node_ports=node_port_addresses(config),
+        large=sum(len(endpoints) for _, endpoints in ports) > LARGE_CLUSTER_ENDPOINTS,
+        external_ip_policy=config.enabled(layout.external_ip_policy),
+    )
+    selector = Selector(config, place)
+    fixed.begin(sync)
+    usual = _writers(layout, Unmatched.WRITTEN)
+    unmatched = usual if sync.node_ports.anywhere else _writers(layout, layout.unmatched_node_ports)
+    for port, endpoints in ports:
+        plan = make_plan(port, selector.choose(port, endpoints), layout)
+        for write in unmatched if port.node_port else usual:
+            write(sync, plan)
+    fixed.finish(sync)
+    return sync
+
+
+def _writers(layout: Layout, unmatched: Unmatched) -> list[Write]:
+    """Return what is written for one service port, in order, given what node ports come to."""
+    passes = layout.passes
+    chain_lines = endpoint_chains.chain_lines
+    if unmatched is Unmatched.SERVICE_CUT_SHORT:
+        passes = passes[: passes.index(Pass.NODE_PORT)]
+        chain_lines = endpoint_chains.chain_lines_without_endpoints
+    elif unmatched is Unmatched.LEFT_OUT:
+        passes = tuple(p for p in passes if p not in (Pass.NODE_PORT, Pass.NODE_PORT_REFUSAL))
+    return [chain_lines, *(PASSES[each] for each in passes)]
