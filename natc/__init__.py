@@ -1,1 +1,43 @@
-"""natc: Kubernetes Services to iptables rules, and packets through iptables rules, both exactly."""
+"""natc: Kubernetes Services to iptables rules, and packets through iptables rules, both exactly.
+
+``load`` reads a dump, ``compile`` makes the ruleset kube-proxy would write, ``trace`` sends a packet
+through a ruleset. What they return and take lives in the packages below; each is imported when used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from natc.netfilter.ruleset import Ruleset
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "compile", "load", "trace"]
+
+
+def load(source: str | Path) -> Ruleset:
+    """Read a dump from a path, or from text that holds at least one newline.
+
+    Raises :class:`natc.errors.DumpError` for text that iptables-restore would refuse.
+    """
+    if isinstance(source, str) and "\n" in source:
+        from natc.text.reader import read
+
+        return read(source)
+    from natc.text.files import read_dump
+
+    return read_dump(source)
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``compile`` and ``trace`` when they are first asked for."""
+    if name == "compile":
+        from natc.compile import compile as compile_cluster
+
+        return compile_cluster
+    if name == "trace":
+        from natc.trace import trace
+
+        return trace
+    raise AttributeError(f"module 'natc' has no attribute {name!r}")

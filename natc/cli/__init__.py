@@ -1,1 +1,78 @@
-"""The command line: thin commands over the library."""
+"""The command line: one module per command, each thin over the library.
+
+Commands are imported when they are called, so that ``natc trace --dst`` pays for nothing it does not
+use. Exit status: 0 done, 1 the answer is "no", 2 bad input or usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from natc import __version__
+from natc.errors import NatcError, printable
+
+#: Each command's module in this package, and what it does, for the list of commands.
+COMMANDS = {
+    "compile": "Manifests to the iptables rules kube-proxy would write.",
+    "fmt": "Read a dump and write it back as iptables-save would.",
+    "trace": "Where a packet goes, how often, and why.",
+}
+
+
+class _Commands(click.Group):
+    """The commands by name, each imported when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"natc.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="natc")
+def cli() -> None:
+    """Read, compile and replay the iptables rules of Kubernetes nodes, offline and exactly."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its status; errors become lines on standard error."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        result = cli.main(arguments, prog_name="natc", standalone_mode=False)
+    except NatcError as error:
+        return _complain(error.render())
+    except click.UsageError as error:
+        return _complain(f"natc: {printable(error.format_message())}{_hint(error)}")
+    except click.ClickException as error:
+        return _complain(f"natc: {printable(error.format_message())}")
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # what reads our output went away: say nothing more
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _complain(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 2
+
+
+def _hint(error: click.UsageError) -> str:
+    return f" (try {error.ctx.command_path} --help)" if error.ctx else ""

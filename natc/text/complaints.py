@@ -63,26 +63,20 @@ def _nearest(name: str) -> str | None:
     return " or ".join(close) if close else None
 
 
-def _wanted(error: UnexpectedInput, grammar: Grammar) -> list[str]:
+def _wanted(error: UnexpectedInput, grammar: Grammar) -> list[tuple[str, ...]]:
+    """Return what could stand there: a keyword's spellings, or a literal's name in words."""
     names = (
-        getattr(error, "accepts", None)
-        or getattr(error, "expected", None)
-        or getattr(error, "allowed", None)
-        or ()
+        getattr(error, "accepts", None) or getattr(error, "expected", None) or getattr(error, "allowed", ())
     )
-    return sorted({text for name in names if (text := _spoken(name, grammar))})
+    return sorted(
+        grammar.spellings(name) or (name.lower().replace("_", " "),)
+        for name in set(names or ()) - {"$END", "NOT"}
+    )
 
 
-def _spoken(terminal: str, grammar: Grammar) -> str | None:
-    if terminal in ("$END", "NOT"):
-        return None
-    return grammar.spelling(terminal) or terminal.lower().replace("_", " ")
-
-
-def _listed(wanted: list[str], word: str) -> str | None:
+def _listed(wanted: list[tuple[str, ...]], word: str) -> str | None:
     if not wanted:
         return None
-    close = get_close_matches(word, wanted, 3, 0.5)
-    shown = close or wanted[:_LISTED]
-    more = ", ..." if len(wanted) > len(shown) else ""
-    return ", ".join(shown) + more
+    close = get_close_matches(word, [text for texts in wanted for text in texts], 3)
+    shown = close or [texts[0] for texts in wanted[:_LISTED]]
+    return ", ".join(shown) + (", ..." if len(wanted) > len(shown) and not close else "")

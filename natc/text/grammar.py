@@ -75,18 +75,17 @@ class Grammar:
         """Parse one line; raises Lark's own errors."""
         return self.lark.parse(line)
 
-    def spelling(self, terminal: str) -> str | None:
-        """Return the first spelling of a keyword terminal, None for a literal."""
-        return None if terminal in self.patterns else self._keywords.get(terminal)
-
-    @property
-    def _keywords(self) -> dict[str, str]:
-        return {t.name: _first_spelling(t.pattern.value) for t in self.lark.terminals}
+    def spellings(self, terminal: str) -> tuple[str, ...]:
+        """Return the ways a keyword terminal is written, the shortest first; none for a literal."""
+        if terminal in self.patterns:
+            return ()
+        return next((_spellings(t.pattern.value) for t in self.lark.terminals if t.name == terminal), ())
 
 
-def _first_spelling(pattern: str) -> str:
-    inner = pattern.removeprefix("(?:").removesuffix(_WORD_END).removesuffix(")").removeprefix("(?:")
-    return re.sub(r"\\(.)", r"\1", inner.split("|")[0].removesuffix(")"))
+def _spellings(pattern: str) -> tuple[str, ...]:
+    """Undo what Lark and :func:`_make_whole_word` did to the words of a keyword."""
+    words = pattern.removesuffix(_WORD_END).replace("(?:", "").replace(")", "").split("|")
+    return tuple(sorted((re.sub(r"\\(.)", r"\1", word) for word in words), key=len))
 
 
 @lru_cache(maxsize=8)
@@ -96,7 +95,7 @@ def build(blocks: frozenset[str], *, strict: bool = False) -> Grammar:
     With ``strict`` Lark refuses any ambiguity, terminals that overlap in one state included; that
     needs interegular and is slow, so it is a test's business.
     """
-    from lark import Lark  # noqa: PLC0415 - a dump whose shapes are all known never needs Lark
+    from lark import Lark
 
     patterns: dict[str, str] = {}
 
@@ -118,7 +117,7 @@ def build(blocks: frozenset[str], *, strict: bool = False) -> Grammar:
 
 def _make_whole_word(terminal: TerminalDef, patterns: dict[str, str]) -> None:
     """Let a terminal match whole words only, keywords before literals; note the literals' patterns."""
-    from lark.lexer import PatternRE, PatternStr  # noqa: PLC0415 - see build
+    from lark.lexer import PatternRE, PatternStr
 
     if terminal.name == "WS_INLINE":
         return

@@ -23,7 +23,7 @@ from attrs import define, field
 from natc.errors import DumpError, Span
 from natc.netfilter.extension import OptionError
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
-from natc.netfilter.ruleset import Chain, Rule, Ruleset, Table
+from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Table
 from natc.text import grammar
 from natc.text.complaints import complaint
 from natc.text.shapes import LineShape, ShapeError, shapes_of
@@ -140,14 +140,15 @@ class _Reader:
             if found := shape.fullmatch(line):
                 return shape, found
         new = self._ask_lark(line, number)
-        known.extend(new)
         for shape in new:
             if found := shape.fullmatch(line):
+                self._read_all(shape, found.groups(), line, number)
+                known.extend(new)
                 return shape, found
         raise AssertionError(f"a shape does not fit the line it was made from: {line!r}")
 
     def _ask_lark(self, line: str, number: int) -> list[LineShape]:
-        from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - a read without a miss needs no Lark
+        from lark.exceptions import UnexpectedInput
 
         if self.parser is None:
             self.parser = grammar.build(grammar.blocks_named(self.text))
@@ -227,18 +228,25 @@ class _Reader:
             raise self._error(f"{chain.name} has no place {at} for a rule", number, 1, len(line))
         chain.rules.insert(at - 1, Rule(shape.rule, values, number))
 
+    def _read_all(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
+        """Read every part of a new shape: options that are missing, doubled or at odds show here."""
+        for part in shape.rule.parts() if shape.rule else ():
+            self._read(shape, part, values, line, number)
+
     def _check(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         """Read the parts whose literals no expression vouches for, once for each combination."""
-        assert shape.rule is not None
         for unchecked in shape.unchecked:
             key = unchecked.news(values)
-            if key is None:
-                continue
-            try:
-                shape.rule.read(unchecked.part, values)
-            except OptionError as error:
-                raise self._option_error(error, line, number) from None
-            unchecked.seen.add(key)
+            if key is not None:
+                self._read(shape, unchecked.part, values, line, number)
+                unchecked.seen.add(key)
+
+    def _read(self, shape: LineShape, part: Part, values: tuple[str, ...], line: str, number: int) -> None:
+        assert shape.rule is not None
+        try:
+            shape.rule.read(part, values)
+        except OptionError as error:
+            raise self._option_error(error, line, number) from None
 
     def _option_error(self, error: OptionError, line: str, number: int) -> DumpError:
         if error.use is None:

@@ -243,7 +243,7 @@ class _Builder:
         if pattern is None or token.type in _SHAPING or token.type == "NOT":
             self.fixed[-1] += str(token)
             return None
-        self.literals.append(_no_target() + pattern if token.type == "JUMP" else pattern)
+        self.literals.append(_no_target() + pattern if token.type == "CHAIN_OR_TARGET" else pattern)
         self.fixed.append("")
         return len(self.literals) - 1
 

@@ -24,6 +24,13 @@ def save(ruleset: Ruleset, *, order: str = "kept") -> str:
     return "\n".join(lines) + "\n"
 
 
+def restore(ruleset: Ruleset) -> str:
+    """Return the ruleset as iptables-restore takes it: the save form without its comment lines."""
+    writer = _Writer()
+    lines = [line for table in ruleset.tables.values() for line in writer.table(table, sort=False)]
+    return "\n".join(lines) + "\n"
+
+
 def _tables(ruleset: Ruleset, order: str) -> list[Table]:
     tables = list(ruleset.tables.values())
     return sorted(tables, key=lambda table: TABLES.index(table.name)) if order == "nft" else tables

@@ -1,0 +1,5 @@
+"""``python -m natc``."""
+
+from natc.cli import main
+
+main()

@@ -1,0 +1,27 @@
+"""Dumps from files: decoded so that every byte comes back when it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from natc.errors import DumpError, Span
+from natc.inputs import name_of, read_bytes
+from natc.netfilter.ruleset import Ruleset
+from natc.text.reader import read
+
+#: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
+ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+
+
+def read_dump(path: str | Path) -> Ruleset:
+    """Read the dump in a file, packed or not; ``-`` is standard input.
+
+    Raises :class:`~natc.errors.DumpError` when it cannot be read or is no ruleset.
+    """
+    name = name_of(path)
+    content = read_bytes(path, error=DumpError)
+    if not content.strip():
+        raise DumpError("is empty", Span(name), "the text of iptables-save")
+    if b"\0" in content:
+        raise DumpError("is a binary file", Span(name), "the text of iptables-save")
+    return read(content.decode(**ENCODING), file=name)
