@@ -1,0 +1,1 @@
+"""natc's tests, laid out as natc is."""

@@ -1,0 +1,62 @@
+"""The house itself: floors point down, and what belongs together is complete."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import natc
+from tests.support import ROOT
+
+PACKAGE = Path(natc.__file__).parent
+#: The floor of each room; a module may import from its own room and from lower floors.
+FLOORS = {
+    "errors": 0, "probability": 0, "inputs": 0.5,
+    "netfilter": 1,
+    "text": 2, "kube": 2,
+    "compile": 3, "trace": 3,
+    "analysis": 4, "testing": 4,
+    "report": 5,
+    "cli": 6, "__main__": 7, "__init__": 7,
+}  # fmt: skip
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    """The rooms of natc that a module imports from."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "natc":
+            names |= {f"natc.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("natc.")} - {"__version__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    for other in imports_of(path):
+        assert FLOORS[other] < FLOORS[own] or other == own, f"{path.name} imports from {other}"
+
+
+def test_every_room_has_a_floor():
+    rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in MODULES}
+    assert rooms <= FLOORS.keys()
+
+
+def test_only_one_module_imports_scapy():
+    users = {
+        path.name
+        for path in MODULES
+        if "import scapy" in path.read_text() or "from scapy" in path.read_text()
+    }
+    assert users <= {"scapy_packets.py"}
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == natc.__version__

@@ -1,0 +1,20 @@
+"""The grammar: unambiguous as a whole, and shipped in the package."""
+
+import pytest
+
+from natc.text import grammar
+
+
+def test_the_whole_grammar_is_unambiguous():
+    """Lark in strict mode refuses any conflict, overlapping terminals in one state included.
+
+    The shape cache rests on it: a line's shape decides which terminal takes which word.
+    """
+    pytest.importorskip("interegular")
+    assert grammar.build(grammar.all_blocks(), strict=True).patterns
+
+
+def test_a_block_is_only_built_when_it_is_named():
+    assert grammar.blocks_named("-A X -m tcp --dport 1 -j DNAT") == {"matches/tcp", "targets/DNAT"}
+    assert grammar.blocks_named("-A X --match tcp --jump MARK") == {"matches/tcp", "targets/MARK"}
+    assert grammar.blocks_named("-m nosuch -j KUBE-SVC") == frozenset()

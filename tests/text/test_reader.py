@@ -1,0 +1,169 @@
+"""Reading dumps: what is refused, with which message, and what is kept."""
+
+import gzip
+
+import pytest
+
+from natc.errors import DumpError
+from natc.netfilter.extension import Term
+from natc.netfilter.kinds import PortRange
+from natc.netfilter.ruleset import Jump
+from natc.text.grammar import Grammar
+from natc.text.reader import family_of, read
+from natc.text.writer import save
+from tests.support import GOLDEN, case_id, present, shared, shared_cases
+
+DUMPS = sorted(GOLDEN.glob("kube-proxy/*/save-*.txt"))
+
+
+def nat(*rules: str) -> str:
+    return "\n".join(["*nat", ":PREROUTING ACCEPT [0:0]", ":X - [0:0]", ":Y - [0:0]", *rules, "COMMIT", ""])
+
+
+REFUSED = {
+    "": "<text>:1:1: there is no table in this text (expected a line such as *filter)",
+    "hello\n": "<text>:1:1: did not expect 'hello'",
+    "*foo\nCOMMIT\n": "<text>:1:2: unknown table 'foo' (expected raw, mangle, nat, filter, security)",
+    "*nat\n:X - [0:0]\n": "the table is not closed (expected COMMIT)",
+    "*nat\n*filter\nCOMMIT\n": "<text>:2:1: table filter begins before nat is closed (expected COMMIT)",
+    "-A X -j ACCEPT\n": "<text>:1:1: this line stands in no table (expected a line such as *filter before it)",
+    "*nat\n:X\nCOMMIT\n": "<text>:2:2: the line ends too early (expected policy)",
+    "*nat\n:X ACCEPT\nCOMMIT\n": "<text>:2:1: X is not a builtin chain of nat: it has no policy (expected -)",
+    "*nat\n:INPUT -\nCOMMIT\n": "<text>:2:1: INPUT is a builtin chain and needs a policy",
+    nat("-A Z -j X"): "<text>:5:4: there is no chain 'Z' in table nat",
+    nat("-A X -j Z"): "<text>:5:9: there is no chain, verdict or target 'Z' in this table",
+    nat("-A X -g ACCEPT"): "<text>:5:9: there is no chain 'ACCEPT' in this table",
+    nat(
+        "-A X -m tcp --dprot 5"
+    ): "<text>:5:13: unknown option '--dprot' (expected --proto, --dport, --sport)",
+    nat("-A X -m tcp --dport 99999"): "<text>:5:21: --dport: port 99999 is not between 0 and 65535",
+    nat("-A X -m tcp --dport 9:8"): "<text>:5:21: --dport: port range 9:8 ends before it begins",
+    nat("-A X -m tpc --dport 9"): "<text>:5:9: unknown match 'tpc' (expected tcp)",
+    nat("-A X -m tcp --dport 1 --dport 2"): "--dport given twice",
+    nat("-A X --dport 1"): "<text>:5:6: --dport without a -p or -m before it that has such an option",
+    nat("-A X -s 1.2.3.400 -j Y"): "<text>:5:9: -s: '1.2.3.400' is not an IP address",
+    nat("-A X -s 1.2.3.4/33 -j Y"): "<text>:5:9: -s: /33 is longer than 32 bits",
+    nat("-A X -j DNAT"): "<text>:5:1: DNAT needs --to-destination",
+    nat("-A X -j"): "<text>:5:7: the line ends too early (expected chain or target)",
+    nat("-A X -j Y -j ACCEPT"): "<text>:5:11: a rule has one target",
+    nat("-A X -m comment --comment"): "<text>:5:25: the line ends too early (expected string)",
+    nat("-I X 3 -j Y"): "<text>:5:1: X has no place 3 for a rule",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_a_refusal_says_where_and_what_was_expected(text):
+    with pytest.raises(DumpError) as caught:
+        read(text)
+    assert REFUSED[text] in str(caught.value)
+
+
+def test_an_error_draws_the_line_with_a_caret():
+    with pytest.raises(DumpError) as caught:
+        read(nat("-A X -m tcp --dport 99999 -j Y"), file="node1.txt")
+    assert caught.value.render().splitlines() == [
+        "node1.txt:5:21: --dport: port 99999 is not between 0 and 65535",
+        "    -A X -m tcp --dport 99999 -j Y",
+        "                        ^^^^^",
+    ]
+
+
+def test_a_bad_literal_in_a_known_shape_is_found_too():
+    with pytest.raises(DumpError, match="port 65536 is not between"):
+        read(nat("-A X -p tcp -m tcp --dport 80 -j Y", "-A X -p tcp -m tcp --dport 65536 -j Y"))
+
+
+def test_control_characters_are_never_printed_raw():
+    with pytest.raises(DumpError) as caught:
+        read(nat("-A X -m tcp --dport \x1b[31mred"))
+    assert "\x1b" not in caught.value.render()
+    assert "\\x1b[31mred" in caught.value.render()
+
+
+def test_a_rule_gives_typed_parts():
+    rule = (
+        read(nat("-A X ! -s 10.0.0.0/8 -p tcp -m tcp --dport 80:90 -j Y")).tables["nat"].chains["X"].rules[0]
+    )
+    assert str(rule.header.source.value) == "10.0.0.0/8"
+    assert rule.header.source.inverted
+    assert rule.header.protocol == Term(6)
+    assert rule.matches[0].dport == Term(PortRange(80, 90))
+    assert rule.target == Jump("Y")
+    assert rule.line == 5
+
+
+SPELLINGS = {
+    "-A X -m comment --comment ns/name -m tcp -p tcp -d 10.0.0.1 --dport 80 -j Y": (
+        '-A X -d 10.0.0.1/32 -p tcp -m comment --comment "ns/name" -m tcp --dport 80 -j Y'
+    ),
+    "-A X -p tcp --dport 80 -j Y": "-A X -p tcp -m tcp --dport 80 -j Y",
+    "-A X -s 0.0.0.0/0 -p all -j Y": "-A X -j Y",
+    "-A X -s 10.1.2.3/255.255.0.0 -j Y": "-A X -s 10.1.0.0/16 -j Y",
+    "-A X --source ! 10.1.2.3 -j Y": "-A X ! -s 10.1.2.3/32 -j Y",
+    "-A X -j MARK --or-mark 0x00004000": "-A X -j MARK --set-xmark 0x4000/0x4000",
+    "-A X -j MARK --xor-mark 0x00004000": "-A X -j MARK --set-xmark 0x4000/0x0",
+    "-A X -m mark ! --mark 0x00004000/0x00004000 -j Y": "-A X -m mark ! --mark 0x4000/0x4000 -j Y",
+    "-A X -m statistic --mode random --probability 0.3333333333 -j Y": (
+        "-A X -m statistic --mode random --probability 0.33333333349 -j Y"
+    ),
+    "-A X -p tcp --syn -j Y": "-A X -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j Y",
+    "-A X -m conntrack ! --ctstate DNAT,RELATED -j Y": "-A X -m conntrack ! --ctstate RELATED,DNAT -j Y",
+}
+
+
+@pytest.mark.parametrize("written", SPELLINGS)
+def test_another_spelling_is_written_as_iptables_save_prints_it(written):
+    assert save(read(nat(written))) == nat(SPELLINGS[written])
+
+
+def test_insert_puts_a_rule_where_it_says():
+    rules = read(nat("-A X -j Y", "-I X -j ACCEPT", "-I X 2 -j RETURN")).tables["nat"].chains["X"].rules
+    assert [rule.target.chain for rule in rules] == ["ACCEPT", "RETURN", "Y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        ("# Generated by ip6tables-save v1.8.9\n*nat\nCOMMIT\n", 6),
+        (nat("-A X -s fd00::1 -j Y"), 6),
+        (nat("-A X -s 10.0.0.1 -j Y"), 4),
+        (nat("-A X -p tcp -j DNAT --to-destination [fd00::1]:80"), 6),
+        (nat("-A X -p tcp -j DNAT --to-destination 10.0.0.1:80"), 4),
+    ],
+)
+def test_the_family_is_told_from_the_text(text, family):
+    assert family_of(text) == family
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=case_id)
+def test_a_golden_save_comes_back_byte_for_byte(dump):
+    text = dump.read_text()
+    assert save(read(text)) == text
+
+
+def test_there_are_golden_saves():
+    assert DUMPS
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=case_id)
+def test_lark_is_asked_once_for_a_shape(dump, monkeypatch):
+    asked = []
+    parse = Grammar.parse
+    monkeypatch.setattr(Grammar, "parse", lambda self, line: asked.append(line) or parse(self, line))
+    ruleset = read(dump.read_text())
+    shapes = {rule.shape.template for rule in ruleset.rules()}
+    assert len(asked) <= len(shapes) + len(["table", "chain", "commit", "remark", "empty"])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("dump", shared_cases("kube-proxy/corpus/*/*/save-*.txt"), ids=case_id)
+def test_every_recorded_save_comes_back_byte_for_byte(dump):
+    text = present(dump).read_text()
+    assert save(read(text)) == text
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("size", [1000, 10000])
+def test_the_measuring_dumps_come_back_byte_for_byte(size):
+    text = gzip.decompress(shared(f"bench/kube-proxy-{size}.save.gz").read_bytes()).decode()
+    assert save(read(text)) == text
