@@ -196,12 +196,14 @@ class KubeletLayout:
     """What kubelet itself writes on the node (history F)."""
 
     drop_mark: bool = True
-    """KUBE-MARK-DROP, KUBE-FIREWALL's marked-packet rule, and kube-proxy's masquerade chains too."""
+    """KUBE-MARK-DROP, KUBE-FIREWALL's marked-packet rule, and kube-proxy's masquerade chains too.
+
+    1.27 turned these off by default (gate IPTablesOwnershipCleanup); the recorded node of 1.27 had
+    them still, and natc follows the record.
+    """
     localnet_rule: bool = False
     canary: bool = False
     hint_chain: bool = False
-    ipv6: bool = False
-    """Whether kubelet writes its rules to ip6tables as well."""
 
 
 _NEW_SERVICES = '-m conntrack --ctstate NEW -m comment --comment "kubernetes service portals"'
@@ -226,7 +228,8 @@ _NAT_SERVICES = (
     Jump("nat", "OUTPUT", "KUBE-SERVICES", _PORTALS),
     Jump("nat", "PREROUTING", "KUBE-SERVICES", _PORTALS),
 )
-_POSTROUTING = Jump(
+#: kubelet makes this one too.
+POSTROUTING_JUMP = Jump(
     "nat", "POSTROUTING", "KUBE-POSTROUTING", '-m comment --comment "kubernetes postrouting rules"'
 )
 _FIREWALLS = (Jump("filter", "INPUT", "KUBE-FIREWALL"), Jump("filter", "OUTPUT", "KUBE-FIREWALL"))
@@ -238,7 +241,7 @@ _JUMPS_1_14 = (
     _SERVICES_INPUT,
     _FORWARD,
     *_NAT_SERVICES,
-    _POSTROUTING,
+    POSTROUTING_JUMP,
 )
 _FILTER_1_20 = (_EXTERNAL_INPUT, _EXTERNAL_FORWARD, _SERVICES_FORWARD, _SERVICES_OUTPUT, _FORWARD)
 _FILTER_1_21 = (
@@ -340,6 +343,9 @@ class Layout:
     primary_node_port_address: bool = False
     """Whether ``--nodeport-addresses=primary`` is known."""
 
+    userspace: bool = True
+    """Whether there is a userspace mode."""
+
     # what is made before the restore
     jumps: tuple[Jump, ...] = _JUMPS_1_14
     canary: bool = False
@@ -440,9 +446,9 @@ L1_20 = evolve(
     dual_stack=True,
     source_ranges=SourceRanges.TRIMMED,
     vip_refusal_chain="KUBE-EXTERNAL-SERVICES",
-    jumps=(*_FILTER_1_20, *_NAT_SERVICES, _POSTROUTING),
+    jumps=(*_FILTER_1_20, *_NAT_SERVICES, POSTROUTING_JUMP),
     makes_mark_drop=True,
-    kubelet=KubeletLayout(canary=True, localnet_rule=True, ipv6=True),
+    kubelet=KubeletLayout(canary=True, localnet_rule=True),
 )
 L1_21 = evolve(
     L1_20,
@@ -455,7 +461,7 @@ L1_21 = evolve(
     counts_all_endpoints=True,
     internal_policy="ServiceInternalTrafficPolicy",
     hints="TopologyAwareHints",
-    jumps=(*_FILTER_1_21, *_NAT_SERVICES, _POSTROUTING),
+    jumps=(*_FILTER_1_21, *_NAT_SERVICES, POSTROUTING_JUMP),
     filter_chains=(*L1_20.filter_chains, "KUBE-NODEPORTS"),
     passes=_PASSES_1_21,
     external_ips=ExternalIps.MASQUERADE_AND_JUMP,
@@ -500,12 +506,12 @@ L1_24 = evolve(
     service_comment=ServiceComment.NAME_AND_ENDPOINT,
     external_ips=ExternalIps.JUMP,
     firewall_always=False,
-    kubelet=KubeletLayout(canary=True, localnet_rule=True, ipv6=True, hint_chain=True),
+    kubelet=KubeletLayout(canary=True, localnet_rule=True, hint_chain=True),
 )
 L1_25 = evolve(
     L1_24,
     name="1.25",
-    jumps=(*_FILTER_1_25, *_NAT_SERVICES, _POSTROUTING),
+    jumps=(*_FILTER_1_25, *_NAT_SERVICES, POSTROUTING_JUMP),
     filter_chains=(*L1_24.filter_chains, "KUBE-PROXY-FIREWALL"),
     makes_mark_drop=False,
     passes=_PASSES_1_25,
@@ -516,6 +522,7 @@ L1_25 = evolve(
 L1_26 = evolve(
     L1_25,
     name="1.26",
+    userspace=False,
     gates=_gates(TopologyAwareHints=BETA, ProxyTerminatingEndpoints=BETA),
     internal_policy=True,
     loopback_node_ports=False,
@@ -526,18 +533,18 @@ L1_27 = evolve(
     hint_annotation=Hints.ANNOTATED,
     node_port_cidrs=NodePortCidrs.OWN_FAMILY_OR_NONE,
     unmatched_node_ports=Unmatched.WRITTEN,
-    jumps=(*_FILTER_1_25, *_NAT_SERVICES, *_FIREWALLS, _POSTROUTING),
+    jumps=(*_FILTER_1_25, *_NAT_SERVICES, *_FIREWALLS, POSTROUTING_JUMP),
     localnet_rule=True,
     firewall_end=FirewallEnd.COMMENT,
-    kubelet=KubeletLayout(drop_mark=False, canary=True, localnet_rule=True, hint_chain=True),
 )
 L1_28 = evolve(
     L1_27,
     name="1.28",
+    kubelet=KubeletLayout(drop_mark=False, canary=True, localnet_rule=True, hint_chain=True),
     gates=_gates(TopologyAwareHints=BETA),
     terminating=True,
     node_port_cidrs=NodePortCidrs.OWN_FAMILY,
-    jumps=(*_FILTER_1_25, *_NAT_SERVICES, _POSTROUTING, *_FIREWALLS),
+    jumps=(*_FILTER_1_25, *_NAT_SERVICES, POSTROUTING_JUMP, *_FIREWALLS),
 )
 L1_29 = evolve(
     L1_28,

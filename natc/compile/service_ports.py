@@ -69,6 +69,11 @@ def service_ports(services: Iterable[Service], config: ProxyConfig) -> list[Prox
     kube-proxy walks a Go map, so its order is random at each sync; natc fixes it as (namespace,
     name, port name, protocol).
     """
+    return sorted(proxied_ports(services, config), key=attrgetter("key"))
+
+
+def proxied_ports(services: Iterable[Service], config: ProxyConfig) -> Iterable[ProxiedPort]:
+    """Return the service ports of the config's IP family in the order of the objects."""
     reader = _Reader(config)
     by_protocol = config.layout.protocol_in_key
     ports: dict[tuple[str, ...], ProxiedPort] = {}
@@ -79,7 +84,7 @@ def service_ports(services: Iterable[Service], config: ProxyConfig) -> list[Prox
         for port in reader.ports(service, cluster_ip):
             key = port.key if by_protocol else port.key[:3]
             ports[key] = port
-    return sorted(ports.values(), key=attrgetter("key"))
+    return ports.values()
 
 
 def wants_hints(layout: Layout, annotations: Mapping[str, str]) -> bool:
