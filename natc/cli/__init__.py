@@ -64,7 +64,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # what reads our output went away: say nothing more
+        sys.stdout = None  # what reads our output went away: say nothing more
         return 0
     return result if isinstance(result, int) else 0
 
