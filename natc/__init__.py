@@ -6,11 +6,14 @@ through a ruleset. What they return and take lives in the packages below; each i
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from natc.compile import compile
     from natc.netfilter.ruleset import Ruleset
+    from natc.trace import trace
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "compile", "load", "trace"]
@@ -31,13 +34,7 @@ def load(source: str | Path) -> Ruleset:
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``compile`` and ``trace`` when they are first asked for."""
-    if name == "compile":
-        from natc.compile import compile as compile_cluster
-
-        return compile_cluster
-    if name == "trace":
-        from natc.trace import trace
-
-        return trace
+    """Import ``natc.compile`` and ``natc.trace`` when they are first asked for; both can be called."""
+    if name in ("compile", "trace"):
+        return import_module(f"natc.{name}")
     raise AttributeError(f"module 'natc' has no attribute {name!r}")

@@ -8,7 +8,7 @@ for: reading 175,000 rules must not make a million objects that one query never 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from attrs import define, field, frozen
@@ -134,6 +134,10 @@ class Rule:
             words += ["-j", target.name, *target.words()]
         return " ".join(words)
 
+    def show(self) -> str:
+        """Return the rule as iptables-save prints it, with the counters it was read with."""
+        return f"{self.counters} {self.save()}" if self.counters else self.save()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rule) and (
             (self.shape is other.shape and self.values == other.values) or self.save() == other.save()
@@ -164,6 +168,19 @@ class Table:
     remarks: list[str] = field(factory=list, eq=False)
     """The comment lines that stood before the table, as written."""
 
+    def lines(
+        self, chains: Iterable[Chain] | None = None, show: Callable[[Rule], str] = Rule.show
+    ) -> Iterator[str]:
+        """Yield the table in save form, its chains in the given order; ``show`` prints a rule."""
+        listed = list(self.chains.values() if chains is None else chains)
+        yield f"*{self.name}"
+        for chain in listed:
+            counters = f" {chain.counters}" if chain.counters else ""
+            yield f":{chain.name} {chain.policy or '-'}{counters}"
+        for chain in listed:
+            yield from map(show, chain.rules)
+        yield "COMMIT"
+
 
 @define
 class Ruleset:
@@ -180,3 +197,8 @@ class Ruleset:
         for table in self.tables.values():
             for chain in table.chains.values():
                 yield from chain.rules
+
+    def __str__(self) -> str:
+        """The save form: tables and chains in their order, comment lines where they stood."""
+        lines = [line for table in self.tables.values() for line in (*table.remarks, *table.lines())]
+        return "\n".join([*lines, *self.remarks]) + "\n"
