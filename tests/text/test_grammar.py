@@ -16,5 +16,6 @@ def test_the_whole_grammar_is_unambiguous():
 
 def test_a_block_is_only_built_when_it_is_named():
     assert grammar.blocks_named("-A X -m tcp --dport 1 -j DNAT") == {"matches/tcp", "targets/DNAT"}
+    assert grammar.blocks_named("-A X -m\tmark") == {"matches/mark"}
     assert grammar.blocks_named("-A X --match tcp --jump MARK") == {"matches/tcp", "targets/MARK"}
     assert grammar.blocks_named("-m nosuch -j KUBE-SVC") == frozenset()

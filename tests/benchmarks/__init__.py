@@ -1,0 +1,1 @@
+"""Benchmarks: ratios of CPU time measured in one run, never timed tests."""

@@ -1,0 +1,47 @@
+"""Measuring whole processes: CPU time and peak memory, two commands in turn, the best of several."""
+
+import os
+import subprocess
+import sys
+
+from attrs import frozen
+
+
+@frozen
+class Cost:
+    """What a process took: CPU seconds, user and system, and its peak memory in MiB."""
+
+    cpu: float
+    memory: float
+
+
+def cost(command: list[str], stdin: str | None = None) -> Cost:
+    """Run a command to its end, its output thrown away; raises CalledProcessError when it fails."""
+    with open(stdin or os.devnull, "rb") as source:
+        process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        complaint = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=complaint)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def against(command: list[str], reference: list[str], rounds: int = 5) -> tuple[Cost, Cost]:
+    """Run the two in turn and return the least each took."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(cost(command))
+        theirs.append(cost(reference))
+    return min(ours, key=lambda c: c.cpu), min(theirs, key=lambda c: c.cpu)
+
+
+def python(code: str) -> list[str]:
+    """The command that runs a piece of Python in this environment."""
+    return [sys.executable, "-c", code]
+
+
+def natc(*arguments: str) -> list[str]:
+    """The command that runs natc in this environment."""
+    return [sys.executable, "-m", "natc", *arguments]
