@@ -92,6 +92,11 @@ class ManifestError(NatcError):
 
 
 @frozen
+class NodeError(NatcError):
+    """Facts of a node that cannot be read: its node file, routes, sets or connection list."""
+
+
+@frozen
 class UsageError(NatcError):
     """An option or argument that cannot be used as given."""
 
