@@ -570,6 +570,7 @@ NEWER = evolve(
     ip_mode=True,
     duplicates=Duplicates.PREFER_STEADY,
     canonical_endpoints=True,
+    hints=True,
     hints_always=True,
     node_hints="PreferSameTrafficDistribution",
     zero_cidrs_parsed=True,
