@@ -193,6 +193,7 @@ class Settings:
 
 
 _Key = tuple[Tuple, int, int]
+_Source = tuple[int, int, int, int]
 _DEFAULT_SETTINGS = Settings()
 
 
@@ -203,6 +204,7 @@ class Connections:
         self.settings = settings
         self._entries: dict[int, Connection] = {}
         self._keys: dict[_Key, int] = {}
+        self._sources: dict[_Source, tuple[int, ...]] = {}
         self._shared = False
         self._next = 1
 
@@ -210,12 +212,14 @@ class Connections:
         """Return a table that can be changed without changing this one."""
         other = Connections(self.settings)
         other._entries, other._keys, other._next = self._entries, self._keys, self._next
+        other._sources = self._sources
         self._shared = other._shared = True
         return other
 
     def _own(self) -> None:
         if self._shared:
-            self._entries, self._keys, self._shared = dict(self._entries), dict(self._keys), False
+            self._entries, self._keys = dict(self._entries), dict(self._keys)
+            self._sources, self._shared = dict(self._sources), False
 
     def __iter__(self) -> Iterator[Connection]:
         """Iterate over the entries, the oldest first."""
@@ -249,6 +253,11 @@ class Connections:
                 return True
         return False
 
+    def of_source(self, wanted: Tuple, zone: Zone) -> Iterator[Connection]:
+        """Yield the entries that come from the same address and port by the same protocol, newest first."""
+        for serial in reversed(self._sources.get(_source(wanted, zone), ())):
+            yield self._entries[serial]
+
     def put(self, connection: Connection) -> None:
         """Replace the entry with the same serial number; ignored when it is gone."""
         if connection.serial in self._entries and self._entries[connection.serial] is not connection:
@@ -275,6 +284,8 @@ class Connections:
         self._entries[entered.serial] = entered
         for direction in (0, 1):
             self._keys[_key(entered, direction)] = entered.serial
+        source = _source(entered.original, entered.zone)
+        self._sources[source] = (*self._sources.get(source, ()), entered.serial)
         return entered
 
     def remove(self, connection: Connection) -> None:
@@ -287,10 +298,12 @@ class Connections:
             key = _key(found, direction)
             if self._keys.get(key) == found.serial:
                 del self._keys[key]
+        source = _source(found.original, found.zone)
+        self._sources[source] = tuple(s for s in self._sources[source] if s != found.serial)
 
     def clear(self) -> None:
         """Delete every entry."""
-        self._entries, self._keys, self._shared = {}, {}, False
+        self._entries, self._keys, self._sources, self._shared = {}, {}, {}, False
 
     # ---- packets
 
@@ -414,6 +427,10 @@ class Connections:
 
 def _key(connection: Connection, direction: int) -> _Key:
     return connection.tuple_of(direction), direction, connection.zone.of(direction)
+
+
+def _source(tuple_: Tuple, zone: Zone) -> _Source:
+    return tuple_.proto, tuple_.src, tuple_.sport, zone.of(0)
 
 
 def _sctp_step(

@@ -1,0 +1,363 @@
+"""NAT: by example, and every recorded connection's translation worked out again."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from natc.netfilter.conntrack import Connection, Connections, Datagram, Status, Tuple, Zone
+from natc.netfilter.fib import Flow
+from natc.netfilter.host import Host
+from natc.netfilter.kinds import DashedPorts, NatTarget, PortRange
+from natc.netfilter.nat import (
+    Binding,
+    Mapping,
+    Rewrite,
+    bind,
+    bind_nothing,
+    hashed_address,
+    jenkins,
+    leaves_elsewhere,
+    port_class,
+    redirect_dropped,
+    rewrite,
+    rewrite_error,
+    settled,
+)
+from natc.netfilter.routing import masquerade_address, redirect_address, route_input, route_output
+from tests.netfilter.nodes import number
+from tests.netfilter.recorded import Case, Sent, datagram, recorded_tuple
+from tests.support import case_id, present, shared_cases
+
+CLIENT, VIP, POD, NODE = map(number, ("192.168.1.77", "10.96.0.10", "10.244.1.5", "192.168.1.10"))
+TCP = Tuple(4, 6, CLIENT, 40000, VIP, 80)
+
+
+def new(original: Tuple = TCP, **more: Any) -> Connection:
+    reply = original.inverted()
+    assert reply is not None
+    return Connection(original, reply, **more)
+
+
+def mapping(text: str, **more: bool) -> Mapping:
+    return Mapping.of(NatTarget().parse([text]), **more)
+
+
+def destination(binding: Binding) -> tuple[int, int]:
+    return binding.connection.reply.src, binding.connection.reply.sport
+
+
+def source(binding: Binding) -> tuple[int, int]:
+    return binding.connection.reply.dst, binding.connection.reply.dport
+
+
+def test_dnat_to_an_address_and_port() -> None:
+    bound = bind(Connections(), new(), "dst", mapping("10.244.1.5:8080"))
+    assert destination(bound) == (POD, 8080)
+    assert bound.connection.status == Status.DNAT | Status.DNAT_DONE
+    assert bound.chance is None
+    assert settled(bound.connection, "dst")
+    assert not settled(bound.connection, "src")
+
+
+def test_a_translation_to_what_is_there_sets_no_status() -> None:
+    bound = bind(Connections(), new(), "dst", mapping("10.96.0.10:80"))
+    assert bound.connection.status == Status.DNAT_DONE
+
+
+@pytest.mark.parametrize(
+    ("text", "random", "port", "chance"),
+    [
+        ("10.244.1.5:8000-8010", False, 8000, None),
+        ("10.244.1.5:70-90", False, 80, None),
+        ("10.244.1.5:70-90", True, 70, PortRange(70, 90)),
+        ("10.244.1.5:8000-8010/75", False, 8005, None),
+        ("10.244.1.5:8000-8010/90", False, 8000 + (80 - 90) % 65536 % 11, None),
+        (":8080", False, 8080, None),
+        ("10.244.1.5", False, 80, None),
+    ],
+)
+def test_destination_ports(text: str, random: bool, port: int, chance: PortRange | None) -> None:
+    bound = bind(Connections(), new(), "dst", mapping(text, random=random))
+    assert (destination(bound)[1], bound.chance) == (port, chance)
+
+
+def test_a_source_port_is_kept_unless_it_clashes() -> None:
+    table = Connections()
+    first = bind(table, new(), "src", Mapping.to(NODE))
+    assert source(first) == (NODE, 40000)
+    table.confirm(first.connection)
+    second = bind(table, new(evolve(TCP, src=CLIENT + 1)), "src", Mapping.to(NODE))
+    assert source(second)[0] == NODE
+    assert second.chance == PortRange(1024, 65535)
+    assert source(second)[1] != 40000
+
+
+def test_a_clash_changes_the_source_port_of_an_untranslated_connection_too() -> None:
+    table = Connections()
+    table.confirm(bind(table, new(), "dst", mapping("10.244.1.5:80")).connection)
+    bound = bind_nothing(table, new(evolve(TCP, dst=POD)), "src")
+    assert bound.chance == PortRange(1024, 65535)
+    assert Status.SNAT in bound.connection.status
+
+
+def test_another_connection_of_the_same_source_keeps_its_mapping() -> None:
+    table = Connections()
+    wanted = mapping("192.168.1.10:50000-50003")
+    first = bind(table, new(), "src", wanted)
+    assert first.chance == PortRange(50000, 50003)
+    entered = table.confirm(first.connection)
+    assert entered is not None
+    second = bind(table, new(evolve(TCP, dst=VIP + 1)), "src", wanted)
+    assert source(second) == source(first)
+    assert second.chance is None
+    table.remove(entered)
+    assert bind(table, new(evolve(TCP, dst=VIP + 1)), "src", wanted).chance == PortRange(50000, 50003)
+
+
+@pytest.mark.parametrize(
+    ("port", "low", "high"),
+    [(1, 1, 511), (511, 1, 511), (512, 600, 1023), (1023, 600, 1023), (1024, 1024, 65535)],
+)
+def test_port_classes(port: int, low: int, high: int) -> None:
+    assert port_class(port) == PortRange(low, high)
+
+
+def test_random_takes_the_whole_class_even_when_the_port_is_free() -> None:
+    bound = bind(Connections(), new(), "src", Mapping.to(NODE, random=True))
+    assert bound.chance == PortRange(1024, 65535)
+
+
+def test_protocols_without_ports_change_addresses_only() -> None:
+    bound = bind(Connections(), new(Tuple(4, 47, CLIENT, 0, VIP, 0)), "dst", mapping("10.244.1.5"))
+    assert destination(bound) == (POD, 0)
+
+
+def test_an_icmp_identifier_is_kept_unless_it_clashes() -> None:
+    table = Connections()
+    ping = Tuple(4, 1, CLIENT, 7, VIP, 8 << 8)
+    first = bind(table, new(ping), "src", Mapping.to(NODE))
+    assert first.connection.reply == Tuple(4, 1, VIP, 7, NODE, 0)
+    table.confirm(first.connection)
+    second = bind(table, new(evolve(ping, src=CLIENT + 1)), "src", Mapping.to(NODE))
+    assert second.chance == PortRange(0, 65535)
+
+
+def test_netmap_keeps_the_host_part() -> None:
+    wanted = Mapping.netmap(number("10.96.0.77"), number("10.244.1.0"), number("255.255.255.0"))
+    assert wanted == Mapping.to(number("10.244.1.77"))
+
+
+def test_lookup3_of_known_words() -> None:
+    # The published self-test of lookup3: the hash of nothing is its start value.
+    assert jenkins([], 0) == 0xDEADBEEF
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 300), st.integers(1, 255))
+def test_a_hashed_address_is_within_its_range(src: int, dst: int, low: int, more: int) -> None:
+    current = Tuple(4, 6, src, 1, dst, 2)
+    for persistent in (False, True):
+        wanted = Mapping(low, low + more, persistent=persistent)
+        assert low <= hashed_address(current, "dst", wanted, 0) <= low + more
+
+
+@given(
+    st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 300), st.integers(1, 255)
+)
+def test_a_hashed_address_of_ipv6_is_within_the_rules(src: int, dst: int, low: int, more: int) -> None:
+    if low >> 32 != low + more >> 32:
+        return
+    wanted = Mapping(low, low + more)
+    assert low <= hashed_address(Tuple(6, 6, src, 1, dst, 2), "src", wanted, 0) <= low + more
+
+
+def translated() -> Connection:
+    """A masqueraded connection through a virtual address."""
+    table = Connections()
+    bound = bind(table, new(), "dst", mapping("10.244.1.5:8080")).connection
+    return bind(table, bound, "src", Mapping.to(NODE)).connection
+
+
+def test_packets_are_rewritten_on_both_sides_and_answers_undone() -> None:
+    connection = translated()
+    assert rewrite(connection, 0, "dst") == Rewrite("dst", POD, 8080)
+    assert rewrite(connection, 0, "src") == Rewrite("src", NODE, 40000)
+    assert rewrite(connection, 1, "dst") == Rewrite("dst", CLIENT, 40000)
+    assert rewrite(connection, 1, "src") == Rewrite("src", VIP, 80)
+    assert rewrite(new(), 0, "dst") is None
+
+
+def test_answers_of_half_translated_connections() -> None:
+    only_destination = bind(Connections(), new(), "dst", mapping("10.244.1.5:8080")).connection
+    assert rewrite(only_destination, 0, "src") is None
+    assert rewrite(only_destination, 1, "dst") is None
+    assert rewrite(only_destination, 1, "src") == Rewrite("src", VIP, 80)
+
+
+def test_errors_are_rewritten_outside_and_inside() -> None:
+    connection = translated()
+    assert rewrite_error(connection, 1, "dst") == (
+        Rewrite("dst", CLIENT, None),
+        Rewrite("src", CLIENT, 40000),
+    )
+    assert rewrite_error(connection, 1, "src") == (Rewrite("src", VIP, None), Rewrite("dst", VIP, 80))
+    assert rewrite_error(new(), 1, "src") is None
+
+
+def test_redirects_about_translated_connections_are_dropped() -> None:
+    assert redirect_dropped(translated())
+    assert redirect_dropped(new())
+    done = new(status=Status.SNAT_DONE | Status.DNAT_DONE)
+    assert not redirect_dropped(done)
+
+
+def test_a_masqueraded_connection_may_not_move_to_another_device() -> None:
+    connection = evolve(translated(), masquerade_out="eth0")
+    assert leaves_elsewhere(connection, 0, "eth1")
+    assert not leaves_elsewhere(connection, 0, "eth0")
+    assert not leaves_elsewhere(connection, 1, "eth1")
+    assert not leaves_elsewhere(translated(), 0, "eth1")
+
+
+# ---- the recorded cases
+
+SIDES = {"PREROUTING": "dst", "OUTPUT": "dst", "POSTROUTING": "src", "INPUT": "src"}
+HOOK = re.compile(r"(\S+) (begin|end) in=(\S*) out=(\S*) mark=(\S+) ")
+TARGET = re.compile(r"-j (DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP)( .*|$)")
+ARGUMENT = re.compile(r"--(?:to-destination|to-source|to-ports|to) (\S+)")
+
+
+def recorded_results(case: Case, backend: str) -> Iterator[tuple[bool, dict[str, Any], dict[str, Any]]]:
+    """Yield whether earlier connections are forgotten, the packet asked and what became of it."""
+    for asked, answer in zip(case.asked, case.answers[backend].get("packets", []), strict=False):
+        if "branches" in answer:
+            yield from ((True, asked, branch["result"]) for branch in answer["branches"])
+        elif "op" not in asked:
+            yield Sent(asked, answer, 0).flushes, asked, answer
+
+
+def sides_in_path(case: Case, result: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return, by side, the target that translated and its options."""
+    found = {}
+    lines = case.dump.split("\n")
+    for step in result["path"]:
+        if not step.startswith("nat ") or "@" not in step:
+            continue
+        target = TARGET.search(lines[int(step.split("@")[1]) - 1])
+        if target:
+            found[_side_of(target.group(1), step, result)] = (target.group(1), target.group(2))
+    return found
+
+
+def _side_of(target: str, step: str, result: dict[str, Any]) -> str:
+    if target in ("DNAT", "REDIRECT"):
+        return "dst"
+    if target in ("SNAT", "MASQUERADE"):
+        return "src"
+    path = result["path"]
+    after = [SIDES[s.split(" ")[1]] for s in path[: path.index(step) + 1] if s.split(" ")[1] in SIDES]
+    return after[-1]
+
+
+def the_mapping(
+    case: Case, target: str, options: str, connection: Connection, result: dict[str, Any]
+) -> Mapping:
+    current = connection.reply.inverted()
+    assert current is not None
+    argument = ARGUMENT.search(options)
+    random = "--random" in options
+    if target in ("DNAT", "SNAT"):
+        assert argument is not None
+        wanted = NatTarget().parse([argument.group(1)])
+        return Mapping.of(wanted, random=random, persistent="--persistent" in options)
+    if target == "NETMAP":
+        assert argument is not None
+        network = ip_network(argument.group(1))
+        path_side = next(s for s, t in sides_in_path(case, result).items() if t == (target, options))
+        address = current.dst if path_side == "dst" else current.src
+        return Mapping.netmap(address, int(network.network_address), int(network.netmask))
+    ports = DashedPorts().parse([argument.group(1)]) if argument else None
+    address = chosen_address(case.host, target, current, result)
+    assert address is not None
+    return Mapping.to(address, ports, random=random)
+
+
+def chosen_address(host: Host, target: str, current: Tuple, result: dict[str, Any]) -> int | None:
+    hooks = [match for match in map(HOOK.match, result["hooks"]) if match]
+    if target == "REDIRECT":
+        first = hooks[0]
+        arriving = None if first.group(1) == "OUTPUT" else first.group(3)
+        return redirect_address(host, arriving, current.dst)
+    out = next(h.group(4) for h in hooks if h.group(1) == "POSTROUTING")
+    before = [h for h in hooks if h.group(1) in ("PREROUTING", "OUTPUT", "FORWARD")][-1]
+    flow = Flow(current.dst, current.src, hooks[0].group(3) or "lo", mark=int(before.group(5), 16))
+    way = route_output(host, flow, any_source=True) if flow.in_interface == "lo" else route_input(host, flow)
+    return masquerade_address(host, out, current.dst, way.gateway)
+
+
+def check_translation(case: Case, table: Connections, result: dict[str, Any]) -> None:
+    recorded, family = result["ct"], case.host.family
+    if "icmpv6" in recorded["orig"]["proto"]:
+        return  # the judge records no identifiers of ICMPv6
+    original = datagram(recorded["orig"], family).key()
+    connection = new(original, zone=Zone(recorded.get("zone", 0)))
+    hit = sides_in_path(case, result)
+    chance = None
+    for side in ("dst", "src"):
+        if side in hit:
+            binding = bind(table, connection, side, the_mapping(case, *hit[side], connection, result))
+        else:
+            binding = bind_nothing(table, connection, side)
+        connection, chance = binding.connection, binding.chance or chance
+    expected = recorded_tuple(recorded["reply"], connection.reply)
+    if chance is None:
+        assert connection.reply == expected, result
+        translations = {word for word in recorded["status"] if word in ("SNAT", "DNAT")}
+        ours = {name for name in ("SNAT", "DNAT") if Status[name] in connection.status}
+        assert ours == translations, result
+    else:
+        assert (connection.reply.src, connection.reply.dst) == (expected.src, expected.dst), result
+        assert expected.dport in chance or expected.sport in chance, result
+    table.add(evolve(connection, reply=expected))
+
+
+def check_rewriting(case: Case, table: Connections, looked: Datagram, result: dict[str, Any]) -> None:
+    """A later packet of a connection that left: its addresses and ports must be those that were seen."""
+    found = table.find(looked.key(), Zone())
+    if found is None or not result.get("final") or result["ctstate"] != "ESTABLISHED":
+        return
+    seen = {"src": looked.src, "dst": looked.dst, "sport": looked.sport, "dport": looked.dport}
+    for side in ("dst", "src"):
+        change = rewrite(*found, side)
+        if change:
+            seen[side] = change.address
+            seen[{"src": "sport", "dst": "dport"}[side]] = change.port or 0
+    final = result["final"]
+    assert (seen["src"], seen["dst"]) == (number(final["src"]), number(final["dst"])), result
+    if "sport" in final:
+        assert (seen["sport"], seen["dport"]) == (final["sport"], final["dport"]), result
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("path", shared_cases("kernel/cases/*"), ids=case_id)
+def test_translations_are_those_of_the_kernel(path: Path | None) -> None:
+    case = Case.read(present(path))
+    if re.search(r"--zone-(orig|reply)|--zone mark", case.dump):
+        pytest.skip("which zone a packet is in takes the whole machine")
+    if any(asked.get("op") == "restore" for asked in case.asked):
+        pytest.skip("the rules change on the way")
+    for backend in ("legacy", "nft"):
+        table = Connections()
+        for flushes, asked, result in recorded_results(case, backend):
+            if flushes:
+                table.clear()
+            if result.get("ct"):
+                check_translation(case, table, result)
+            elif "icmp_error" not in asked:
+                check_rewriting(case, table, datagram(result["orig"], case.host.family), result)
