@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 import attrs
 from attrs import field, frozen
 
+from natc.netfilter.condition import Condition, Unknown
+from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.kinds import Kind
 
 T = TypeVar("T")
@@ -177,9 +179,17 @@ def declare(cls: E_, name: str) -> E_:
 class Match(Extension):
     """Base of the match extensions (``-m NAME``)."""
 
+    def condition(self) -> Condition:
+        """Return what the match asks of a packet; without a definition, a question left open."""
+        return Unknown(f"-m {' '.join([self.name, *self.words()])}")
+
 
 class Target(Extension):
     """Base of the target extensions (``-j NAME``)."""
+
+    def effect(self) -> Effect:
+        """Return what the target does to a packet; without a definition, a question left open."""
+        return Undecided(f"-j {' '.join([self.name, *self.words()])}")
 
 
 def registrar(registry: dict[str, type[Any]]) -> Callable[..., Callable[[E_], E_]]:

@@ -7,12 +7,17 @@ twin); the printed order is that of iptables-save.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from natc.netfilter.condition import Bits, Computed, Condition, In, both, term
 from natc.netfilter.extension import Extension, Term, declare, option
+from natc.netfilter.intervals import masked, names_like, numbers
 from natc.netfilter.kinds import Flag, Kind, Name, Network, NetworkKind
+
+if TYPE_CHECKING:
+    from natc.netfilter.packet import Packet
 
 #: Protocols by the names iptables itself knows, without asking /etc/protocols (xtables.c).
 PROTOCOLS = {
@@ -66,6 +71,30 @@ class Header(Extension):
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
         """Forget a network of every address: the kernel stores no difference and a save shows none."""
         return {key: value for key, value in values.items() if not _everything(value)}
+
+    def condition(self) -> Condition:
+        """Return what the header asks: what is not given is not asked (ip_tables.c, ip_packet_match)."""
+        return both(
+            term(self.source, lambda network: _in_network("src", network)),
+            term(self.destination, lambda network: _in_network("dst", network)),
+            term(self.in_interface, lambda name: In("in_interface", names_like(name))),
+            term(self.out_interface, lambda name: In("out_interface", names_like(name))),
+            term(self.protocol, _is_protocol),
+            term(self.fragment, lambda _: Computed((), _later_fragment, "a later fragment")),
+        )
+
+
+def _in_network(field: str, network: Network) -> Condition:
+    values = masked(network.address, network.mask, network.bits)
+    return Bits(field, network.address, network.mask) if values is None else In(field, values)
+
+
+def _is_protocol(number: int) -> Condition | None:
+    return In("proto", numbers(number, number)) if number else None
+
+
+def _later_fragment(packet: Packet) -> bool:
+    return bool(packet.fragment & 0x1FFF)
 
 
 def _everything(value: object) -> bool:

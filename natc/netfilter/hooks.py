@@ -17,3 +17,22 @@ BUILTIN_CHAINS = {
 
 #: What ``-j`` may say without naming a chain or an extension.
 VERDICTS = frozenset({"ACCEPT", "DROP", "RETURN", "QUEUE"})
+
+#: Where connection tracking looks at the packet: behind raw, before everything else.
+CONNTRACK = "conntrack"
+
+#: The tables a packet passes at each hook, in order, by backend. Where legacy and nf_tables differ is
+#: INPUT: there iptables-nft registers security behind the source half of nat.
+SEQUENCES: dict[str, dict[str, tuple[str, ...]]] = {
+    "legacy": {
+        "PREROUTING": ("raw", CONNTRACK, "mangle", "nat"),
+        "INPUT": ("mangle", "filter", "security", "nat"),
+        "FORWARD": ("mangle", "filter", "security"),
+        "OUTPUT": ("raw", CONNTRACK, "mangle", "nat", "filter", "security"),
+        "POSTROUTING": ("mangle", "nat"),
+    }
+}
+SEQUENCES["nft"] = SEQUENCES["legacy"] | {"INPUT": ("mangle", "filter", "nat", "security")}
+
+#: Which side of a connection the nat table translates at each hook.
+NAT_SIDE = {"PREROUTING": "dst", "OUTPUT": "dst", "INPUT": "src", "POSTROUTING": "src"}

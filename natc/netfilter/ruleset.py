@@ -13,6 +13,7 @@ from typing import cast
 
 from attrs import define, field, frozen
 
+from natc.netfilter.condition import ALWAYS, Condition, both
 from natc.netfilter.extension import Match, Target, Use
 from natc.netfilter.header import Header
 
@@ -116,6 +117,13 @@ class Rule:
         if self.shape.jump is not None:
             return Jump(self.values[self.shape.jump], self.shape.goto)
         return cast(Target, self.shape.read(self.shape.target, self.values)) if self.shape.target else None
+
+    @property
+    def condition(self) -> Condition:
+        """What the rule asks of a packet: the header, then the matches in the order written."""
+        parts = (self.header.condition(), *(match.condition() for match in self.matches))
+        asking = [part for part in parts if part != ALWAYS]
+        return both(*asking)
 
     @property
     def counters(self) -> str | None:

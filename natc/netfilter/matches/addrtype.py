@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import AddressType, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, WordSet
 from natc.netfilter.matches import register_match
@@ -24,3 +25,10 @@ class Addrtype(Match):
     dst_type: Term[frozenset[str]] | None = option("--dst-type", WordSet(TYPES), negatable=True)
     limit_iface_in: bool = option("--limit-iface-in", Flag(), default=False)
     limit_iface_out: bool = option("--limit-iface-out", Flag(), default=False)
+
+    def condition(self) -> Condition:
+        device = "in" if self.limit_iface_in else "out" if self.limit_iface_out else ""
+        return both(
+            term(self.src_type, lambda types: AddressType("src", types, device)),
+            term(self.dst_type, lambda types: AddressType("dst", types, device)),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import ALWAYS, Condition
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Text
 from natc.netfilter.matches import register_match
@@ -15,3 +16,6 @@ class Comment(Match):
     """A remark of up to 255 bytes."""
 
     comment: str = option("--comment", Text(255), required=True)
+
+    def condition(self) -> Condition:
+        return ALWAYS

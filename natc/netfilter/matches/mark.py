@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Bits, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Masked, MaskedHex
 from natc.netfilter.matches import register_match
@@ -15,3 +16,6 @@ class Mark(Match):
     """True when ``mark & mask == value``."""
 
     mark: Term[Masked] | None = option("--mark", MaskedHex(), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        return both(term(self.mark, lambda mark: Bits("mark", mark.value, mark.mask)))

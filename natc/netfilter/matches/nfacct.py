@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import ALWAYS, Condition
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Name
 from natc.netfilter.matches import register_match
@@ -18,3 +19,6 @@ class Nfacct(Match):
 
     def words(self) -> list[str]:
         return ["--nfacct-name", "", self.nfacct_name]
+
+    def condition(self) -> Condition:
+        return ALWAYS

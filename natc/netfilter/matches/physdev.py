@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter import intervals
+from natc.netfilter.condition import All, Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.intervals import names_like
 from natc.netfilter.kinds import Flag, Name
 from natc.netfilter.matches import register_match
 
@@ -19,3 +22,18 @@ class Physdev(Match):
     is_out: Term[bool] | None = option("--physdev-is-out", Flag(), negatable=True)
     physdev_out: Term[str] | None = option("--physdev-out", Name(15), negatable=True)
     is_bridged: Term[bool] | None = option("--physdev-is-bridged", Flag(), negatable=True)
+
+    def condition(self) -> Condition:
+        """Without a bridge port on the packet's way only inverted options hold (xt_physdev.c)."""
+        return both(
+            term(self.is_in, lambda _: ~_NO_PORT_IN),
+            term(self.physdev_in, lambda name: In("bridge_port_in", names_like(name) - _NONE)),
+            term(self.is_out, lambda _: ~_NO_PORT_OUT),
+            term(self.physdev_out, lambda name: In("bridge_port_out", names_like(name) - _NONE)),
+            term(self.is_bridged, lambda _: All((~_NO_PORT_IN, ~_NO_PORT_OUT))),
+        )
+
+
+_NONE = intervals.name("")
+_NO_PORT_IN = In("bridge_port_in", _NONE)
+_NO_PORT_OUT = In("bridge_port_out", _NONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import WordSet
 from natc.netfilter.matches import register_match
@@ -18,3 +19,6 @@ class State(Match):
     """The state of the connection the packet belongs to."""
 
     state: Term[frozenset[str]] | None = option("--state", WordSet(STATES), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        return both(term(self.state, lambda states: In("ctstate", states)))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import NEVER, Chance, Condition, Remembered, Unknown, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Choice, Number, Probability
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 
 
 @register_match("statistic")
@@ -18,3 +21,16 @@ class Statistic(Match):
     probability: Term[int] | None = option("--probability", Probability(), negatable=True)
     every: Term[int] | None = option("--every", Number(1), negatable=True)
     packet: int | None = option("--packet", Number(0))
+
+    def condition(self) -> Condition:
+        if self.mode == "random":
+            chance = term(self.probability, Chance)
+            return NEVER if chance is None else chance
+        nth = Remembered(self, Unknown(f"-m {' '.join([self.name, *self.words()])}", kind="count"))
+        return ~nth if self.every and self.every.inverted else nth
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
+        """Count this rule's evaluations; hold on number packet + 1 and every ``every`` after it."""
+        assert self.every is not None
+        count = memory.get(("nth", rule), 0)
+        return count % self.every.value == (self.packet or 0), memory.with_value(("nth", rule), count + 1)

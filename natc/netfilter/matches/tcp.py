@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from attrs import frozen
 
+from natc.netfilter.condition import Computed, Condition, both, port_condition, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 
 
 class _Syn(Kind[TcpFlags]):
@@ -33,3 +36,25 @@ class Tcp(Match):
     flags: Term[TcpFlags] | None = option(
         "--tcp-flags", TcpFlagPair(), also={"--syn": _Syn()}, negatable=True
     )
+
+    def condition(self) -> Condition:
+        return both(
+            port_condition("sport", self.sport),
+            port_condition("dport", self.dport),
+            term(self.flags, self._flags_set),
+            term(self.tcp_option, self._has_option),
+        )
+
+    @staticmethod
+    def _flags_set(flags: TcpFlags) -> Condition:
+        def holds(packet: Packet) -> bool:
+            return isinstance(packet.flags, frozenset) and packet.flags & flags.mask == flags.set
+
+        return Computed(("flags",), holds, f"TCP flags {sorted(flags.set)} of {sorted(flags.mask)}")
+
+    @staticmethod
+    def _has_option(number: int) -> Condition:
+        def holds(packet: Packet) -> bool:
+            return any(kind == number for kind, _ in cast(tuple[tuple[int, bytes], ...], packet.tcp_options))
+
+        return Computed(("tcp_options",), holds, f"TCP option {number}")

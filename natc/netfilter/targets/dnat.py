@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Translate
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, NatRange, NatTarget
 from natc.netfilter.targets import register_target
@@ -17,3 +18,6 @@ class Dnat(Target):
     to: NatRange = option("--to-destination", NatTarget(), required=True)
     random: bool = option("--random", Flag(), default=False)
     persistent: bool = option("--persistent", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        return Translate("dst", self.to, self.random, self.persistent)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter import effect
+from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Masked, MaskedHex
 from natc.netfilter.targets import register_target
@@ -47,3 +49,6 @@ class SetMark(Target):
         },
         required=True,
     )
+
+    def effect(self) -> Effect:
+        return effect.SetMark(self.xmark.value, self.xmark.mask)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter import effect
+from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import DashedPorts, Flag, PortRange
 from natc.netfilter.targets import register_target
@@ -17,3 +19,6 @@ class Masquerade(Target):
     to_ports: PortRange | None = option("--to-ports", DashedPorts())
     random: bool = option("--random", Flag(), default=False)
     random_fully: bool = option("--random-fully", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        return effect.Masquerade(self.to_ports, self.random or self.random_fully)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter import effect
+from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import DashedPorts, Flag, PortRange
 from natc.netfilter.targets import register_target
@@ -16,3 +18,6 @@ class Redirect(Target):
 
     to_ports: PortRange | None = option("--to-ports", DashedPorts())
     random: bool = option("--random", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        return effect.Redirect(self.to_ports, self.random)

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from natc.netfilter.effect import Answer, Effect
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.kinds import Choice
 from natc.netfilter.targets import register_target
@@ -53,3 +54,7 @@ class Reject(Target):
         if answer is None:
             raise OptionError(f"--reject-with {given} is not an answer of IPv{family}")
         return {**values, "reject_with": answer}
+
+    def effect(self) -> Effect:
+        assert self.reject_with is not None
+        return Answer(self.reject_with)

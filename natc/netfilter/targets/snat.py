@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Translate
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, NatRange, NatTarget
 from natc.netfilter.targets import register_target
@@ -18,3 +19,6 @@ class Snat(Target):
     random: bool = option("--random", Flag(), default=False)
     random_fully: bool = option("--random-fully", Flag(), default=False)
     persistent: bool = option("--persistent", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        return Translate("src", self.to, self.random or self.random_fully, self.persistent)

@@ -1,0 +1,163 @@
+"""Conditions on a packet, as data.
+
+Every match says what it asks with :meth:`natc.netfilter.extension.Match.condition`, in the few forms
+below. One definition then serves the replay of a concrete packet, the trace of a packet with open
+fields (where a condition splits the packets into those it holds for and the rest), and every
+comparison of rulesets. What a condition looks at is named by the packet's own field names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import field, frozen
+
+from natc.netfilter.intervals import numbers
+
+if TYPE_CHECKING:
+    from natc.netfilter.extension import Term
+    from natc.netfilter.kinds import PortRange
+    from natc.netfilter.memory import Memory
+    from natc.netfilter.packet import Domain, Packet
+
+
+class Condition:
+    """Base of the forms of conditions."""
+
+    def __invert__(self) -> Condition:
+        return self.body if isinstance(self, Not) else Not(self)
+
+
+@frozen
+class In(Condition):
+    """The field's value is one of ``values``. A packet without that field does not satisfy it."""
+
+    field: str
+    values: Domain
+
+
+@frozen
+class Bits(Condition):
+    """``field & mask == value``."""
+
+    field: str
+    value: int
+    mask: int
+
+
+@frozen
+class Chance(Condition):
+    """A fresh 31-bit random number is below ``part``."""
+
+    part: int
+
+
+@frozen
+class All(Condition):
+    """Every part holds; asked in order, and no further than the first that does not."""
+
+    parts: tuple[Condition, ...] = ()
+
+
+@frozen
+class Some(Condition):
+    """At least one part holds; asked in order, and no further than the first that does."""
+
+    parts: tuple[Condition, ...] = ()
+
+
+@frozen
+class Not(Condition):
+    """The body does not hold."""
+
+    body: Condition
+
+
+ALWAYS = All()
+NEVER = Some()
+
+
+@frozen
+class Computed(Condition):
+    """Whatever ``holds`` says of a packet whose fields ``needs`` are known; else a question."""
+
+    needs: tuple[str, ...]
+    holds: Callable[[Packet], bool] = field(eq=False)
+    question: str
+    """Tells conditions apart: two with the same question have the same answer for the same packet."""
+
+
+@frozen
+class AddressType(Condition):
+    """The routing table takes the address in ``field`` for one of ``types`` (xt_addrtype.c).
+
+    ``device`` is "in" or "out" when only that interface's addresses count.
+    """
+
+    field: str
+    types: frozenset[str]
+    device: str = ""
+
+
+@frozen
+class OfConnection(Condition):
+    """Whatever ``holds`` says of the packet's connection entry; ``without`` when it has none."""
+
+    holds: Callable[[Any, bool], bool] = field(eq=False)
+    """Called with the entry and whether the packet goes in the reply's direction."""
+    question: str
+    without: bool = False
+
+
+@frozen
+class Translated(Condition):
+    """The connection's source ("SNAT") or destination ("DNAT") is translated."""
+
+    what: str
+
+
+class Probe(Protocol):
+    """A match that looks something up in what the kernel remembers, and may change it."""
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
+        """Return whether it matches and what is remembered afterwards.
+
+        ``rule`` identifies the rule for matches that keep their own count (nth, limit).
+        """
+        ...
+
+
+@frozen
+class Remembered(Condition):
+    """Decided by state the kernel keeps; ``unknown`` stands for it when that state is not known."""
+
+    probe: Probe
+    unknown: Condition
+
+
+@frozen
+class Unknown(Condition):
+    """Cannot be decided from packet, node and state. ``kind`` is a word for what sort of question."""
+
+    question: str
+    kind: str = "question"
+    same_everywhere: bool = False
+    """Whether every rule that asks this gets the same answer for one packet."""
+
+
+def both(*parts: Condition | None) -> Condition:
+    """Return the condition that all of ``parts`` hold; those that are None ask nothing."""
+    given = tuple(part for part in parts if part is not None)
+    return given[0] if len(given) == 1 else All(given)
+
+
+def term(value: Any, make: Callable[[Any], Condition | None]) -> Condition | None:
+    """Return ``make(value.value)``, inverted if the term is, or None when nothing is asked."""
+    condition = None if value is None else make(value.value)
+    return ~condition if condition and value.inverted else condition
+
+
+def port_condition(name: str, ports: Term[PortRange] | None) -> Condition | None:
+    """Return the condition that a port field lies in a range, inverted if the term is."""
+    return term(ports, lambda wanted: In(name, numbers(wanted.low, wanted.high)))

@@ -1,0 +1,91 @@
+"""What targets do to a packet, as data.
+
+A target says with :meth:`natc.netfilter.extension.Target.effect` what happens to the packets that
+reach it. Unless told otherwise the packet goes on to the next rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from natc.netfilter.kinds import NatRange, PortRange
+
+if TYPE_CHECKING:
+    from natc.netfilter.packet import Packet
+
+
+class Effect:
+    """Base of the forms of effects."""
+
+
+@frozen
+class Nothing(Effect):
+    """Counts or reports the packet and lets it go on."""
+
+
+@frozen
+class Verdict(Effect):
+    """Ends the walk through this table: ACCEPT, DROP, or STOLEN for what leaves netfilter."""
+
+    word: str
+
+
+@frozen
+class SetMark(Effect):
+    """The packet's mark becomes ``(mark & ~mask) ^ value``."""
+
+    value: int
+    mask: int
+
+
+@frozen
+class Change(Effect):
+    """Rewrites fields of the packet; the fields in ``needs`` must be known."""
+
+    needs: tuple[str, ...]
+    change: Callable[[Packet], Packet] = field(eq=False)
+
+
+@frozen
+class Translate(Effect):
+    """Binds the connection's source ("src") or destination ("dst") to ``to``; ends the table."""
+
+    side: str
+    to: NatRange
+    random: bool = False
+    persistent: bool = False
+    network: bool = False
+    """NETMAP: only the network part of the address is replaced."""
+
+
+@frozen
+class Masquerade(Effect):
+    """Translates the source to the outgoing interface's address; ends the table."""
+
+    ports: PortRange | None = None
+    random: bool = False
+
+
+@frozen
+class Redirect(Effect):
+    """Translates the destination to this node; ends the table."""
+
+    ports: PortRange | None = None
+    random: bool = False
+
+
+@frozen
+class Answer(Effect):
+    """REJECT: drops the packet and answers with ``how``, in iptables' words."""
+
+    how: str
+
+
+@frozen
+class Undecided(Effect):
+    """Where the packet goes from here is not modelled; the answer is open."""
+
+    question: str

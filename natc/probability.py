@@ -1,0 +1,87 @@
+"""Exact odds: a whole number of 2^exp parts.
+
+The kernel draws 31-bit numbers (xt_statistic.c), so every probability in a ruleset is P / 2^31 and
+every product and sum of them is again an integer over a power of two. Such odds are kept as two
+integers, never reduced: ``1073741824 / 2^31`` says which number the kernel compares with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+#: Bits of the random number that one ``statistic`` rule draws.
+DRAW_BITS = 31
+#: One in the kernel's unit.
+DRAW_ONE = 1 << DRAW_BITS
+
+
+@frozen(eq=False)
+class Odds:
+    """The probability num / 2^exp, 0 <= num <= 2^exp. Equal odds are equal however written."""
+
+    num: int = 1
+    exp: int = 0
+
+    def __mul__(self, other: Odds) -> Odds:
+        return Odds(self.num * other.num, self.exp + other.exp)
+
+    def __add__(self, other: Odds) -> Odds:
+        if self.exp >= other.exp:
+            return Odds(self.num + (other.num << (self.exp - other.exp)), self.exp)
+        return other + self
+
+    def __sub__(self, other: Odds) -> Odds:
+        exp = max(self.exp, other.exp)
+        return Odds((self.num << (exp - self.exp)) - (other.num << (exp - other.exp)), exp)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Odds) and self.num << other.exp == other.num << self.exp
+
+    def __lt__(self, other: Odds) -> bool:
+        return self.num << other.exp < other.num << self.exp
+
+    def __le__(self, other: Odds) -> bool:
+        return self.num << other.exp <= other.num << self.exp
+
+    def __hash__(self) -> int:
+        reduced = self.reduced()
+        return hash((reduced.num, reduced.exp))
+
+    def __float__(self) -> float:
+        excess = self.exp - 1000
+        if excess > 0:  # beyond what a float's exponent holds; the bits cut off do not show
+            return (self.num >> excess) / (1 << 1000)
+        return self.num / (1 << self.exp)
+
+    def __bool__(self) -> bool:
+        return self.num != 0
+
+    def reduced(self) -> Odds:
+        """Return the same odds with the smallest exponent."""
+        if self.num == 0:
+            return Odds(0, 0)
+        zeros = min(self.exp, (self.num & -self.num).bit_length() - 1)
+        return Odds(self.num >> zeros, self.exp - zeros)
+
+    def __str__(self) -> str:
+        """``num / 2^exp``; numbers beyond Python's limit of printable digits in hexadecimal."""
+        num = str(self.num) if self.num.bit_length() < 4096 else hex(self.num)
+        return f"{num} / 2^{self.exp}"
+
+
+CERTAIN = Odds(1, 0)
+NEVER = Odds(0, 0)
+
+
+def drawn(part: int) -> Odds:
+    """Return the odds that a fresh 31-bit number is below ``part``."""
+    return Odds(part, DRAW_BITS)
+
+
+def total(odds: Iterable[Odds]) -> Odds:
+    """Return the sum of many odds, shifting each only once."""
+    parts = list(odds)
+    exp = max((part.exp for part in parts), default=0)
+    return Odds(sum(part.num << (exp - part.exp) for part in parts), exp)

@@ -1,0 +1,188 @@
+"""From pieces that may overlap to cases that exclude each other and each sum to 1.
+
+The walk splits an open value only where a rule asks about it, so one branch may know the source
+where another does not. Here the open values are split further until, in each case, every piece
+either holds throughout or not at all.
+
+The hairpin rule of every endpoint asks whether the source is that very endpoint. Splitting the
+source by all n endpoints would make n squared outcomes; it is the same question in every branch,
+"is the source the chosen endpoint itself", and is asked as that one where the sums prove it right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from attrs import evolve
+
+from natc.netfilter.intervals import Intervals, number
+from natc.netfilter.packet import NO, YES, YES_OR_NO, Domain, Open, Packet
+from natc.probability import CERTAIN, Odds, total
+from natc.trace.outcome import Case, Outcome, Piece
+from natc.trace.wording import condition_texts
+
+#: Whether the source is the endpoint that was chosen.
+HAIRPIN = Open("hairpin", "", YES_OR_NO)
+
+Known = dict[Open, Domain]
+
+
+def cases_of(packet: Packet, pieces: Sequence[Piece]) -> tuple[Case, ...]:
+    """Return the cases of an answer, in words too."""
+    relative = _relative(packet, pieces)
+    cells = None if relative is None else _cells(relative)
+    if cells is None or not _exact(cells):
+        cells = _cells(pieces)
+    cases = [Case(known, tuple(_summed(members))) for known, members in cells]
+    merged = _merged(cases)
+    return tuple(evolve(case, conditions=condition_texts(packet, case.known)) for case in merged)
+
+
+def _exact(cells: Sequence[tuple[Known, Sequence[Piece]]]) -> bool:
+    return all(total(piece.odds for piece in members) == CERTAIN for _, members in cells)
+
+
+# ---- the source relative to the chosen endpoint
+
+
+def _relative(packet: Packet, pieces: Sequence[Piece]) -> list[Piece] | None:
+    """Restate facts about the source as facts about source and chosen endpoint; None if none are."""
+    if not isinstance(packet.src, Open):
+        return None
+    restated = [new for piece in pieces for new in _restated(packet.src, piece)]
+    asked = any(piece.facts.known.get(HAIRPIN) == YES for piece in restated)
+    return restated if asked else None
+
+
+def _restated(source: Open, piece: Piece) -> list[Piece]:
+    facts, dnat = piece.facts, piece.outcome.dnat
+    domain = facts.domain(source)
+    if dnat is None or not isinstance(domain, Intervals) or not _is_address(dnat.ip):
+        return [piece]
+    target = number(int(ip_address(dnat.ip)))
+    itself = evolve(piece, facts=facts.without(source).with_domain(HAIRPIN, YES))
+    if domain == target:
+        return [itself]
+    others = domain - target
+    if len(others.spans) > len(domain.spans):  # the endpoint is one of many sources treated alike
+        return [piece]
+    if domain & target:  # it was joined to them by its own rule: split it off
+        apart = facts.with_domain(source, others).with_domain(HAIRPIN, NO)
+        return [itself, evolve(piece, facts=apart)]
+    healed = domain | target
+    if len(healed.spans) <= len(domain.spans):  # its own rule cut it out of what is left
+        facts = facts.with_domain(source, healed)
+    return [evolve(piece, facts=facts.with_domain(HAIRPIN, NO))]
+
+
+def _is_address(text: str) -> bool:
+    return text[:1].isdigit() or ":" in text
+
+
+# ---- splitting
+
+
+def _cells(pieces: Sequence[Piece]) -> list[tuple[Known, list[Piece]]]:
+    """Split until all pieces of a cell hold throughout it."""
+    cells: list[tuple[Known, list[Piece]]] = []
+    waiting: list[tuple[Known, list[Piece]]] = [({}, list(pieces))]
+    while waiting:
+        known, members = waiting.pop()
+        value = _undecided(members)
+        if value is None:
+            cells.append((known | dict(members[0].facts.known), members))
+            continue
+        waiting += [
+            (known | _fact(value, domain), inside) for domain, inside in reversed(_parts(members, value))
+        ]
+    return cells
+
+
+def _fact(value: Open, domain: Any) -> Known:
+    return {} if domain == value.domain else {value: domain}
+
+
+def _undecided(members: Sequence[Piece]) -> Open | None:
+    """Return an open value of which the pieces know different things."""
+    values = {value for piece in members for value in piece.facts.known}
+    for value in sorted(values, key=_order):
+        first = members[0].facts.domain(value)
+        if any(piece.facts.domain(value) != first for piece in members):
+            return value
+    return None
+
+
+#: Kinds in the order in which a reader wants to be asked.
+_KINDS = ("address type", "state", "hairpin", "source", "recent")
+
+
+def _order(value: Open) -> tuple[int, str, str]:
+    return (_KINDS.index(value.kind) if value.kind in _KINDS else len(_KINDS), value.kind, value.subject)
+
+
+def _parts(members: Sequence[Piece], value: Open) -> list[tuple[Any, list[Piece]]]:
+    """Split a value's domain by what the pieces know of it; with each part the pieces that cover it."""
+    domains = [piece.facts.domain(value) for piece in members]
+    found: dict[tuple[int, ...], Any] = {}
+    for atom in _atoms(domains):
+        inside = tuple(place for place, domain in enumerate(domains) if atom & domain)
+        found[inside] = found[inside] | atom if inside in found else atom
+    return [
+        (domain, [_within(members[place], value) for place in inside]) for inside, domain in found.items()
+    ]
+
+
+def _within(piece: Piece, value: Open) -> Piece:
+    return evolve(piece, facts=piece.facts.without(value))
+
+
+def _atoms(domains: Iterable[Any]) -> list[Any]:
+    """Return the coarsest partition of which every domain is a union."""
+    atoms: list[Any] = []
+    for domain in dict.fromkeys(domains):
+        rest, split = domain, []
+        for atom in atoms:
+            split += [part for part in (atom & domain, atom - domain) if part]
+            rest = rest - atom
+        atoms = [*split, rest] if rest else split
+    return atoms
+
+
+# ---- putting together
+
+
+def _summed(members: Iterable[Piece]) -> list[tuple[Odds, Outcome]]:
+    sums: dict[Outcome, list[Piece]] = {}
+    for piece in members:
+        sums.setdefault(piece.outcome, []).append(piece)
+    out = []
+    for group in sums.values():
+        best = max(group, key=lambda piece: piece.odds)
+        ways = sum(piece.outcome.ways for piece in group)
+        out.append((total(piece.odds for piece in group), evolve(best.outcome, ways=ways)))
+    return out
+
+
+def _merged(cases: list[Case]) -> list[Case]:
+    """Join cases with the same answer whose facts differ in one value."""
+    values = {value for case in cases for value in case.known}
+    for value in sorted(values, key=_order):
+        groups: dict[Any, list[Case]] = {}
+        for case in cases:
+            rest = frozenset((other, domain) for other, domain in case.known.items() if other != value)
+            groups.setdefault((rest, frozenset(case.outcomes)), []).append(case)
+        cases = [_joined(group, value) for group in groups.values()]
+    return cases
+
+
+def _joined(group: list[Case], value: Open) -> Case:
+    if len(group) == 1:
+        return group[0]
+    domain: Any = None
+    for case in group:
+        part = case.known.get(value, value.domain)
+        domain = part if domain is None else domain | part
+    rest = {other: known for other, known in group[0].known.items() if other != value}
+    return evolve(group[0], known=rest | _fact(value, domain))

@@ -1,0 +1,124 @@
+"""The walk through the chains of one table: first match first, jumps, goto, RETURN, policies."""
+
+from __future__ import annotations
+
+from attrs import define, evolve, frozen
+
+from natc.netfilter.ruleset import Jump
+from natc.trace.effects import CONTINUE, DROP, Effects
+from natc.trace.evaluate import Asker, Split
+from natc.trace.node import NodeView
+from natc.trace.program import Program, ReadyChain, ReadyRule
+from natc.trace.state import Frame, State, Step
+
+
+@define
+class Tally:
+    """Counts the work done."""
+
+    rules: int = 0
+    """Rules whose conditions were evaluated."""
+
+
+@frozen
+class ChainWalk:
+    """Moves states through the rules of a table, one matching or splitting rule a step."""
+
+    program: Program
+    node: NodeView
+    effects: Effects
+    tally: Tally
+
+    def enter(self, state: State, table: str) -> State | None:
+        """Return the state at the head of a table's chain for its hook, None when there is no such chain."""
+        if self.program.chain(table, state.hook) is None:
+            return None
+        return evolve(state, frames=(Frame(state.hook),))
+
+    def step(self, state: State, table: str) -> list[State]:
+        """Return the states that follow; one without frames has passed the table."""
+        frame = state.frames[-1]
+        chain = self.program.chain(table, frame.chain)
+        assert chain is not None
+        place = frame.index
+        while (place := _following(chain, place, state)) < len(chain.rules):
+            ready = chain.rule(place)
+            self.tally.rules += 1
+            answer = Asker(self.node, ready.rule).ask(ready.condition, state)
+            if answer is True:
+                answer = [Split(True, state)]
+            if answer is not False:
+                return [after for one in answer for after in self._outcome(one, table, place, ready)]
+            place += 1
+        return [self._end_of_chain(state, table)]
+
+    def _outcome(self, one: Split, table: str, place: int, ready: ReadyRule) -> list[State]:
+        step = Step(table, one.state.frames[-1].chain, ready.number, ready.rule, one.odds, one.truth)
+        if not one.truth:
+            state = one.state.on_trail(step) if one.odds else one.state
+            return [_at(state, place + 1)]
+        return self._take(_at(one.state, place).on_trail(step), table, ready)
+
+    def _take(self, state: State, table: str, ready: ReadyRule) -> list[State]:
+        """Follow the action of a rule that matched."""
+        action = ready.action
+        if action is None:
+            return [_next(state)]
+        if not isinstance(action, Jump):
+            return [
+                _next(after) if word == CONTINUE else _finish(after, word, _place(table, state, ready.number))
+                for after, word in self.effects.apply(action, state, ready)
+            ]
+        if action.goto or self.program.chain(table, action.chain) is not None:
+            return [_into(state, action)]
+        if action.chain == "RETURN":
+            return [self._return(state, table)]
+        word = "STOLEN" if action.chain == "QUEUE" else action.chain
+        return [_finish(state, word, _place(table, state, ready.number))]
+
+    def _end_of_chain(self, state: State, table: str) -> State:
+        return self._return(state, table)
+
+    def _return(self, state: State, table: str) -> State:
+        """Go back to the nearest chain that waits for it; out of the builtin chain, to its policy."""
+        frames = state.frames[:-1]
+        while frames and frames[-1].left:
+            frames = frames[:-1]
+        if frames:
+            return _next(evolve(state, frames=frames))
+        chain = self.program.chain(table, state.hook)
+        assert chain is not None
+        state = state.on_trail(Step(table, state.hook, None))
+        return _finish(state, chain.policy or "ACCEPT", f"{table} {state.hook} policy")
+
+
+def _following(chain: ReadyChain, place: int, state: State) -> int:
+    return chain.index.following(place, state.packet) if chain.index else place
+
+
+def _at(state: State, place: int) -> State:
+    """Return the state at another rule of its innermost chain."""
+    frame = state.frames[-1]
+    return evolve(state, frames=(*state.frames[:-1], evolve(frame, index=place)))
+
+
+def _next(state: State) -> State:
+    return _at(state, state.frames[-1].index + 1)
+
+
+def _into(state: State, jump: Jump) -> State:
+    caller = state.frames[-1]
+    if jump.goto:
+        caller = evolve(caller, left=True)
+    return evolve(state, frames=(*state.frames[:-1], caller, Frame(jump.chain)))
+
+
+def _place(table: str, state: State, number: int) -> str:
+    return f"{table} {state.frames[-1].chain} {number}"
+
+
+def _finish(state: State, word: str, place: str) -> State:
+    """End the walk of this table: ACCEPT goes on behind it, everything else is the packet's verdict."""
+    if word == "ACCEPT":
+        return evolve(state, frames=())
+    return evolve(state, frames=(), verdict=word, drop_at=place if word in (DROP, "REJECT") else None)

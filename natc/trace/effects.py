@@ -1,0 +1,95 @@
+"""What the targets' effects make of a state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve, frozen
+
+from natc.netfilter.effect import (
+    Answer,
+    Change,
+    Effect,
+    Masquerade,
+    Nothing,
+    Redirect,
+    SetMark,
+    Translate,
+    Undecided,
+    Verdict,
+)
+from natc.netfilter.packet import Open, OpenMark
+from natc.trace.program import ReadyRule
+from natc.trace.state import State
+from natc.trace.tracking import Tracker
+
+CONTINUE, ACCEPT, DROP = "CONTINUE", "ACCEPT", "DROP"
+
+#: A state and what happens next: CONTINUE with the next rule, or a verdict.
+After = tuple[State, str]
+
+
+@frozen
+class Effects:
+    """Applies effects; translations are the connection tracker's."""
+
+    tracker: Tracker
+
+    def apply(self, effect: Effect, state: State, ready: ReadyRule) -> list[After]:
+        """Return what ``effect`` makes of ``state``, one entry for each way it can go."""
+        return _FORMS[type(effect)](self, effect, state, ready)
+
+
+def _nothing(effects: Effects, effect: Nothing, state: State, ready: ReadyRule) -> list[After]:
+    return [(state, CONTINUE)]
+
+
+def _verdict(effects: Effects, effect: Verdict, state: State, ready: ReadyRule) -> list[After]:
+    return [(state, effect.word)]
+
+
+def _set_mark(effects: Effects, effect: SetMark, state: State, ready: ReadyRule) -> list[After]:
+    mark = state.packet.mark
+    if isinstance(mark, OpenMark):
+        return [(state.with_packet(mark=mark.changed(effect.value, effect.mask)), CONTINUE)]
+    return [(state.with_packet(mark=(mark & ~effect.mask) ^ effect.value), CONTINUE)]
+
+
+def _change(effects: Effects, effect: Change, state: State, ready: ReadyRule) -> list[After]:
+    if any(isinstance(getattr(state.packet, name), Open) for name in effect.needs):
+        return _undecided(effects, Undecided(f"{ready.rule.text}: a field is open"), state, ready)
+    return [(evolve(state, packet=effect.change(state.packet)), CONTINUE)]
+
+
+def _translate(effects: Effects, effect: Translate, state: State, ready: ReadyRule) -> list[After]:
+    return [(after, ACCEPT) for after in effects.tracker.translate(state, effect)]
+
+
+def _masquerade(effects: Effects, effect: Masquerade, state: State, ready: ReadyRule) -> list[After]:
+    return [(after, ACCEPT) for after in effects.tracker.masquerade(state, effect)]
+
+
+def _redirect(effects: Effects, effect: Redirect, state: State, ready: ReadyRule) -> list[After]:
+    return [(after, ACCEPT) for after in effects.tracker.redirect(state, effect)]
+
+
+def _answer(effects: Effects, effect: Answer, state: State, ready: ReadyRule) -> list[After]:
+    return [(evolve(state, rejected=effect.how), "REJECT")]
+
+
+def _undecided(effects: Effects, effect: Undecided, state: State, ready: ReadyRule) -> list[After]:
+    return [(state.narrowed(Open("undecided", f"{effect.question} (line {ready.rule.line})"), None), "OPEN")]
+
+
+_FORMS: dict[type[Effect], Callable[[Effects, Any, State, ReadyRule], list[After]]] = {
+    Nothing: _nothing,
+    Verdict: _verdict,
+    SetMark: _set_mark,
+    Change: _change,
+    Translate: _translate,
+    Masquerade: _masquerade,
+    Redirect: _redirect,
+    Answer: _answer,
+    Undecided: _undecided,
+}

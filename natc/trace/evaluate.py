@@ -1,0 +1,229 @@
+"""Asking a condition of a state: yes, no, or the ways it splits.
+
+For a packet whose fields are known the answer is a bool. Where it depends on an open value or on
+chance, the answer is a list of splits: states that together are the one asked about, each with the
+condition's truth in it. Contradictions cannot arise: a split that leaves an open value no possible
+value is never made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from natc.netfilter.condition import (
+    AddressType,
+    All,
+    Bits,
+    Chance,
+    Computed,
+    Condition,
+    In,
+    Not,
+    OfConnection,
+    Remembered,
+    Some,
+    Translated,
+    Unknown,
+)
+from natc.netfilter.packet import NO, YES, YES_OR_NO, Domain, Open, OpenMark
+from natc.probability import DRAW_ONE, Odds, drawn
+from natc.trace.node import NodeView
+from natc.trace.state import State
+
+
+@frozen
+class Split:
+    """One way a condition can come out: its truth, the state then, and the odds of a random choice."""
+
+    truth: bool
+    state: State
+    odds: Odds | None = None
+
+
+Answer = bool | list[Split]
+
+
+@frozen
+class Asker:
+    """Evaluates conditions for the states of one trace."""
+
+    node: NodeView
+    rule: Any = None
+    """Identifies the rule being asked about, for matches that keep a count of their own."""
+
+    def ask(self, condition: Condition, state: State) -> Answer:
+        """Return whether ``condition`` holds, or how it splits ``state``."""
+        return _FORMS[type(condition)](self, condition, state)
+
+
+def split(state: State, value: Open, allowed: Domain) -> Answer:
+    """Split a state by whether an open value lies in ``allowed``."""
+    domain = state.facts.domain(value)
+    assert domain is not None
+    inside: Any = domain & allowed  # type: ignore[operator]  # a value's domains are of one type
+    if not inside:
+        return False
+    outside = domain - allowed  # type: ignore[operator]
+    if not outside:
+        return True
+    return [Split(True, state.narrowed(value, inside)), Split(False, state.narrowed(value, outside))]
+
+
+def question(state: State, value: Open) -> Answer:
+    """Split a state by the answer to a yes-or-no question."""
+    return split(state, value, YES)
+
+
+def _in(asker: Asker, condition: In, state: State) -> Answer:
+    value = getattr(state.packet, condition.field)
+    if type(value) is not Open:
+        if value is None:
+            value = "INVALID" if condition.field == "ctstate" else None
+        return value is not None and value in condition.values
+    if state.facts.domain(value) is None:
+        return question(state, Open("question", f"{value.kind} in {condition.values}", YES_OR_NO))
+    return split(state, value, condition.values)
+
+
+def _bits(asker: Asker, condition: Bits, state: State) -> Answer:
+    value = getattr(state.packet, condition.field)
+    if type(value) is int:
+        return value & condition.mask == condition.value
+    if type(value) is not OpenMark:
+        return question(state, Open("question", f"{condition}", YES_OR_NO))
+    known = condition.mask & ~value.unknown
+    if (value.value ^ condition.value) & known or condition.value & ~condition.mask:
+        return False
+    return asker.ask(All(tuple(_open_bits(value, condition))), state)
+
+
+def _open_bits(value: OpenMark, condition: Bits) -> list[Condition]:
+    """One condition for each bit asked about that is still as the packet came with it."""
+    return [
+        _Bit(bit, bool((value.value ^ condition.value) >> bit & 1))
+        for bit in range(32)
+        if condition.mask & value.unknown & 1 << bit
+    ]
+
+
+@frozen
+class _Bit(Condition):
+    """The original mark's bit has this value."""
+
+    bit: int
+    value: bool
+
+
+def _bit(asker: Asker, condition: _Bit, state: State) -> Answer:
+    return split(
+        state, Open("mark bit", f"{1 << condition.bit:#x}", YES_OR_NO), YES if condition.value else NO
+    )
+
+
+def _chance(asker: Asker, condition: Chance, state: State) -> Answer:
+    part = condition.part
+    return [
+        Split(truth, state.drawn(drawn(share)), drawn(share))
+        for truth, share in ((True, part), (False, DRAW_ONE - part))
+        if share
+    ]
+
+
+def _all(asker: Asker, condition: All, state: State) -> Answer:
+    return _in_order(asker, condition.parts, state, stop=False)
+
+
+def _some(asker: Asker, condition: Some, state: State) -> Answer:
+    return _in_order(asker, condition.parts, state, stop=True)
+
+
+def _in_order(asker: Asker, parts: Sequence[Condition], state: State, *, stop: bool) -> Answer:
+    """Ask the parts one after another until one comes out as ``stop``."""
+    for place, part in enumerate(parts):
+        answer = _FORMS[type(part)](asker, part, state)
+        if answer is stop:
+            return stop
+        if answer is not (not stop):
+            assert isinstance(answer, list)
+            rest = parts[place + 1 :]
+            return [done for one in answer for done in _carry_on(asker, rest, one, stop=stop)]
+    return not stop
+
+
+def _carry_on(asker: Asker, rest: Sequence[Condition], one: Split, *, stop: bool) -> list[Split]:
+    if one.truth is stop or not rest:
+        return [one]
+    answer = _in_order(asker, rest, one.state, stop=stop)
+    if isinstance(answer, bool):
+        return [evolve(one, truth=answer)]
+    return [evolve(later, odds=_times(one.odds, later.odds)) for later in answer]
+
+
+def _times(one: Odds | None, other: Odds | None) -> Odds | None:
+    return one * other if one and other else one or other
+
+
+def _not(asker: Asker, condition: Not, state: State) -> Answer:
+    answer = asker.ask(condition.body, state)
+    if isinstance(answer, bool):
+        return not answer
+    return [evolve(one, truth=not one.truth) for one in answer]
+
+
+def _computed(asker: Asker, condition: Computed, state: State) -> Answer:
+    packet = state.packet
+    if any(type(getattr(packet, name)) is Open for name in condition.needs):
+        return question(state, Open("question", condition.question, YES_OR_NO))
+    return condition.holds(packet)
+
+
+def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:
+    packet = state.packet
+    device = {"in": packet.in_interface, "out": packet.out_interface, "": ""}[condition.device]
+    found = asker.node.address_type(state, getattr(packet, condition.field), device)
+    if isinstance(found, Open):
+        return split(state, found, condition.types)
+    return found in condition.types
+
+
+def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answer:
+    binding = state.binding
+    if binding.entry is None:
+        return condition.without
+    return condition.holds(binding.entry, binding.reply)
+
+
+def _translated(asker: Asker, condition: Translated, state: State) -> Answer:
+    return condition.what in state.binding.translated
+
+
+def _remembered(asker: Asker, condition: Remembered, state: State) -> Answer:
+    if state.memory is None:
+        return asker.ask(condition.unknown, state)
+    truth, memory = condition.probe.consult(state.memory, state.packet, asker.rule)
+    return [Split(truth, evolve(state, memory=memory))]
+
+
+def _unknown(asker: Asker, condition: Unknown, state: State) -> Answer:
+    where = "" if condition.same_everywhere else f" (line {asker.rule.line})"
+    return question(state, Open(condition.kind, condition.question + where, YES_OR_NO))
+
+
+_FORMS: dict[type[Condition], Callable[[Asker, Any, State], Answer]] = {
+    In: _in,
+    Bits: _bits,
+    _Bit: _bit,
+    Chance: _chance,
+    All: _all,
+    Some: _some,
+    Not: _not,
+    Computed: _computed,
+    AddressType: _address_type,
+    OfConnection: _of_connection,
+    Translated: _translated,
+    Remembered: _remembered,
+    Unknown: _unknown,
+}

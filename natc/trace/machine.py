@@ -1,0 +1,131 @@
+"""Tracing: a ruleset and a packet in, every outcome with its conditions and exact odds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve, frozen
+
+from natc.netfilter.packet import Open, Packet
+from natc.netfilter.ruleset import Ruleset
+from natc.trace.chains import ChainWalk, Tally
+from natc.trace.effects import Effects
+from natc.trace.node import NodeView, OpenNode
+from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
+from natc.trace.program import Program
+from natc.trace.search import branches, merged
+from natc.trace.state import State
+from natc.trace.tracking import FirstPacket, Tracker
+from natc.trace.way import Way
+from natc.trace.wording import phrase
+
+#: Open values that a question leaves open by itself; all others are questions that rules raise.
+_FIELDS = frozenset({"source", "source port", "destination port", "incoming interface", "outgoing interface"})
+
+
+@frozen(eq=False)
+class Machine:
+    """A ruleset made ready for many traces."""
+
+    program: Program
+    node: NodeView = OpenNode()
+    backend: str = "legacy"
+
+    @classmethod
+    def of(
+        cls,
+        ruleset: Ruleset,
+        node: NodeView | None = None,
+        *,
+        backend: str = "legacy",
+        use_index: bool = True,
+    ) -> Machine:
+        """Make a machine; ``node`` None leaves the node's addresses and routes open."""
+        return cls(Program(ruleset, use_index), node or OpenNode(), backend)
+
+    def trace(self, packet: Packet, origin: str = "network") -> Distribution:
+        """Return what becomes of a packet that comes from the network, or from a local process."""
+        way, start = self._prepared(packet, origin)
+        finals = merged(way.step, way.start(start))
+        return Distribution(
+            packet=packet,
+            origin=origin,
+            pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
+            questions=_questions(packet, finals),
+            rules_evaluated=way.chains.tally.rules,
+        )
+
+    def branches(self, packet: Packet, origin: str = "network") -> Iterator[Piece]:
+        """Yield every branch by itself, the most likely first, worked out as far as it is asked for."""
+        way, start = self._prepared(packet, origin)
+        for final in branches(way.step, way.start(start)):
+            yield Piece(final.facts, final.odds, outcome_of(packet, final))
+
+    def _prepared(self, packet: Packet, origin: str) -> tuple[Way, State]:
+        tracker = FirstPacket(packet.ctstate or "NEW")
+        way = self.way(tracker)
+        return way, State(evolve(packet, ctstate=None), local=origin == "local")
+
+    def way(self, tracker: Tracker) -> Way:
+        """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
+        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally())
+        return Way(chains, self.node, tracker, self.backend)
+
+
+def trace(
+    ruleset: Ruleset,
+    packet: Packet,
+    host: NodeView | None = None,
+    *,
+    origin: str = "network",
+    backend: str = "legacy",
+) -> Distribution:
+    """Return what becomes of ``packet``: every outcome, its conditions, its exact odds.
+
+    ``origin`` is "network" or "local" (a process on the node sends it); ``backend`` is "legacy" or
+    "nft". What the packet leaves open stays open in the answer.
+    """
+    return Machine.of(ruleset, host, backend=backend).trace(packet, origin)
+
+
+def outcome_of(packet: Packet, final: State) -> Outcome:
+    """Return what a person wants to know of a state that has arrived."""
+    after = final.packet
+    mark, left = after.mark, final.verdict in ("FORWARD", "OUTPUT")
+    unknown = final.masqueraded and isinstance(after.src, Open)
+    return Outcome(
+        verdict=final.verdict,
+        out=after.out_interface if isinstance(after.out_interface, str) and left else None,
+        dnat=_translated(packet, after, "dst", "dport"),
+        snat=MASQUERADE if unknown else _translated(packet, after, "src", "sport"),
+        mark=mark if isinstance(mark, int) else f"{mark.value:#x} with bits {mark.unknown:#x} as they came",
+        drop_at=final.drop_at,
+        reject=final.rejected,
+        errno=final.errno,
+        final=after,
+        steps=tuple(final.trail.steps()),
+        ways=final.ways,
+    )
+
+
+def _translated(before: Packet, after: Packet, address: str, port: str) -> Endpoint | None:
+    old = getattr(before, address), getattr(before, port)
+    new = getattr(after, address), getattr(after, port)
+    if old == new:
+        return None
+    number = new[1]
+    return Endpoint(after.show(new[0]), number.kind if isinstance(number, Open) else number)
+
+
+def _questions(packet: Packet, finals: Sequence[State]) -> tuple[Question, ...]:
+    """Return what the rules asked that neither packet nor node decides."""
+    asked = {value: None for final in finals for value in final.facts.known if value.kind not in _FIELDS}
+    return tuple(Question(_text(packet, value), value) for value in asked)
+
+
+def _text(packet: Packet, value: Open) -> str:
+    if value.domain is None:
+        return value.subject
+    if value.kind == "address type":
+        return f"of what type is {value.subject} for the node"
+    return phrase(packet, value, frozenset({True})) if value.subject else value.kind

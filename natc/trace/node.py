@@ -1,0 +1,122 @@
+"""What the trace asks of the node: the kinds of addresses, and where packets are routed.
+
+Without a node there is still an answer: an address is the node's own or it is not, and both are
+looked at wherever a rule asks.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from natc.netfilter.kinds import address_of
+from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, Open, Packet
+from natc.trace.state import Route, State
+
+#: What an address can be as far as a rule may ask; without a node nothing else is told apart.
+_TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST"})
+
+
+class NodeView(Protocol):
+    """The node as the walk needs it."""
+
+    def address_type(self, state: State, address: int | Open, device: str | Open) -> str | Open:
+        """Return the routing table's type of ``address``, perhaps as seen by one device."""
+        ...
+
+    def arrive(self, state: State) -> list[State]:
+        """Decide between PREROUTING and INPUT or FORWARD: states with ``hook`` set to one of them."""
+        ...
+
+    def set_out(self, state: State) -> list[State]:
+        """Find the first outgoing interface of a packet sent by a process here."""
+        ...
+
+    def reroute(self, state: State) -> list[State]:
+        """Route again a packet whose destination, source, mark or TOS a table of OUTPUT changed."""
+        ...
+
+    def settle(self, state: State) -> list[State]:
+        """Settle, at the end of OUTPUT, what the route depends on and the tables have asked."""
+        ...
+
+
+@frozen
+class OpenNode:
+    """A node of which at most the addresses are known."""
+
+    addresses: frozenset[int] | None = None
+
+    def address_type(self, state: State, address: int | Open, device: str | Open) -> str | Open:
+        if isinstance(address, Open):  # a source: the sender's own, or from elsewhere (else a martian)
+            return "LOCAL" if address.subject == "own" else "UNICAST"
+        known = _plain_type(state.packet, address)
+        if known or self.addresses is None:
+            return known or local_question(state.packet, address)
+        return "LOCAL" if address in self.addresses else "UNICAST"
+
+    def arrive(self, state: State) -> list[State]:
+        """Deliver what is known to be the node's own, forward the rest.
+
+        A destination that no rule asked about is taken for an address elsewhere.
+        """
+        local, elsewhere = self._sides(state)
+        out = []
+        if local is not None:
+            out.append(evolve(local, hook="INPUT"))
+        if elsewhere is not None:
+            out.append(evolve(elsewhere, hook="FORWARD", route=Route(OUTGOING)))
+        return out
+
+    def set_out(self, state: State) -> list[State]:
+        address = state.packet.dst
+        local = isinstance(address, int) and self.address_type(state, address, "") == "LOCAL"
+        return [evolve(state, route=Route("lo" if local else FIRST_OUTGOING))]
+
+    def reroute(self, state: State) -> list[State]:
+        local, elsewhere = self._sides(state)
+        out = []
+        if local is not None:
+            out.append(evolve(local, route=Route("lo")))
+        if elsewhere is not None:
+            out.append(evolve(elsewhere, route=Route(OUTGOING)))
+        return out
+
+    def settle(self, state: State) -> list[State]:
+        if state.route.device != FIRST_OUTGOING:
+            return [state]
+        local, elsewhere = self._sides(state)
+        own = [] if local is None else [evolve(local, route=Route("lo"))]
+        return own if elsewhere is None else [*own, elsewhere]
+
+    def _sides(self, state: State) -> tuple[State | None, State | None]:
+        """Return the state where the destination is the node's own, and where it is not."""
+        address = state.packet.dst
+        kind = self.address_type(state, address, "") if isinstance(address, int) else "UNICAST"
+        if not isinstance(kind, Open):
+            return (state, None) if kind == "LOCAL" else (None, state)
+        domain = state.facts.known.get(kind)
+        if domain is None or "LOCAL" not in domain:
+            return None, state
+        others = _TYPES & domain - {"LOCAL"}  # type: ignore[operator]  # words, never intervals
+        own = state.narrowed(kind, frozenset({"LOCAL"}))
+        return own, state.narrowed(kind, others) if others else None
+
+
+def local_question(packet: Packet, address: int) -> Open:
+    """Return the open value: of what type is this address for the node."""
+    return Open("address type", str(address_of(address, packet.bits)), _TYPES)
+
+
+def _plain_type(packet: Packet, address: int) -> str | None:
+    """Return the type of an address that has the same one on every node."""
+    ip = ip_address(address_of(address, packet.bits))
+    if ip.is_loopback:
+        return "LOCAL"
+    if ip.is_multicast:
+        return "MULTICAST"
+    if packet.family == 4 and address in (0, 0xFFFFFFFF):
+        return "BROADCAST"
+    return None

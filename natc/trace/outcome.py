@@ -1,0 +1,121 @@
+"""The answer to a trace: what can become of the packet, under which conditions, with which odds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from attrs import define, field, frozen
+
+from natc.netfilter.packet import Domain, Facts, Open, Packet
+from natc.netfilter.ruleset import Rule
+from natc.probability import Odds, total
+from natc.trace.state import Step
+
+#: Stands for "the address the packet leaves by, whichever that is".
+MASQUERADE = "masquerade"
+
+
+@frozen
+class Endpoint:
+    """An address and port in text; the port is None for protocols without ports."""
+
+    ip: str
+    port: int | str | None = None
+    """A number, or in words what is known of it."""
+
+    def __str__(self) -> str:
+        host = f"[{self.ip}]" if ":" in self.ip and self.port is not None else self.ip
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+@frozen
+class Outcome:
+    """One end of the way. Two outcomes are equal when the packet ends alike, whatever the path."""
+
+    verdict: str
+    """FORWARD, OUTPUT, INPUT, DROP, REJECT, NO_ROUTE, STOLEN, or OPEN where natc cannot tell."""
+    out: str | None
+    """The interface it left by; None when it did not leave or the interface is not known."""
+    dnat: Endpoint | None
+    snat: Endpoint | str | None
+    """The translated source; :data:`MASQUERADE` when it is an address that is not known."""
+    mark: int | str
+    drop_at: str | None = None
+    reject: str | None = None
+    errno: str | None = None
+    final: Packet | None = field(default=None, eq=False)
+    steps: tuple[Step, ...] = field(default=(), eq=False)
+    """The likeliest way there: every rule that matched, the policies, and the random rules passed by."""
+    ways: int = field(default=1, eq=False)
+    """How many branches end so."""
+
+    @property
+    def path(self) -> tuple[Step, ...]:
+        """The rules that matched and the policies that applied, in order."""
+        return tuple(step for step in self.steps if step.taken)
+
+    @property
+    def factors(self) -> tuple[Step, ...]:
+        """The random rules on the way, those that did not match included."""
+        return tuple(step for step in self.steps if step.odds is not None)
+
+
+@frozen(eq=False)
+class Piece:
+    """An outcome with the odds it has wherever its facts hold; pieces may overlap."""
+
+    facts: Facts
+    odds: Odds
+    outcome: Outcome
+
+
+@frozen(eq=False)
+class Case:
+    """One set of conditions. The odds of its outcomes sum to exactly 1."""
+
+    known: Mapping[Open, Domain]
+    outcomes: tuple[tuple[Odds, Outcome], ...]
+    conditions: tuple[str, ...] = ()
+    """The conditions in words; none when the case is the only one."""
+
+
+@frozen
+class Question:
+    """Something that rules ask and nothing given decides, with the first rule to ask it."""
+
+    text: str
+    value: Open
+    rule: Rule | None = None
+
+
+@define(eq=False, slots=False)
+class Distribution:
+    """The answer to one trace."""
+
+    packet: Packet
+    origin: str
+    """"network" or "local"."""
+    pieces: tuple[Piece, ...]
+    questions: tuple[Question, ...] = ()
+    """What is open, other than the fields the question itself left open."""
+    rules_evaluated: int = 0
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """The answer by conditions: cases exclude each other and leave nothing out."""
+        from natc.trace.cases import cases_of  # noqa: PLC0415 - cases are made of this module's values
+
+        return cases_of(self.packet, self.pieces)
+
+    def targets(self) -> tuple[tuple[Endpoint, tuple[tuple[Case, Odds], ...]], ...]:
+        """Each DNAT target with its summed odds under each case in which it can be chosen."""
+        found: dict[Endpoint, list[tuple[Case, Odds]]] = {}
+        for case in self.cases:
+            sums: dict[Endpoint, list[Odds]] = {}
+            for odds, outcome in case.outcomes:
+                if outcome.dnat is not None:
+                    sums.setdefault(outcome.dnat, []).append(odds)
+            for target, parts in sums.items():
+                found.setdefault(target, []).append((case, total(parts)))
+        return tuple((target, tuple(rows)) for target, rows in found.items())

@@ -1,0 +1,71 @@
+"""A ruleset made ready to be walked: each rule's condition and action, worked out once."""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from natc.netfilter.condition import Condition
+from natc.netfilter.effect import Effect
+from natc.netfilter.ruleset import Jump, Rule, Ruleset
+from natc.trace.index import ChainIndex, index_of
+
+#: A chain or verdict to go to, what the target does, or None for a rule that only counts.
+Action = Jump | Effect | None
+
+
+@frozen(eq=False)
+class ReadyRule:
+    """A rule with its typed parts."""
+
+    number: int
+    rule: Rule
+    condition: Condition
+    action: Action
+
+
+@define(eq=False)
+class ReadyChain:
+    """A chain whose rules are made ready when they are first looked at."""
+
+    name: str
+    policy: str | None
+    rules: list[Rule]
+    index: ChainIndex | None
+    _ready: dict[int, ReadyRule] = field(factory=dict)
+
+    def rule(self, place: int) -> ReadyRule:
+        """Return the rule at ``place``, counted from 0."""
+        found = self._ready.get(place)
+        if found is None:
+            found = self._ready[place] = _ready_rule(place + 1, self.rules[place])
+        return found
+
+
+def _ready_rule(number: int, rule: Rule) -> ReadyRule:
+    target = rule.target
+    action = target if target is None or isinstance(target, Jump) else target.effect()
+    return ReadyRule(number, rule, rule.condition, action)
+
+
+@define(eq=False)
+class Program:
+    """The chains of a ruleset, by table and name, made ready as far as they are reached."""
+
+    ruleset: Ruleset
+    use_index: bool = True
+    _chains: dict[tuple[str, str], ReadyChain | None] = field(factory=dict)
+
+    def chain(self, table: str, name: str) -> ReadyChain | None:
+        """Return a chain, or None when the dump has no such table or chain."""
+        key = (table, name)
+        if key not in self._chains:
+            self._chains[key] = self._make(table, name)
+        return self._chains[key]
+
+    def _make(self, table: str, name: str) -> ReadyChain | None:
+        found = self.ruleset.tables.get(table)
+        chain = found.chains.get(name) if found else None
+        if chain is None:
+            return None
+        index = index_of(chain.rules) if self.use_index else None
+        return ReadyChain(name, chain.policy, chain.rules, index)

@@ -1,0 +1,127 @@
+"""Two ways to explore the choices: merged, for exact odds, and branch by branch, likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from attrs import evolve, frozen
+
+from natc.netfilter.packet import Facts, Open
+from natc.probability import Odds, total
+from natc.trace.state import State
+
+Stepper = Callable[[State], list[State]]
+
+
+def merged(step: Stepper, starts: Iterable[State]) -> list[State]:
+    """Return the final states, each with the summed odds of all ways that lead to it.
+
+    States are taken in the order of their points, so that all states that ever reach a point are
+    there when it is its turn, and those that are equal go on as one.
+    """
+    waiting: dict[tuple[int, ...], list[State]] = {}
+    points: list[tuple[int, ...]] = []
+    final: list[State] = []
+
+    def put(states: Iterable[State]) -> None:
+        for state in states:
+            if state.verdict:
+                final.append(state)
+                continue
+            point = state.point
+            if point not in waiting:
+                waiting[point] = []
+                heappush(points, point)
+            waiting[point].append(state)
+
+    put(starts)
+    while points:
+        for state in merge(waiting.pop(heappop(points))):
+            put(step(state))
+    return merge(final)
+
+
+@frozen(order=False)
+class _Likelier:
+    """Orders a heap by falling odds, ties by age."""
+
+    odds: Odds
+    age: int
+
+    def __lt__(self, other: _Likelier) -> bool:
+        return self.age < other.age if self.odds == other.odds else other.odds < self.odds
+
+
+def branches(step: Stepper, starts: Iterable[State]) -> Iterator[State]:
+    """Yield every branch by itself, the most likely first, working no further ahead than asked."""
+    ages = count()
+    heap: list[tuple[_Likelier, State]] = []
+    for state in starts:
+        heappush(heap, (_Likelier(state.odds, next(ages)), state))
+    while heap:
+        _, state = heappop(heap)
+        if state.verdict:
+            yield state
+            continue
+        for after in step(state):
+            heappush(heap, (_Likelier(after.odds, next(ages)), after))
+
+
+def merge(states: list[State]) -> list[State]:
+    """Merge states that differ in nothing, and those of equal odds that differ in one open value."""
+    if len(states) == 1:
+        return states
+    summed = _equal_summed(states)
+    values = {value for state in summed for value in state.facts.known}
+    for value in sorted(values, key=lambda value: (value.kind, value.subject)):
+        if len(summed) == 1:
+            break
+        summed = _equal_summed(_united(summed, value))
+    return summed
+
+
+def _equal_summed(states: list[State]) -> list[State]:
+    alike: dict[State, list[State]] = {}
+    for state in states:
+        alike.setdefault(state, []).append(state)
+    return [_one(group, group[0].facts, total(state.odds for state in group)) for group in alike.values()]
+
+
+def _united(states: list[State], value: Open) -> list[State]:
+    """Join states under ``source in A`` and ``source in B`` into one under ``source in A or B``.
+
+    A state's odds count for every value its facts allow, so only disjoint domains are joined.
+    """
+    groups: dict[Hashable, list[State]] = {}
+    for state in states:
+        rest = evolve(state, facts=state.facts.without(value))
+        groups.setdefault((rest, state.odds), []).append(state)
+    return [joined for group in groups.values() for joined in _disjoint_joined(group, value)]
+
+
+def _disjoint_joined(group: list[State], value: Open) -> list[State]:
+    if len(group) == 1:
+        return group
+    heaps: list[tuple[Any, list[State]]] = []
+    for state in group:
+        domain = state.facts.domain(value)
+        for place, (taken, members) in enumerate(heaps):
+            if not taken & domain:
+                heaps[place] = (taken | domain, [*members, state])
+                break
+        else:
+            heaps.append((domain, [state]))
+    return [
+        _one(members, members[0].facts.with_domain(value, taken), members[0].odds) for taken, members in heaps
+    ]
+
+
+def _one(group: list[State], facts: Facts, odds: Odds) -> State:
+    """Return the state that stands for ``group``; its trail is that of the likeliest branch."""
+    if len(group) == 1:
+        return group[0]
+    best = max(group, key=lambda state: state.likeliest)
+    return evolve(best, facts=facts, odds=odds, ways=sum(state.ways for state in group))

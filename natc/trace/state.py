@@ -1,0 +1,148 @@
+"""Where a packet is on its way, and everything that happened to it so far: one value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import NO_FACTS, Facts, Open, Packet
+from natc.netfilter.ruleset import Rule
+from natc.probability import CERTAIN, Odds
+
+
+@frozen
+class Step:
+    """One rule that matched, or a policy that applied, or a random rule that was passed by."""
+
+    table: str
+    chain: str
+    number: int | None
+    """The rule's number in its chain from 1; None for the policy."""
+    rule: Rule | None = None
+    odds: Odds | None = None
+    """The factor that a random rule contributed."""
+    taken: bool = True
+    """False for a random rule that did not match: it is no step of the path but has odds."""
+
+
+@frozen(eq=False)
+class Trail:
+    """The steps so far, the last one first; states share what they have in common."""
+
+    step: Step | None = None
+    before: Trail | None = None
+
+    def and_then(self, step: Step) -> Trail:
+        return Trail(step, self)
+
+    def steps(self) -> list[Step]:
+        """Return the steps in the order they were taken."""
+        out: list[Step] = []
+        trail: Trail | None = self
+        while trail is not None and trail.step is not None:
+            out.append(trail.step)
+            trail = trail.before
+        return out[::-1]
+
+
+@frozen
+class Frame:
+    """A place in a chain. Below the innermost frame, ``index`` is the rule that jumped."""
+
+    chain: str
+    index: int = 0
+    left: bool = False
+    """The chain was left with a goto: nothing comes back to it."""
+
+
+@frozen
+class Route:
+    """A routing decision: the device, the next hop where it is not the destination itself."""
+
+    device: str | Open = ""
+    gateway: int | None = None
+    mtu: int = 1500
+
+
+NOWHERE = Route()
+
+
+@frozen
+class Binding:
+    """What the walk knows of the packet's connection beyond the packet's own fields."""
+
+    entry: Any = None
+    """The connection entry, None when the packet has none (INVALID, UNTRACKED, before tracking)."""
+    reply: bool = False
+    """Whether the packet goes in the direction of the replies."""
+    fresh: bool = False
+    """The packet creates the connection, so the nat tables are consulted."""
+    translated: frozenset[str] = frozenset()
+    """SNAT and DNAT, as far as they are done."""
+    decided: frozenset[str] = frozenset()
+    """The sides ("src", "dst") that a nat hook has settled, with or without a translation."""
+
+
+NO_BINDING = Binding()
+
+
+@frozen
+class State:
+    """A packet at one point of its way. States at the same point that are otherwise equal merge."""
+
+    packet: Packet
+    hook: str = ""
+    passed: int = 0
+    """How many hooks and routing decisions lie behind: the first part of the order of points."""
+    table: int = 0
+    """Which element of the hook's sequence."""
+    frames: tuple[Frame, ...] = ()
+    facts: Facts = NO_FACTS
+    binding: Binding = NO_BINDING
+    memory: Memory | None = None
+    """What the kernel remembers; None when that is not known."""
+    route: Route = NOWHERE
+    """Where routing sends the packet; its out_interface follows when the hook that saw it is left."""
+    routed: Packet | None = None
+    """The packet before the table that may have it routed again."""
+    local: bool = False
+    """A process on the node sent the packet."""
+    again: bool = False
+    """The second pass of local traffic, over lo."""
+    verdict: str = ""
+    """Empty while the packet is on its way."""
+    drop_at: str | None = None
+    """The rule or policy that dropped the packet: "table chain number" or "table chain policy"."""
+    rejected: str | None = None
+    """How a REJECT answers, in iptables' words."""
+    errno: str | None = None
+    """What the sending process is told."""
+    masqueraded: bool = False
+    """The source became the outgoing interface's address, whichever that is."""
+    odds: Odds = field(default=CERTAIN, eq=False)
+    trail: Trail = field(default=Trail(), eq=False)
+    likeliest: Odds = field(default=CERTAIN, eq=False)
+    """The odds of the branch whose trail this is; less than ``odds`` after a merge."""
+    ways: int = field(default=1, eq=False)
+    """How many branches merged into this state."""
+
+    @property
+    def point(self) -> tuple[int, ...]:
+        """Where the state is; every step leads to a greater point."""
+        return (self.passed, self.table, *(frame.index for frame in self.frames))
+
+    def narrowed(self, value: Open, domain: Any) -> State:
+        """Return the state with ``value`` known to lie in ``domain``."""
+        return evolve(self, facts=self.facts.with_domain(value, domain))
+
+    def with_packet(self, **changes: Any) -> State:
+        return evolve(self, packet=evolve(self.packet, **changes))
+
+    def drawn(self, odds: Odds) -> State:
+        """Return the state after a random rule that had these odds to go this way."""
+        return evolve(self, odds=self.odds * odds, likeliest=self.likeliest * odds)
+
+    def on_trail(self, step: Step) -> State:
+        return evolve(self, trail=self.trail.and_then(step))

@@ -1,0 +1,133 @@
+"""Connection tracking as the walk needs it: the packet's state, and the translations of nat.
+
+:class:`FirstPacket` is the tracker of a question: the packet's state is what the question says, and
+no other connection is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from natc.netfilter.effect import Masquerade, Redirect, Translate
+from natc.netfilter.hooks import NAT_SIDE
+from natc.netfilter.intervals import numbers
+from natc.netfilter.kinds import NatRange, PortRange
+from natc.netfilter.packet import Open
+from natc.trace.evaluate import Answer, split
+from natc.trace.state import State
+
+
+class Tracker(Protocol):
+    """What the walk asks of connection tracking."""
+
+    def track(self, state: State) -> list[State]:
+        """Look the packet's connection up, behind raw."""
+        ...
+
+    def consults_nat(self, state: State) -> Answer:
+        """Whether the rules of the nat table are asked at this hook."""
+        ...
+
+    def nat_passed(self, state: State) -> State:
+        """Settle this hook's side of the translation, and rewrite packets of known connections."""
+        ...
+
+    def translate(self, state: State, effect: Translate) -> list[State]:
+        """Bind the connection to what DNAT, SNAT or NETMAP say."""
+        ...
+
+    def masquerade(self, state: State, effect: Masquerade) -> list[State]:
+        """Bind the connection's source to the outgoing interface's address."""
+        ...
+
+    def redirect(self, state: State, effect: Redirect) -> list[State]:
+        """Bind the connection's destination to this node."""
+        ...
+
+    def confirm(self, state: State) -> list[State]:
+        """Remember the connection, when the packet leaves or is delivered."""
+        ...
+
+
+@frozen
+class FirstPacket:
+    """Tracks one packet in the state that the question gives it, by default NEW."""
+
+    ctstate: str | Open = "NEW"
+
+    def track(self, state: State) -> list[State]:
+        if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
+            return [state]
+        binding = evolve(state.binding, fresh=self.ctstate == "NEW" or isinstance(self.ctstate, Open))
+        return [evolve(state.with_packet(ctstate=self.ctstate), binding=binding)]
+
+    def consults_nat(self, state: State) -> Answer:
+        if not state.binding.fresh or NAT_SIDE[state.hook] in state.binding.decided:
+            return False
+        if isinstance(state.packet.ctstate, Open):
+            return split(state, state.packet.ctstate, frozenset({"NEW"}))
+        return state.packet.ctstate == "NEW"
+
+    def nat_passed(self, state: State) -> State:
+        binding = state.binding
+        return evolve(state, binding=evolve(binding, decided=binding.decided | {NAT_SIDE[state.hook]}))
+
+    def translate(self, state: State, effect: Translate) -> list[State]:
+        packet = state.packet
+        address = getattr(packet, effect.side)
+        to = _address(effect.to, f"address chosen from {effect.to.first}-{effect.to.last}", address)
+        port_field = "sport" if effect.side == "src" else "dport"
+        port = getattr(packet, port_field)
+        changed = {effect.side: to, port_field: _port(effect.to.ports, port, effect.random)}
+        return [self._bound(state, effect.side, changed)]
+
+    def masquerade(self, state: State, effect: Masquerade) -> list[State]:
+        packet = state.packet
+        changed = {"src": MASQUERADED, "sport": packet.sport and CHOSEN_PORT}
+        return [evolve(self._bound(state, "src", changed), masqueraded=True)]
+
+    def redirect(self, state: State, effect: Redirect) -> list[State]:
+        packet = state.packet
+        loopback = 0x7F000001 if packet.family == 4 else 1
+        to = loopback if state.local else Open("address of the incoming interface", "own")
+        changed = {"dst": to, "dport": _port(effect.ports, packet.dport, effect.random)}
+        return [self._bound(state, "dst", changed)]
+
+    @staticmethod
+    def _bound(state: State, side: str, changed: Mapping[str, object]) -> State:
+        packet = evolve(state.packet, **changed)  # type: ignore[arg-type]  # the fields' own types
+        word = "SNAT" if side == "src" else "DNAT"
+        translated = state.binding.translated
+        if packet != state.packet:  # a mapping onto itself is no translation for the kernel
+            translated |= {word}
+        return evolve(state, packet=packet, binding=evolve(state.binding, translated=translated))
+
+    def confirm(self, state: State) -> list[State]:
+        return [state]
+
+
+#: The source of a masqueraded packet, when the outgoing interface's address is not known.
+MASQUERADED = Open("address of the outgoing interface", "own")
+CHOSEN_PORT = Open("translated port")
+
+
+def _address(to: NatRange, kind: str, old: int | Open) -> int | Open:
+    if to.first is None or to.last is None:
+        return old
+    if to.first == to.last:
+        return int(to.first)
+    return Open(kind, "", numbers(int(to.first), int(to.last)))
+
+
+def _port(ports: PortRange | None, old: int | Open | None, random: bool) -> int | Open | None:
+    """Return the port after translation: kept when it is in the range, else the lowest (nf_nat_core.c)."""
+    if ports is None or old is None:
+        return old
+    if ports.low == ports.high:
+        return ports.low
+    if random or isinstance(old, Open):
+        return Open("translated port", f"{ports.low}-{ports.high}", numbers(ports.low, ports.high))
+    return old if old in ports else ports.low

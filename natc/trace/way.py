@@ -1,0 +1,133 @@
+"""The way of a packet through the hooks: which table when, routing between them, lo's second pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from natc.netfilter.hooks import CONNTRACK, SEQUENCES
+from natc.netfilter.packet import Packet
+from natc.trace.chains import ChainWalk
+from natc.trace.evaluate import Split
+from natc.trace.node import NodeView
+from natc.trace.state import State
+from natc.trace.tracking import Tracker
+
+
+@frozen
+class Way:
+    """Moves states from hook to hook; a state with a verdict has arrived."""
+
+    chains: ChainWalk
+    node: NodeView
+    tracker: Tracker
+    backend: str = "legacy"
+
+    def start(self, state: State) -> list[State]:
+        """Return the states in which the packet meets its first hook."""
+        if not state.local:
+            return [evolve(state, hook="PREROUTING")]
+        return [self._to(routed, "OUTPUT") for routed in self.node.set_out(state)]
+
+    def step(self, state: State) -> list[State]:
+        """Return the states that follow ``state``, which has no verdict yet."""
+        sequence = SEQUENCES[self.backend][state.hook]
+        if state.table == len(sequence):
+            return _LEAVING[state.hook](self, state)
+        element = sequence[state.table]
+        if state.frames:
+            return [out for after in self.chains.step(state, element) for out in self._behind(after, element)]
+        if element == CONNTRACK:
+            return [_next_table(tracked) for tracked in self.tracker.track(state)]
+        return self._enter(state, element)
+
+    def _enter(self, state: State, table: str) -> list[State]:
+        if table != "nat":
+            return self._enter_rules(evolve(state, routed=state.packet), table)
+        answer = self.tracker.consults_nat(state)
+        if isinstance(answer, bool):
+            answer = [Split(answer, state)]
+        out: list[State] = []
+        for one in answer:
+            entered = evolve(one.state, routed=one.state.packet)
+            out += self._enter_rules(entered, table) if one.truth else self._passed(entered, table)
+        return out
+
+    def _enter_rules(self, state: State, table: str) -> list[State]:
+        inside = self.chains.enter(state, table)
+        return self._passed(state, table) if inside is None else [inside]
+
+    def _behind(self, state: State, table: str) -> list[State]:
+        """Leave a table whose chains a state has passed."""
+        return [state] if state.frames or state.verdict else self._passed(state, table)
+
+    def _passed(self, state: State, table: str) -> list[State]:
+        if table == "nat":
+            state = self.tracker.nat_passed(state)
+        rerouted = self.node.reroute(state) if state.hook == "OUTPUT" and _moved(state, table) else [state]
+        return [_next_table(after) for after in rerouted]
+
+    def _to(self, state: State, hook: str) -> State:
+        """Enter a hook; the outgoing interface is what routing has decided by then."""
+        if state.verdict:
+            return state
+        out = "" if hook in ("PREROUTING", "INPUT") else state.route.device
+        came = state.packet.in_interface if hook in ("PREROUTING", "INPUT", "FORWARD") else ""
+        packet = state.packet
+        if (packet.out_interface, packet.in_interface) != (out, came):
+            packet = evolve(packet, out_interface=out, in_interface=came)
+        return evolve(state, hook=hook, passed=state.passed + 1, table=0, packet=packet)
+
+    def _after_prerouting(self, state: State) -> list[State]:
+        return [self._to(routed, routed.hook) for routed in self.node.arrive(state)]
+
+    def _after_forward(self, state: State) -> list[State]:
+        return [self._to(state, "POSTROUTING")]
+
+    def _after_output(self, state: State) -> list[State]:
+        return [self._to(settled, "POSTROUTING") for settled in self.node.settle(state)]
+
+    def _after_postrouting(self, state: State) -> list[State]:
+        return [self._sent(confirmed) for confirmed in self.tracker.confirm(state)]
+
+    def _sent(self, state: State) -> State:
+        if state.verdict:
+            return state
+        if state.route.device == "lo":
+            looped = evolve(state.with_packet(in_interface="lo"), again=True)
+            return self._to(looped, "PREROUTING")
+        return evolve(state, verdict="OUTPUT" if state.local else "FORWARD")
+
+    def _after_input(self, state: State) -> list[State]:
+        return [
+            confirmed if confirmed.verdict else evolve(confirmed, verdict="INPUT")
+            for confirmed in self.tracker.confirm(state)
+        ]
+
+
+_LEAVING: dict[str, Callable[[Way, State], list[State]]] = {
+    "PREROUTING": Way._after_prerouting,
+    "FORWARD": Way._after_forward,
+    "OUTPUT": Way._after_output,
+    "POSTROUTING": Way._after_postrouting,
+    "INPUT": Way._after_input,
+}
+
+
+def _next_table(state: State) -> State:
+    return state if state.verdict else evolve(state, table=state.table + 1, routed=None)
+
+
+def _moved(state: State, table: str) -> bool:
+    """Whether a table of OUTPUT changed what its hook routes by (iptable_mangle.c, nf_nat_proto.c)."""
+    before, after = state.routed, state.packet
+    if before is None or state.verdict:
+        return False
+    if table == "mangle":
+        return _routing_key(before) != _routing_key(after)
+    return table == "nat" and before.dst != after.dst
+
+
+def _routing_key(packet: Packet) -> tuple[object, ...]:
+    return packet.src, packet.dst, packet.mark, packet.tos
