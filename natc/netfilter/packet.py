@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_NAMES, ALL_PORTS, Intervals, all_addresses, name, numbers
@@ -67,7 +67,7 @@ Number = int | Open | None
 _TRANSPORT_PORTS = frozenset({6, 17, 33, 132, 136})
 
 
-@frozen
+@frozen(slots=False, cache_hash=True)
 class Packet:
     """One packet. Addresses are integers of 32 or 128 bits by ``family``; lengths are in bytes."""
 
@@ -225,8 +225,3 @@ class Facts:
 
 
 NO_FACTS = Facts()
-
-
-def with_fields(packet: Packet, **changes: Any) -> Packet:
-    """Return the packet with some fields changed."""
-    return evolve(packet, **changes)

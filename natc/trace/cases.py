@@ -36,7 +36,7 @@ def cases_of(packet: Packet, pieces: Sequence[Piece]) -> tuple[Case, ...]:
     if cells is None or not _exact(cells):
         cells = _cells(pieces)
     cases = [Case(known, tuple(_summed(members))) for known, members in cells]
-    merged = _merged(cases)
+    merged = [_without_the_obvious(packet, case) for case in _merged(cases)]
     return tuple(evolve(case, conditions=condition_texts(packet, case.known)) for case in merged)
 
 
@@ -79,6 +79,18 @@ def _restated(source: Open, piece: Piece) -> list[Piece]:
 
 def _is_address(text: str) -> bool:
     return text[:1].isdigit() or ":" in text
+
+
+def _without_the_obvious(packet: Packet, case: Case) -> Case:
+    """Do not say "not the chosen endpoint" of sources none of which is an endpoint."""
+    source = packet.src
+    if case.known.get(HAIRPIN) != NO or not isinstance(source, Open):
+        return case
+    domain: Any = case.known.get(source, source.domain)
+    targets = [outcome.dnat.ip for _, outcome in case.outcomes if outcome.dnat]
+    if any(int(ip_address(ip)) in domain for ip in targets if _is_address(ip)):
+        return case
+    return evolve(case, known={value: known for value, known in case.known.items() if value != HAIRPIN})
 
 
 # ---- splitting
@@ -162,7 +174,15 @@ def _summed(members: Iterable[Piece]) -> list[tuple[Odds, Outcome]]:
         best = max(group, key=lambda piece: piece.odds)
         ways = sum(piece.outcome.ways for piece in group)
         out.append((total(piece.odds for piece in group), evolve(best.outcome, ways=ways)))
-    return out
+    return sorted(out, key=lambda entry: _by_target(entry[1]))
+
+
+def _by_target(outcome: Outcome) -> tuple[int, int, str]:
+    """Translated packets first, by target's address; what ends otherwise behind them."""
+    dnat = outcome.dnat
+    if dnat is None or not _is_address(dnat.ip):
+        return (1, 0, outcome.verdict)
+    return (0, int(ip_address(dnat.ip)), str(dnat.port))
 
 
 def _merged(cases: list[Case]) -> list[Case]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from natc.netfilter.ruleset import Jump
+from natc.netfilter.values import changed
 from natc.trace.effects import CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker, Split
 from natc.trace.node import NodeView
@@ -33,7 +34,7 @@ class ChainWalk:
         """Return the state at the head of a table's chain for its hook, None when there is no such chain."""
         if self.program.chain(table, state.hook) is None:
             return None
-        return evolve(state, frames=(Frame(state.hook),))
+        return changed(state, frames=(Frame(state.hook),))
 
     def step(self, state: State, table: str) -> list[State]:
         """Return the states that follow; one without frames has passed the table."""
@@ -85,7 +86,7 @@ class ChainWalk:
         while frames and frames[-1].left:
             frames = frames[:-1]
         if frames:
-            return _next(evolve(state, frames=frames))
+            return _next(changed(state, frames=frames))
         chain = self.program.chain(table, state.hook)
         assert chain is not None
         state = state.on_trail(Step(table, state.hook, None))
@@ -99,7 +100,7 @@ def _following(chain: ReadyChain, place: int, state: State) -> int:
 def _at(state: State, place: int) -> State:
     """Return the state at another rule of its innermost chain."""
     frame = state.frames[-1]
-    return evolve(state, frames=(*state.frames[:-1], evolve(frame, index=place)))
+    return changed(state, frames=(*state.frames[:-1], Frame(frame.chain, place, frame.left)))
 
 
 def _next(state: State) -> State:
@@ -109,8 +110,8 @@ def _next(state: State) -> State:
 def _into(state: State, jump: Jump) -> State:
     caller = state.frames[-1]
     if jump.goto:
-        caller = evolve(caller, left=True)
-    return evolve(state, frames=(*state.frames[:-1], caller, Frame(jump.chain)))
+        caller = Frame(caller.chain, caller.index, left=True)
+    return changed(state, frames=(*state.frames[:-1], caller, Frame(jump.chain)))
 
 
 def _place(table: str, state: State, number: int) -> str:
@@ -120,5 +121,5 @@ def _place(table: str, state: State, number: int) -> str:
 def _finish(state: State, word: str, place: str) -> State:
     """End the walk of this table: ACCEPT goes on behind it, everything else is the packet's verdict."""
     if word == "ACCEPT":
-        return evolve(state, frames=())
-    return evolve(state, frames=(), verdict=word, drop_at=place if word in (DROP, "REJECT") else None)
+        return changed(state, frames=())
+    return changed(state, frames=(), verdict=word, drop_at=place if word in (DROP, "REJECT") else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from natc.netfilter.effect import (
     Answer,
@@ -20,6 +20,7 @@ from natc.netfilter.effect import (
     Verdict,
 )
 from natc.netfilter.packet import Open, OpenMark
+from natc.netfilter.values import changed
 from natc.trace.program import ReadyRule
 from natc.trace.state import State
 from natc.trace.tracking import Tracker
@@ -59,7 +60,7 @@ def _set_mark(effects: Effects, effect: SetMark, state: State, ready: ReadyRule)
 def _change(effects: Effects, effect: Change, state: State, ready: ReadyRule) -> list[After]:
     if any(isinstance(getattr(state.packet, name), Open) for name in effect.needs):
         return _undecided(effects, Undecided(f"{ready.rule.text}: a field is open"), state, ready)
-    return [(evolve(state, packet=effect.change(state.packet)), CONTINUE)]
+    return [(changed(state, packet=effect.change(state.packet)), CONTINUE)]
 
 
 def _translate(effects: Effects, effect: Translate, state: State, ready: ReadyRule) -> list[After]:
@@ -75,7 +76,7 @@ def _redirect(effects: Effects, effect: Redirect, state: State, ready: ReadyRule
 
 
 def _answer(effects: Effects, effect: Answer, state: State, ready: ReadyRule) -> list[After]:
-    return [(evolve(state, rejected=effect.how), "REJECT")]
+    return [(changed(state, rejected=effect.how), "REJECT")]
 
 
 def _undecided(effects: Effects, effect: Undecided, state: State, ready: ReadyRule) -> list[After]:

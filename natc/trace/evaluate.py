@@ -29,6 +29,7 @@ from natc.netfilter.condition import (
     Unknown,
 )
 from natc.netfilter.packet import NO, YES, YES_OR_NO, Domain, Open, OpenMark
+from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
 from natc.trace.node import NodeView
 from natc.trace.state import State
@@ -204,7 +205,7 @@ def _remembered(asker: Asker, condition: Remembered, state: State) -> Answer:
     if state.memory is None:
         return asker.ask(condition.unknown, state)
     truth, memory = condition.probe.consult(state.memory, state.packet, asker.rule)
-    return [Split(truth, evolve(state, memory=memory))]
+    return [Split(truth, changed(state, memory=memory))]
 
 
 def _unknown(asker: Asker, condition: Unknown, state: State) -> Answer:

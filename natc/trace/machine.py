@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.ruleset import Ruleset
+from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
 from natc.trace.node import NodeView, OpenNode
@@ -52,6 +53,7 @@ class Machine:
             origin=origin,
             pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
             questions=_questions(packet, finals),
+            assumptions=_assumptions(self.node, finals),
             rules_evaluated=way.chains.tally.rules,
         )
 
@@ -64,7 +66,7 @@ class Machine:
     def _prepared(self, packet: Packet, origin: str) -> tuple[Way, State]:
         tracker = FirstPacket(packet.ctstate or "NEW")
         way = self.way(tracker)
-        return way, State(evolve(packet, ctstate=None), local=origin == "local")
+        return way, State(changed(packet, ctstate=None), local=origin == "local")
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
@@ -103,7 +105,7 @@ def outcome_of(packet: Packet, final: State) -> Outcome:
         reject=final.rejected,
         errno=final.errno,
         final=after,
-        steps=tuple(final.trail.steps()),
+        trail=final.trail,
         ways=final.ways,
     )
 
@@ -129,3 +131,21 @@ def _text(packet: Packet, value: Open) -> str:
     if value.kind == "address type":
         return f"of what type is {value.subject} for the node"
     return phrase(packet, value, frozenset({True})) if value.subject else value.kind
+
+
+def _assumptions(node: NodeView, finals: Sequence[State]) -> tuple[str, ...]:
+    """Return what an open node takes for granted: addresses nobody asked about are not its own."""
+    if not isinstance(node, OpenNode):
+        return ()
+    taken: dict[str, None] = {}
+    for final in finals:
+        address = final.packet.dst
+        if isinstance(address, int) and final.verdict in ("FORWARD", "OUTPUT"):
+            kind = node.address_type(final, address, "")
+            if isinstance(kind, Open) and kind not in final.facts.known:
+                taken[final.packet.show(address)] = None
+    if not taken:
+        return ()
+    if len(taken) > 1:
+        return (f"none of the {len(taken)} addresses packets are sent on to is the node's own",)
+    return (f"{next(iter(taken))} is not the node's own address",)

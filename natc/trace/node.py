@@ -9,10 +9,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from natc.netfilter.kinds import address_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, Open, Packet
+from natc.netfilter.values import changed
 from natc.trace.state import Route, State
 
 #: What an address can be as far as a rule may ask; without a node nothing else is told apart.
@@ -65,30 +66,30 @@ class OpenNode:
         local, elsewhere = self._sides(state)
         out = []
         if local is not None:
-            out.append(evolve(local, hook="INPUT"))
+            out.append(changed(local, hook="INPUT"))
         if elsewhere is not None:
-            out.append(evolve(elsewhere, hook="FORWARD", route=Route(OUTGOING)))
+            out.append(changed(elsewhere, hook="FORWARD", route=Route(OUTGOING)))
         return out
 
     def set_out(self, state: State) -> list[State]:
         address = state.packet.dst
         local = isinstance(address, int) and self.address_type(state, address, "") == "LOCAL"
-        return [evolve(state, route=Route("lo" if local else FIRST_OUTGOING))]
+        return [changed(state, route=Route("lo" if local else FIRST_OUTGOING))]
 
     def reroute(self, state: State) -> list[State]:
         local, elsewhere = self._sides(state)
         out = []
         if local is not None:
-            out.append(evolve(local, route=Route("lo")))
+            out.append(changed(local, route=Route("lo")))
         if elsewhere is not None:
-            out.append(evolve(elsewhere, route=Route(OUTGOING)))
+            out.append(changed(elsewhere, route=Route(OUTGOING)))
         return out
 
     def settle(self, state: State) -> list[State]:
         if state.route.device != FIRST_OUTGOING:
             return [state]
         local, elsewhere = self._sides(state)
-        own = [] if local is None else [evolve(local, route=Route("lo"))]
+        own = [] if local is None else [changed(local, route=Route("lo"))]
         return own if elsewhere is None else [*own, elsewhere]
 
     def _sides(self, state: State) -> tuple[State | None, State | None]:

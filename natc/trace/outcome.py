@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.ruleset import Rule
 from natc.probability import Odds, total
-from natc.trace.state import Step
+from natc.trace.state import Step, Trail
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"
@@ -45,10 +45,15 @@ class Outcome:
     reject: str | None = None
     errno: str | None = None
     final: Packet | None = field(default=None, eq=False)
-    steps: tuple[Step, ...] = field(default=(), eq=False)
-    """The likeliest way there: every rule that matched, the policies, and the random rules passed by."""
+    trail: Trail = field(default=Trail(), eq=False, repr=False)
+    """The likeliest way there."""
     ways: int = field(default=1, eq=False)
     """How many branches end so."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The path and, in between, the random rules that were passed by."""
+        return tuple(self.trail.steps())
 
     @property
     def path(self) -> tuple[Step, ...]:
@@ -99,12 +104,14 @@ class Distribution:
     pieces: tuple[Piece, ...]
     questions: tuple[Question, ...] = ()
     """What is open, other than the fields the question itself left open."""
+    assumptions: tuple[str, ...] = ()
+    """What was taken for granted without a node."""
     rules_evaluated: int = 0
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """The answer by conditions: cases exclude each other and leave nothing out."""
-        from natc.trace.cases import cases_of  # noqa: PLC0415 - cases are made of this module's values
+        from natc.trace.cases import cases_of
 
         return cases_of(self.packet, self.pieces)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from natc.netfilter.packet import Facts, Open
+from natc.netfilter.values import changed
 from natc.probability import Odds, total
 from natc.trace.state import State
 
@@ -87,7 +88,12 @@ def _equal_summed(states: list[State]) -> list[State]:
     alike: dict[State, list[State]] = {}
     for state in states:
         alike.setdefault(state, []).append(state)
-    return [_one(group, group[0].facts, total(state.odds for state in group)) for group in alike.values()]
+    if len(alike) == len(states):
+        return states
+    return [
+        group[0] if len(group) == 1 else _one(group, group[0].facts, total(state.odds for state in group))
+        for group in alike.values()
+    ]
 
 
 def _united(states: list[State], value: Open) -> list[State]:
@@ -95,16 +101,25 @@ def _united(states: list[State], value: Open) -> list[State]:
 
     A state's odds count for every value its facts allow, so only disjoint domains are joined.
     """
-    groups: dict[Hashable, list[State]] = {}
+    groups: dict[State, list[State]] = {}
     for state in states:
-        rest = evolve(state, facts=state.facts.without(value))
-        groups.setdefault((rest, state.odds), []).append(state)
-    return [joined for group in groups.values() for joined in _disjoint_joined(group, value)]
+        rest = changed(state, facts=state.facts.without(value))
+        groups.setdefault(rest, []).append(state)
+    if len(groups) == len(states):
+        return states
+    return [joined for group in groups.values() for joined in _joined_by_odds(group, value)]
+
+
+def _joined_by_odds(group: list[State], value: Open) -> list[State]:
+    if len(group) == 1:
+        return group
+    alike: dict[Odds, list[State]] = {}
+    for state in group:
+        alike.setdefault(state.odds, []).append(state)
+    return [joined for members in alike.values() for joined in _disjoint_joined(members, value)]
 
 
 def _disjoint_joined(group: list[State], value: Open) -> list[State]:
-    if len(group) == 1:
-        return group
     heaps: list[tuple[Any, list[State]]] = []
     for state in group:
         domain = state.facts.domain(value)
@@ -115,13 +130,14 @@ def _disjoint_joined(group: list[State], value: Open) -> list[State]:
         else:
             heaps.append((domain, [state]))
     return [
-        _one(members, members[0].facts.with_domain(value, taken), members[0].odds) for taken, members in heaps
+        members[0]
+        if len(members) == 1
+        else _one(members, members[0].facts.with_domain(value, taken), members[0].odds)
+        for taken, members in heaps
     ]
 
 
 def _one(group: list[State], facts: Facts, odds: Odds) -> State:
     """Return the state that stands for ``group``; its trail is that of the likeliest branch."""
-    if len(group) == 1:
-        return group[0]
     best = max(group, key=lambda state: state.likeliest)
-    return evolve(best, facts=facts, odds=odds, ways=sum(state.ways for state in group))
+    return changed(best, facts=facts, odds=odds, ways=sum(state.ways for state in group))

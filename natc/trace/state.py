@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import NO_FACTS, Facts, Open, Packet
 from natc.netfilter.ruleset import Rule
+from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
 
 
@@ -69,7 +70,7 @@ class Route:
 NOWHERE = Route()
 
 
-@frozen
+@frozen(slots=False, cache_hash=True)
 class Binding:
     """What the walk knows of the packet's connection beyond the packet's own fields."""
 
@@ -88,7 +89,7 @@ class Binding:
 NO_BINDING = Binding()
 
 
-@frozen
+@frozen(slots=False, cache_hash=True)
 class State:
     """A packet at one point of its way. States at the same point that are otherwise equal merge."""
 
@@ -135,14 +136,14 @@ class State:
 
     def narrowed(self, value: Open, domain: Any) -> State:
         """Return the state with ``value`` known to lie in ``domain``."""
-        return evolve(self, facts=self.facts.with_domain(value, domain))
+        return changed(self, facts=self.facts.with_domain(value, domain))
 
     def with_packet(self, **changes: Any) -> State:
-        return evolve(self, packet=evolve(self.packet, **changes))
+        return changed(self, packet=changed(self.packet, **changes))
 
     def drawn(self, odds: Odds) -> State:
         """Return the state after a random rule that had these odds to go this way."""
-        return evolve(self, odds=self.odds * odds, likeliest=self.likeliest * odds)
+        return changed(self, odds=self.odds * odds, likeliest=self.likeliest * odds)
 
     def on_trail(self, step: Step) -> State:
-        return evolve(self, trail=self.trail.and_then(step))
+        return changed(self, trail=self.trail.and_then(step))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import NatRange, PortRange
 from natc.netfilter.packet import Open
+from natc.netfilter.values import changed
 from natc.trace.evaluate import Answer, split
 from natc.trace.state import State
 
@@ -61,8 +62,8 @@ class FirstPacket:
     def track(self, state: State) -> list[State]:
         if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
             return [state]
-        binding = evolve(state.binding, fresh=self.ctstate == "NEW" or isinstance(self.ctstate, Open))
-        return [evolve(state.with_packet(ctstate=self.ctstate), binding=binding)]
+        binding = changed(state.binding, fresh=self.ctstate == "NEW" or isinstance(self.ctstate, Open))
+        return [changed(state.with_packet(ctstate=self.ctstate), binding=binding)]
 
     def consults_nat(self, state: State) -> Answer:
         if not state.binding.fresh or NAT_SIDE[state.hook] in state.binding.decided:
@@ -73,7 +74,7 @@ class FirstPacket:
 
     def nat_passed(self, state: State) -> State:
         binding = state.binding
-        return evolve(state, binding=evolve(binding, decided=binding.decided | {NAT_SIDE[state.hook]}))
+        return changed(state, binding=changed(binding, decided=binding.decided | {NAT_SIDE[state.hook]}))
 
     def translate(self, state: State, effect: Translate) -> list[State]:
         packet = state.packet
@@ -81,29 +82,29 @@ class FirstPacket:
         to = _address(effect.to, f"address chosen from {effect.to.first}-{effect.to.last}", address)
         port_field = "sport" if effect.side == "src" else "dport"
         port = getattr(packet, port_field)
-        changed = {effect.side: to, port_field: _port(effect.to.ports, port, effect.random)}
-        return [self._bound(state, effect.side, changed)]
+        fields = {effect.side: to, port_field: _port(effect.to.ports, port, effect.random)}
+        return [self._bound(state, effect.side, fields)]
 
     def masquerade(self, state: State, effect: Masquerade) -> list[State]:
         packet = state.packet
-        changed = {"src": MASQUERADED, "sport": packet.sport and CHOSEN_PORT}
-        return [evolve(self._bound(state, "src", changed), masqueraded=True)]
+        fields = {"src": MASQUERADED, "sport": packet.sport and CHOSEN_PORT}
+        return [changed(self._bound(state, "src", fields), masqueraded=True)]
 
     def redirect(self, state: State, effect: Redirect) -> list[State]:
         packet = state.packet
         loopback = 0x7F000001 if packet.family == 4 else 1
         to = loopback if state.local else Open("address of the incoming interface", "own")
-        changed = {"dst": to, "dport": _port(effect.ports, packet.dport, effect.random)}
-        return [self._bound(state, "dst", changed)]
+        fields = {"dst": to, "dport": _port(effect.ports, packet.dport, effect.random)}
+        return [self._bound(state, "dst", fields)]
 
     @staticmethod
-    def _bound(state: State, side: str, changed: Mapping[str, object]) -> State:
-        packet = evolve(state.packet, **changed)  # type: ignore[arg-type]  # the fields' own types
+    def _bound(state: State, side: str, fields: Mapping[str, object]) -> State:
+        packet = changed(state.packet, **fields)
         word = "SNAT" if side == "src" else "DNAT"
         translated = state.binding.translated
         if packet != state.packet:  # a mapping onto itself is no translation for the kernel
             translated |= {word}
-        return evolve(state, packet=packet, binding=evolve(state.binding, translated=translated))
+        return changed(state, packet=packet, binding=changed(state.binding, translated=translated))
 
     def confirm(self, state: State) -> list[State]:
         return [state]

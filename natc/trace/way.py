@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
+from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk
 from natc.trace.evaluate import Split
 from natc.trace.node import NodeView
@@ -27,7 +28,7 @@ class Way:
     def start(self, state: State) -> list[State]:
         """Return the states in which the packet meets its first hook."""
         if not state.local:
-            return [evolve(state, hook="PREROUTING")]
+            return [changed(state, hook="PREROUTING")]
         return [self._to(routed, "OUTPUT") for routed in self.node.set_out(state)]
 
     def step(self, state: State) -> list[State]:
@@ -44,13 +45,13 @@ class Way:
 
     def _enter(self, state: State, table: str) -> list[State]:
         if table != "nat":
-            return self._enter_rules(evolve(state, routed=state.packet), table)
+            return self._enter_rules(changed(state, routed=state.packet), table)
         answer = self.tracker.consults_nat(state)
         if isinstance(answer, bool):
             answer = [Split(answer, state)]
         out: list[State] = []
         for one in answer:
-            entered = evolve(one.state, routed=one.state.packet)
+            entered = changed(one.state, routed=one.state.packet)
             out += self._enter_rules(entered, table) if one.truth else self._passed(entered, table)
         return out
 
@@ -76,8 +77,8 @@ class Way:
         came = state.packet.in_interface if hook in ("PREROUTING", "INPUT", "FORWARD") else ""
         packet = state.packet
         if (packet.out_interface, packet.in_interface) != (out, came):
-            packet = evolve(packet, out_interface=out, in_interface=came)
-        return evolve(state, hook=hook, passed=state.passed + 1, table=0, packet=packet)
+            packet = changed(packet, out_interface=out, in_interface=came)
+        return changed(state, hook=hook, passed=state.passed + 1, table=0, packet=packet)
 
     def _after_prerouting(self, state: State) -> list[State]:
         return [self._to(routed, routed.hook) for routed in self.node.arrive(state)]
@@ -95,13 +96,13 @@ class Way:
         if state.verdict:
             return state
         if state.route.device == "lo":
-            looped = evolve(state.with_packet(in_interface="lo"), again=True)
+            looped = changed(state.with_packet(in_interface="lo"), again=True)
             return self._to(looped, "PREROUTING")
-        return evolve(state, verdict="OUTPUT" if state.local else "FORWARD")
+        return changed(state, verdict="OUTPUT" if state.local else "FORWARD")
 
     def _after_input(self, state: State) -> list[State]:
         return [
-            confirmed if confirmed.verdict else evolve(confirmed, verdict="INPUT")
+            confirmed if confirmed.verdict else changed(confirmed, verdict="INPUT")
             for confirmed in self.tracker.confirm(state)
         ]
 
@@ -116,7 +117,7 @@ _LEAVING: dict[str, Callable[[Way, State], list[State]]] = {
 
 
 def _next_table(state: State) -> State:
-    return state if state.verdict else evolve(state, table=state.table + 1, routed=None)
+    return state if state.verdict else changed(state, table=state.table + 1, routed=None)
 
 
 def _moved(state: State, table: str) -> bool:

@@ -1,0 +1,24 @@
+"""Changed copies of frozen values, quickly.
+
+``attrs.evolve`` runs the constructor, which for a value of twenty fields costs several times what the
+copy itself does; a trace of 5,000 endpoints makes half a million copies. Classes that are frozen but
+have no slots can be copied as dictionaries.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_CACHED_HASH = "_attrs_cached_hash"
+
+
+def changed(value: T, **changes: Any) -> T:
+    """Return a copy of a frozen, slotless value with some fields replaced."""
+    copy = object.__new__(type(value))
+    fields = copy.__dict__
+    fields.update(value.__dict__)
+    fields.update(changes)
+    if _CACHED_HASH in fields:
+        fields[_CACHED_HASH] = None
+    return copy

@@ -1,0 +1,121 @@
+"""Tracing a packet of which much is left open: conditions, exact odds, paths."""
+
+import time
+
+import pytest
+
+from natc.netfilter.packet import question_packet
+from natc.probability import CERTAIN, Odds, total
+from natc.trace import trace
+from natc.trace.machine import Machine
+from natc.trace.outcome import MASQUERADE
+from tests.trace.dumps import endpoint, nat, service
+
+
+def test_a_cluster_ip_splits_by_source():
+    answer = trace(service(2), question_packet("10.96.0.1", 80))
+    by_conditions = {case.conditions: case.outcomes for case in answer.cases}
+    assert set(by_conditions) == {
+        ("source is the chosen endpoint itself",),
+        ("source outside 10.244.0.0/16",),
+        ("source is not the chosen endpoint", "source in 10.244.0.0/16"),
+    }
+    half = Odds(1 << 30, 31)
+    for conditions, outcomes in by_conditions.items():
+        assert [odds for odds, _ in outcomes] == [half, half]
+        assert [str(outcome.dnat) for _, outcome in outcomes] == ["10.244.0.1:8080", "10.244.0.2:8080"]
+        masqueraded = MASQUERADE if "in 10.244" not in conditions[-1] else None
+        assert {outcome.snat for _, outcome in outcomes} == {masqueraded}
+        assert {outcome.verdict for _, outcome in outcomes} == {"FORWARD"}
+
+
+def test_a_given_source_leaves_one_case():
+    answer = trace(service(3), question_packet("10.96.0.1", 80, src="10.244.0.2", sport=40000))
+    (case,) = answer.cases
+    assert case.conditions == ()
+    assert [outcome.snat for _, outcome in case.outcomes] == [None, MASQUERADE, None]
+
+
+def test_a_node_port_depends_on_the_address_being_the_nodes():
+    answer = trace(service(1), question_packet("192.168.179.99", 30080))
+    conditions = [case.conditions[0] for case in answer.cases]
+    assert "192.168.179.99 is not one of the node's addresses" in conditions
+    assert "192.168.179.99 is one of the node's addresses" in conditions
+    elsewhere = next(c for c in answer.cases if "is not one" in c.conditions[0])
+    assert [(o.verdict, o.dnat) for _, o in elsewhere.outcomes] == [("FORWARD", None)]
+
+
+def test_the_path_names_rules_lines_and_factors():
+    answer = trace(service(2), question_packet("10.96.0.1", 80, src="192.0.2.1"))
+    (case,) = answer.cases
+    (_, first), (_, second) = case.outcomes
+    steps = [(step.table, step.chain, step.number) for step in first.path]
+    assert steps[:4] == [
+        ("nat", "PREROUTING", 1),
+        ("nat", "KUBE-SERVICES", 1),
+        ("nat", "SVC", 1),
+        ("nat", "KUBE-MARK-MASQ", 1),
+    ]
+    assert steps[-1] == ("nat", "KUBE-POSTROUTING", 3)
+    assert [(s.odds, s.taken) for s in second.factors] == [(Odds(1 << 30, 31), False)]
+    assert all(step.rule.line for step in first.path if step.number)
+
+
+def test_from_the_node_the_way_is_output_and_postrouting():
+    answer = trace(service(1), question_packet("10.96.0.1", 80), origin="local")
+    outcomes = [outcome for case in answer.cases for _, outcome in case.outcomes]
+    assert {outcome.verdict for outcome in outcomes} == {"OUTPUT"}
+    assert {str(outcome.dnat) for outcome in outcomes} == {"10.244.0.1:8080"}
+
+
+def test_sixty_four_coins_in_a_row_stay_exact():
+    coin = "-A PREROUTING -m statistic --mode random --probability 0.5 -j COUNT"
+    answer = trace(nat(*[coin] * 64, chains="COUNT"), question_packet("10.0.0.1", 80))
+    ((odds, outcome),) = answer.cases[0].outcomes
+    assert odds == CERTAIN
+    assert outcome.ways == 2**64
+
+
+def test_five_thousand_endpoints_answer_at_once():
+    ruleset = service(5000)
+    began = time.process_time()
+    answer = trace(ruleset, question_packet("10.96.0.1", 80))
+    cases = answer.cases
+    assert time.process_time() - began < 20
+    assert len(cases) == 3
+    for case in cases:
+        assert len(case.outcomes) == 5000
+        assert total(odds for odds, _ in case.outcomes) == CERTAIN
+
+
+def test_an_unknown_match_is_a_question_not_a_yes():
+    counted = "-A PREROUTING -m statistic --mode nth --every 3 --packet 0"
+    ruleset = nat(f"{counted} -j DNAT --to-destination 10.0.0.2:80")
+    answer = trace(ruleset, question_packet("10.0.0.1", 80))
+    assert {outcome.dnat is None for case in answer.cases for _, outcome in case.outcomes} == {True, False}
+    assert len(answer.cases) == 2
+    assert "--every 3" in answer.questions[0].text
+
+
+def test_open_marks_split_bit_by_bit():
+    ruleset = nat("-A PREROUTING -m mark --mark 0x4000/0x4000 -j DNAT --to-destination 10.0.0.2")
+    from attrs import evolve
+
+    from natc.netfilter.packet import open_mark
+
+    answer = trace(ruleset, evolve(question_packet("10.0.0.1", 80), mark=open_mark()))
+    assert {case.conditions for case in answer.cases} == {
+        ("it comes with mark bit 0x4000 set",),
+        ("it comes with mark bit 0x4000 clear",),
+    }
+
+
+@pytest.mark.parametrize("origin", ["network", "local"])
+def test_branches_come_likeliest_first_and_sum_to_one(origin):
+    machine = Machine.of(service(5))
+    packet = question_packet("10.96.0.1", 80, src="192.0.2.1", sport=4000)
+    pieces = list(machine.branches(packet, origin))
+    assert len(pieces) == 5
+    assert total(piece.odds for piece in pieces) == CERTAIN
+    assert all(later.odds <= earlier.odds for earlier, later in zip(pieces, pieces[1:], strict=False))
+    assert endpoint(0) in {piece.outcome.dnat.ip for piece in pieces}
