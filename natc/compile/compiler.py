@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from natc.collector import collector_paused
 from natc.compile import base, kubelet, userspace
 from natc.compile.addresses import is_ipv6
 from natc.compile.config import ProxyConfig
@@ -11,7 +12,7 @@ from natc.compile.names import MARK_DROP
 from natc.compile.node import NodeTables
 from natc.compile.proxier import sync_rules
 from natc.compile.sync import Sync
-from natc.errors import UsageError
+from natc.errors import DumpError, UsageError
 from natc.kube.model import Cluster
 from natc.netfilter.ruleset import Ruleset
 from natc.text.reader import read
@@ -27,7 +28,8 @@ def restore_text(cluster: Cluster, config: ProxyConfig) -> str:
     """
     if config.proxy_mode == "userspace":
         raise UsageError("kube-proxy gives nothing to iptables-restore in userspace mode")
-    return sync_rules(cluster, config).text()
+    with collector_paused():
+        return sync_rules(cluster, config).text()
 
 
 def compile(cluster: Cluster, config: ProxyConfig) -> Ruleset:  # noqa: A001 - the command's name
@@ -36,11 +38,24 @@ def compile(cluster: Cluster, config: ProxyConfig) -> Ruleset:  # noqa: A001 - t
     Tables stand in the order in which legacy iptables-save shows them. Raises NatcError where that
     kube-proxy would crash on the cluster, or iptables-restore would refuse its text.
     """
-    return read(node_text(cluster, config), file="<compiled>", family=6 if config.is_ipv6 else 4)
+    text = node_text(cluster, config)
+    try:
+        return read(text, file="<compiled>", family=6 if config.is_ipv6 else 4)
+    except DumpError as error:
+        raise UsageError(
+            f"iptables-restore would refuse what kube-proxy gives it: {error.message}",
+            error.span,
+            error.expected,
+        ) from error
 
 
 def node_text(cluster: Cluster, config: ProxyConfig) -> str:
     """Return the node's tables in the words the rules were given in; raises as :func:`compile` does."""
+    with collector_paused():
+        return _node_text(cluster, config)
+
+
+def _node_text(cluster: Cluster, config: ProxyConfig) -> str:
     tables = NodeTables()
     if config.with_kubelet:
         kubelet.start(tables, config)

@@ -7,13 +7,16 @@ from operator import attrgetter
 
 from attrs import frozen
 
-from natc.compile.addresses import canonical_ip, host_cidr, is_ipv6, join_host_port
+from natc.compile.addresses import canonical_ip, host_cidr
 from natc.compile.config import ProxyConfig
 from natc.compile.layouts import Addresses, Duplicates
 from natc.compile.service_ports import ProxiedPort
 from natc.kube.model import Cluster, Endpoint, EndpointPort, EndpointSlice
 
-_HOST_NAME_LABEL = "kubernetes.io/hostname"
+#: The node label and topology key that holds a node's name.
+HOST_NAME_LABEL = "kubernetes.io/hostname"
+
+_BY_TEXT = attrgetter("text")
 
 
 @frozen
@@ -24,8 +27,6 @@ class ProxyEndpoint:
     """``ip:port`` as its rules and hashes have it."""
     source: str
     """Its address as the rule against hairpins has it."""
-    ip: str
-    """Its canonical address."""
     local: bool
     ready: bool
     draining: bool
@@ -69,14 +70,24 @@ class EndpointIndex:
         subsets = self._subsets.get(key)
         if subsets is not None:
             return [endpoint for group in subsets for endpoint in self._read(group)]
+        groups = self._slices.get(key, ())
+        if len(groups) == 1:
+            alone = self._read(groups[0])
+            if len({endpoint.text for endpoint in alone}) == len(alone) and not self._by_ip:
+                return sorted(alone, key=_BY_TEXT)
+        return sorted(self._merged(groups), key=_BY_TEXT)
+
+    def _merged(self, groups: Iterable[_Group]) -> Iterable[ProxyEndpoint]:
+        """Return endpoints without duplicates; told by IP alone, one port of an IP is left."""
         merged: dict[str, ProxyEndpoint] = {}
-        for group in self._slices.get(key, ()):
+        for group in groups:
             for endpoint in self._read(group):
-                identity = endpoint.ip if self._by_ip else endpoint.text
+                # Versions that tell them by IP spell the source canonically.
+                identity = endpoint.source if self._by_ip else endpoint.text
                 held = merged.setdefault(identity, endpoint)
                 if held is not endpoint and self._replaces(endpoint, held):
                     merged[identity] = endpoint
-        return sorted(merged.values(), key=attrgetter("text"))
+        return merged.values()
 
     def _index_slices(self, slices: Iterable[EndpointSlice]) -> None:
         # Slices are taken by name, so that the first of two equal endpoints is always the same one;
@@ -110,6 +121,7 @@ class EndpointIndex:
 
     def _read(self, group: _Group) -> list[ProxyEndpoint]:
         port, endpoints = group
+        ipv6, host_name, source = self._ipv6, self._host_name, self._source
         read = []
         for endpoint in endpoints:
             ready = endpoint.ready is not False
@@ -117,17 +129,18 @@ class EndpointIndex:
                 continue
             written = endpoint.addresses[0]
             ip = canonical_ip(written)
-            if ip is None or is_ipv6(ip) != self._ipv6:
+            if ip is None or (":" in ip) is not ipv6:
                 continue
+            node = endpoint.node_name or endpoint.topology.get(HOST_NAME_LABEL, "")
+            shown = ip if self._canonical else written
             read.append(
                 ProxyEndpoint(
-                    text=join_host_port(ip if self._canonical else written, port),
-                    source=self._source(written, ip),
-                    ip=ip,
-                    local=self._is_local(endpoint),
-                    ready=ready,
-                    draining=endpoint.serving is not False and endpoint.terminating is True,
-                    origin=endpoint,
+                    f"[{shown}]:{port}" if ipv6 else f"{shown}:{port}",
+                    source(written, ip),
+                    node == host_name != "",
+                    ready,
+                    endpoint.terminating is True and endpoint.serving is not False,
+                    endpoint,
                 )
             )
         return read
@@ -136,10 +149,6 @@ class EndpointIndex:
         if self._prefixed:
             return host_cidr(ip)
         return written if self._hairpin_as_written else ip
-
-    def _is_local(self, endpoint: Endpoint) -> bool:
-        node = endpoint.node_name or endpoint.topology.get(_HOST_NAME_LABEL, "")
-        return bool(node) and node == self._host_name
 
     def _replaces(self, new: ProxyEndpoint, held: ProxyEndpoint) -> bool:
         if self._prefers_steady:

@@ -50,7 +50,7 @@ def chain_hash(text: str) -> str:
     base32; two characters at a time halve the time of ``base64.b32encode``, which was the
     costliest part of compiling a large cluster.
     """
-    bits = int.from_bytes(sha256(text.encode("utf-8", "surrogateescape")).digest()[:10], "big")
+    bits = int.from_bytes(sha256(text.encode("utf-8", "surrogatepass")).digest()[:10], "big")
     return (
         f"{_PAIRS[bits >> 70]}{_PAIRS[bits >> 60 & 1023]}{_PAIRS[bits >> 50 & 1023]}"
         f"{_PAIRS[bits >> 40 & 1023]}{_PAIRS[bits >> 30 & 1023]}{_PAIRS[bits >> 20 & 1023]}"

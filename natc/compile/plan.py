@@ -75,6 +75,7 @@ def make_plan(port: ProxiedPort, used: Used, layout: Layout) -> Plan:
     with_firewall = has and service.vips and (layout.firewall_always or service.source_ranges)
     service_chain = SERVICE_PREFIX + port.hash
     local_chain = (LOCAL_PREFIX if by_policy else EXTERNAL_LOCAL_PREFIX) + port.hash
+    prefix = port.name + port.protocol
     may_lack_local = layout.no_local_drop and not used.local
     return Plan(
         name=port.name,
@@ -89,10 +90,7 @@ def make_plan(port: ProxiedPort, used: Used, layout: Layout) -> Plan:
         ),
         external_local_chain=local_chain if not by_policy and service.external_local else "",
         firewall_chain=FIREWALL_PREFIX + port.hash if with_firewall else "",
-        endpoint_chains={
-            e.text: ENDPOINT_PREFIX + chain_hash(f"{port.name}{port.protocol}{e.text}")
-            for e in used.reachable
-        },
+        endpoint_chains={e.text: ENDPOINT_PREFIX + chain_hash(prefix + e.text) for e in used.reachable},
         internal=local_chain if by_policy and service.internal_local else service_chain,
         external=local_chain if service.external_local else service_chain,
         has_internal=has and not (by_policy and service.internal_local and may_lack_local),

@@ -89,6 +89,8 @@ def proxied_ports(services: Iterable[Service], config: ProxyConfig) -> Iterable[
 
 def wants_hints(layout: Layout, annotations: Mapping[str, str]) -> bool:
     """Tell whether a Service's annotations turn topology hints on (layout section 2, history D)."""
+    if not annotations:
+        return False
     if layout.hint_annotation is Hints.AUTO:
         return annotations.get(HINTS_ANNOTATION) in ("Auto", "auto")
     value = annotations.get(HINTS_ANNOTATION)
@@ -164,6 +166,8 @@ class _Reader:
         return self._layout.local_with_external_ips and bool(service.external_ips)
 
     def _external_ips(self, service: Service) -> tuple[str, ...]:
+        if not service.external_ips:
+            return ()
         return tuple(
             self._spelled(text, ip)
             for text in service.external_ips
@@ -171,6 +175,8 @@ class _Reader:
         )
 
     def _vips(self, service: Service) -> tuple[str, ...]:
+        if not service.ingress:
+            return ()
         vips = []
         for ingress in service.ingress:
             ip = canonical_ip(ingress.ip)
@@ -186,6 +192,8 @@ class _Reader:
         return text if self._layout.addresses is Addresses.AS_WRITTEN else ip
 
     def _source_ranges(self, service: Service) -> tuple[str, ...]:
+        if not service.load_balancer_source_ranges:
+            return ()
         return tuple(filter(None, map(self._source_range, service.load_balancer_source_ranges)))
 
     def _source_range(self, written: str) -> str:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
-from natc.compile.endpoints import ProxyEndpoint
+from natc.compile.endpoints import HOST_NAME_LABEL, ProxyEndpoint
 from natc.kube.model import Endpoint, Node
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 REGION_LABEL = "topology.kubernetes.io/region"
-HOST_NAME_LABEL = "kubernetes.io/hostname"
 
 #: The topology key that any endpoint matches.
 ANY = "*"
