@@ -1,6 +1,7 @@
 """Tracing a packet of which much is left open: conditions, exact odds, paths."""
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -105,8 +106,8 @@ def test_open_marks_split_bit_by_bit():
 
     answer = trace(ruleset, evolve(question_packet("10.0.0.1", 80), mark=open_mark()))
     assert {case.conditions for case in answer.cases} == {
-        ("it comes with mark bit 0x4000 set",),
-        ("it comes with mark bit 0x4000 clear",),
+        ("the packet comes with mark bit 0x4000 set",),
+        ("the packet comes with mark bit 0x4000 clear",),
     }
 
 
@@ -117,5 +118,5 @@ def test_branches_come_likeliest_first_and_sum_to_one(origin):
     pieces = list(machine.branches(packet, origin))
     assert len(pieces) == 5
     assert total(piece.odds for piece in pieces) == CERTAIN
-    assert all(later.odds <= earlier.odds for earlier, later in zip(pieces, pieces[1:], strict=False))
+    assert all(later.odds <= earlier.odds for earlier, later in pairwise(pieces))
     assert endpoint(0) in {piece.outcome.dnat.ip for piece in pieces}
