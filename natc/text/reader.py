@@ -82,27 +82,28 @@ class _Reader:
     # ---- the fast path
 
     def _lines(self) -> None:
-        """Walk the lines; a rule appended in the shape that was guessed stays in this loop."""
+        """Walk the lines. A rule appended in the shape that was guessed stays in this loop."""
         shape = LineShape("empty", re.compile("").fullmatch)
-        chain = Chain("")
+        chains: dict[str, Chain] = {}
+        rules, chain = list[Rule](), ""
         for number, line in enumerate(self.text.split("\n"), 1):
-            before = shape
-            followers = before.followers
-            shape = followers[0] if followers else before
+            followers = shape.followers
+            if followers:
+                shape = followers[0]
             found = shape.fullmatch(line)
             if found is None:
                 shape, found = self._recognise(line, number, followers)
             values = found.groups()
-            rule = shape.rule
-            if rule is None or shape.kind != "append":
+            if shape.rule is None or shape.kind != "append":
                 self._statement(shape, values, line, number)
-                chain = Chain("")
+                chains, chain = self.table.chains if self.table else {}, ""
                 continue
-            if values[rule.chain] != chain.name:
-                chain = self._chain(values[rule.chain], line, number)
+            name = values[shape.rule.chain]
+            if name != chain:
+                rules, chain = (chains.get(name) or self._chain(name, line, number)).rules, name
             if shape.unchecked:
                 self._check(shape, values, line, number)
-            chain.rules.append(Rule(rule, values, number))
+            rules.append(Rule(shape.rule, values, number))
 
     def _recognise(
         self, line: str, number: int, followers: list[LineShape]
