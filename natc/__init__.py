@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from natc.compile import compile
+    from natc.compile import compile  # noqa: A004 - the command's name
     from natc.netfilter.ruleset import Ruleset
     from natc.trace import trace
 

@@ -1,0 +1,25 @@
+"""The frame of every JSON answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from natc.probability import Odds
+
+#: Goes up when a field changes its meaning; new fields alone do not raise it.
+SCHEMA = 1
+#: Python refuses to print integers of more digits than this; longer ones are hexadecimal strings.
+_LONGEST_BITS = 14000
+
+
+def document(version: str, content: Mapping[str, Any]) -> str:
+    """Return one JSON document that begins with natc's version and the schema's number."""
+    return json.dumps({"natc": version, "schema": SCHEMA, **content}, indent=1, ensure_ascii=True) + "\n"
+
+
+def odds_json(odds: Odds) -> dict[str, Any]:
+    """Return odds as ``num`` / 2^``exp``, exactly, with the nearest float beside it."""
+    num = odds.num if odds.num.bit_length() < _LONGEST_BITS else hex(odds.num)
+    return {"num": num, "exp": odds.exp, "value": float(odds)}

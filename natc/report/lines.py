@@ -1,0 +1,52 @@
+"""Lines of text whose parts may have a style: plain everywhere, coloured on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from natc.errors import printable
+
+
+@frozen
+class Part:
+    """A piece of a line; ``style`` is a style of rich, empty for none."""
+
+    text: str
+    style: str = ""
+
+
+@frozen
+class Line:
+    """One line of a report."""
+
+    parts: tuple[Part, ...] = ()
+
+    def __str__(self) -> str:
+        return "".join(printable(part.text) for part in self.parts).rstrip()
+
+
+def line(*parts: str | Part) -> Line:
+    """Make a line of parts; a plain string is a part without style."""
+    return Line(tuple(Part(part) if isinstance(part, str) else part for part in parts))
+
+
+def emit_lines(lines: Iterable[Line]) -> None:
+    """Print lines to standard output, with colour only on a terminal and without NO_COLOR."""
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        _emit_coloured(lines)
+        return
+    for one in lines:
+        print(one)
+
+
+def _emit_coloured(lines: Iterable[Line]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True, highlight=False)
+    for one in lines:
+        console.print(Text.assemble(*((printable(part.text), part.style) for part in one.parts)))

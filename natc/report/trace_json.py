@@ -1,0 +1,97 @@
+"""The answer to a trace as JSON, in the form the interface promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from natc.netfilter.packet import Open, Packet
+from natc.report.document import odds_json
+from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
+from natc.trace.state import Step
+from natc.trace.wording import condition_texts
+
+
+def trace_json(answer: Distribution) -> dict[str, Any]:
+    """Return the document's content."""
+    return {
+        "packet": packet_json(answer.packet),
+        "origin": answer.origin,
+        "outcomes": [
+            {"odds": odds_json(odds), "conditions": list(case.conditions)} | outcome_json(outcome)
+            for case in answer.cases
+            for odds, outcome in case.outcomes
+        ],
+        "targets": [
+            _endpoint(target) | {"odds": [_under(case, odds_json(odds)) for case, odds in rows]}
+            for target, rows in answer.targets()
+        ],
+        "open": [_question(question) for question in answer.questions],
+    }
+
+
+def branch_json(packet: Packet, piece: Piece) -> dict[str, Any]:
+    """Return one branch: its odds wherever its conditions hold, and where it ends."""
+    conditions = list(condition_texts(packet, piece.facts.known))
+    return {"odds": odds_json(piece.odds), "conditions": conditions} | outcome_json(piece.outcome)
+
+
+def packet_json(packet: Packet) -> dict[str, Any]:
+    """Return the packet's fields that the question gave; what it left open is null."""
+    fields = {
+        "src": None if isinstance(packet.src, Open) else packet.show(packet.src),
+        "dst": None if isinstance(packet.dst, Open) else packet.show(packet.dst),
+    }
+    for name in ("proto", "sport", "dport", "in_interface", "mark"):
+        value = getattr(packet, name)
+        fields[name] = value if isinstance(value, int | str) else None
+    return fields
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """Return where the packet ended, without odds and conditions."""
+    return {
+        "verdict": outcome.verdict,
+        "out": outcome.out,
+        "dnat": _endpoint(outcome.dnat) if outcome.dnat else None,
+        "snat": _source(outcome.snat),
+        "mark": outcome.mark,
+        "drop_at": outcome.drop_at,
+        "reject": outcome.reject,
+        "path": [_step(step) for step in outcome.path],
+        "factors": [_step(step) | {"matched": step.taken} for step in outcome.factors],
+    }
+
+
+def _source(snat: Endpoint | str | None) -> dict[str, Any] | None:
+    if snat is None:
+        return None
+    return {"masquerade": True} if snat == MASQUERADE or isinstance(snat, str) else _endpoint(snat)
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {"ip": endpoint.ip, "port": endpoint.port}
+
+
+def _under(case: Case, odds: dict[str, Any]) -> dict[str, Any]:
+    return odds | {"conditions": list(case.conditions)}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "table": step.table,
+        "chain": step.chain,
+        "rule": step.number,
+        "line": step.rule.line if step.rule else None,
+        "text": step.rule.text if step.rule else "policy",
+    }
+    if step.odds is not None:
+        found["odds"] = odds_json(step.odds)
+    return found
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return {
+        "question": question.text,
+        "line": question.rule.line if question.rule else None,
+        "text": question.rule.text if question.rule else None,
+    }

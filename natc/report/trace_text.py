@@ -1,0 +1,380 @@
+"""The answer to a trace for a person: where to, what becomes of the source, then why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import define, field, frozen
+
+from natc.netfilter.intervals import Intervals
+from natc.netfilter.kinds import address_of
+from natc.netfilter.matches.comment import Comment
+from natc.netfilter.packet import Domain, Open, Packet
+from natc.netfilter.ruleset import Rule
+from natc.probability import CERTAIN, Odds
+from natc.report.lines import Line, Part, line
+from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
+from natc.trace.state import Step
+from natc.trace.wording import phrase
+
+#: How many targets, and how many rules of one chain, a person is shown before "and N more".
+_SHOWN = 20
+#: The longest condition that is spelled out beside a rule, in characters.
+_CONDITION_WIDTH = 100
+_HAIRPIN = "source is the chosen endpoint itself"
+_SERVICE = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
+_VERDICTS = {
+    "FORWARD": "forwarded",
+    "INPUT": "delivered to this node",
+    "OUTPUT": "sent out",
+    "DROP": "dropped",
+    "REJECT": "rejected",
+    "NO_ROUTE": "not routed",
+    "STOLEN": "held until its fragments are complete",
+    "OPEN": "open: natc cannot tell",
+}
+_VERDICT_STYLE = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow"}
+
+
+def trace_lines(answer: Distribution) -> Iterator[Line]:
+    """Yield the report, the answer before the reasons."""
+    yield line(Part(_headline(answer), "bold"))
+    yield line()
+    yield from _targets(answer)
+    yield from _fates(answer)
+    yield from _questions(answer)
+    yield from _why(answer)
+
+
+# ---- what was asked
+
+
+def _headline(answer: Distribution) -> str:
+    packet = answer.packet
+    origin = "sent by this node" if answer.origin == "local" else "arriving from the network"
+    source = (
+        "source left open" if isinstance(packet.src, Open) else f"from {_endpoint(packet, 'src', 'sport')}"
+    )
+    name = _service_name(answer)
+    what = f"is {name}" if name else ""
+    protocol = _PROTOCOLS.get(packet.proto, str(packet.proto)) if isinstance(packet.proto, int) else "any"
+    return ", ".join(
+        filter(None, [f"{_endpoint(packet, 'dst', 'dport')}/{protocol} {what}".rstrip(), origin, source])
+    )
+
+
+def _endpoint(packet: Packet, address: str, port: str) -> str:
+    number = getattr(packet, port)
+    return str(Endpoint(packet.show(getattr(packet, address)), number if isinstance(number, int) else None))
+
+
+def _service_name(answer: Distribution) -> str | None:
+    """Return the service that a matched rule's comment names first, as kube-proxy writes them."""
+    for case in answer.cases:
+        for _, outcome in case.outcomes:
+            for step in outcome.path:
+                found = _SERVICE.match(_comment(step.rule)) if step.rule else None
+                if found:
+                    return found.group(1)
+    return None
+
+
+def _comment(rule: Rule) -> str:
+    return next((match.comment for match in rule.matches if isinstance(match, Comment)), "")
+
+
+# ---- where to
+
+
+def _targets(answer: Distribution) -> Iterator[Line]:
+    """Yield the targets with their shares: once, where all conditions share them, else by condition."""
+    shares: dict[tuple[tuple[Endpoint, Odds], ...], list[Case]] = {}
+    for case in answer.cases:
+        shares.setdefault(_shares(answer, case), []).append(case)
+    for rows, cases in shares.items():
+        if len(shares) > 1:
+            yield line(f"when {_either(case.conditions for case in cases)}:")
+        yield from _share_table(rows)
+        yield line()
+
+
+def _shares(answer: Distribution, case: Case) -> tuple[tuple[Endpoint, Odds], ...]:
+    rows = [(target, odds) for target, given in answer.targets() for under, odds in given if under is case]
+    return tuple(sorted(rows, key=lambda row: (-float(row[1]), row[0].ip, str(row[0].port))))
+
+
+def _share_table(rows: tuple[tuple[Endpoint, Odds], ...]) -> Iterator[Line]:
+    if not rows:
+        yield line("  no destination translation")
+        return
+    width = max(len(str(target)) for target, _ in rows[:_SHOWN])
+    for target, odds in rows[:_SHOWN]:
+        exact = "always" if odds == CERTAIN else str(odds)
+        yield line(
+            Part(f"  {_percent(odds):>9}", "bold green"), f"   {target!s:<{width}}   ", Part(exact, "dim")
+        )
+    if len(rows) > _SHOWN:
+        yield line(f"  and {len(rows) - _SHOWN:,} more targets (--output json lists all)")
+
+
+def _percent(odds: Odds) -> str:
+    value = 100 * float(odds)
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return f"{text if text != '0' else f'{value:.3g}'} %"
+
+
+def _either(conditions: Iterable[tuple[str, ...]]) -> str:
+    texts = [" and ".join(every) for every in conditions if every]
+    return "; or ".join(dict.fromkeys(texts)) or "in any case"
+
+
+# ---- what becomes of it
+
+
+@frozen
+class _Fate:
+    """How a packet ends, apart from where it goes."""
+
+    verdict: str
+    source: str
+    at: str
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [_VERDICTS.get(self.verdict, self.verdict), self.source, self.at]))
+
+
+def _fate(outcome: Outcome) -> _Fate:
+    if outcome.snat is None:
+        source = "source kept" if outcome.verdict in ("FORWARD", "OUTPUT", "INPUT") else ""
+    else:
+        source = "masqueraded" if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
+    at = " ".join(
+        filter(
+            None, [outcome.reject and f"with {outcome.reject}", outcome.drop_at and f"by {outcome.drop_at}"]
+        )
+    )
+    return _Fate(outcome.verdict, source, at)
+
+
+@define
+class _Known:
+    """Cases with one fate for all of their targets, as sets, so that they can be joined."""
+
+    cases: list[Case] = field(factory=list)
+    hairpin: bool = False
+    """Also when the source is the chosen endpoint itself."""
+
+
+def _fates(answer: Distribution) -> Iterator[Line]:
+    fates: dict[_Fate, _Known] = {}
+    mixed: list[Case] = []
+    for case in answer.cases:
+        own = {_fate(outcome) for _, outcome in case.outcomes}
+        if len(own) == 1:
+            fates.setdefault(own.pop(), _Known()).cases.append(case)
+        elif not _is_hairpin(case):
+            mixed.append(case)
+    for case in answer.cases:
+        if _is_hairpin(case):
+            _join_hairpin(case, fates)
+    only = len(fates) == 1 and not mixed
+    for fate, where in fates.items():
+        style = _VERDICT_STYLE.get(fate.verdict, "")
+        condition = "" if only and not where.hairpin else _when(answer.packet, where)
+        yield line("  ", Part(str(fate), style), condition)
+    for case in mixed:
+        yield from _mixed(case)
+
+
+def _only_source(case: Case) -> str | None:
+    """Return the source address when the case is about a single one."""
+    for value, domain in case.known.items():
+        if value.kind == "source" and isinstance(domain, Intervals) and domain.single is not None:
+            assert isinstance(value.domain, Intervals)
+            return str(address_of(domain.single, 32 if domain.single < 1 << 32 else 128))
+    return None
+
+
+def _is_hairpin(case: Case) -> bool:
+    """Tell whether the case is one chosen endpoint's own address as the source."""
+    source = _only_source(case)
+    return any(outcome.dnat is not None and outcome.dnat.ip == source for _, outcome in case.outcomes)
+
+
+def _join_hairpin(case: Case, fates: dict[_Fate, _Known]) -> None:
+    """Tell the endpoint's own traffic to itself from its traffic to the others."""
+    source = _only_source(case)
+    for _, outcome in case.outcomes:
+        where = fates.setdefault(_fate(outcome), _Known())
+        if outcome.dnat is not None and outcome.dnat.ip == source:
+            where.hairpin = True
+        elif case not in where.cases:
+            where.cases.append(case)
+
+
+def _when(packet: Packet, where: _Known) -> str:
+    texts = [*_conditions(packet, where.cases), *([_HAIRPIN] if where.hairpin else [])]
+    return f" when {', or '.join(texts)}" if any(texts) else ""
+
+
+def _joined(cases: list[Mapping[Open, Domain]]) -> list[Mapping[Open, Domain]]:
+    """Join cases that differ only in the set of one open value."""
+    out: list[dict[Open, Domain]] = []
+    for known in cases:
+        for other in out:
+            differing = [v for v in known.keys() | other.keys() if known.get(v) != other.get(v)]
+            if len(differing) == 1 and differing[0] in known and differing[0] in other:
+                other[differing[0]] = other[differing[0]] | known[differing[0]]  # type: ignore[operator]
+                break
+        else:
+            out.append(dict(known))
+    return list(out)
+
+
+def _mixed(case: Case) -> Iterator[Line]:
+    yield line(f"  when {_either([case.conditions])}:")
+    groups: dict[_Fate, list[str]] = {}
+    for odds, outcome in case.outcomes:
+        groups.setdefault(_fate(outcome), []).append(f"{_percent(odds)} {outcome.dnat or ''}".strip())
+    for fate, chosen in groups.items():
+        more = f", and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
+        yield line(
+            "    ",
+            Part(str(fate), _VERDICT_STYLE.get(fate.verdict, "")),
+            f": {', '.join(chosen[:_SHOWN])}{more}",
+        )
+
+
+def _questions(answer: Distribution) -> Iterator[Line]:
+    if answer.questions:
+        yield line()
+        yield line(Part("open", "bold yellow"))
+    for question in answer.questions:
+        where = f"   line {question.rule.line}: {question.rule.text}" if question.rule else ""
+        yield line(f"  {question.text}", Part(where, "dim"))
+
+
+# ---- why
+
+
+@define
+class _Node:
+    """A rule on some packet's way, and the rules of the chain it jumps to."""
+
+    step: Step
+    cases: set[int] = field(factory=set)
+    below: _Tree = field(factory=dict)
+
+
+#: The rules of one chain that were met, by chain and number, the latest met last.
+_Tree = dict[tuple[str, int | None], _Node]
+
+
+def _why(answer: Distribution) -> Iterator[Line]:
+    """Yield every rule that some packet of the answer meets, chain within chain, in the dump's order."""
+    yield line()
+    yield line(Part("why", "bold"))
+    for title, nodes in _sections(answer).items():
+        if all(node.step.rule is None for node in nodes.values()):
+            continue
+        yield line("  ", Part(title, "bold"))
+        yield from _nodes(nodes, 0, answer)
+
+
+def _sections(answer: Distribution) -> dict[str, _Tree]:
+    """Lay all paths over each other: one tree of rules for each builtin chain, in the order they ran."""
+    sections: dict[str, _Tree] = {}
+    for index, case in enumerate(answer.cases):
+        for _, outcome in case.outcomes:
+            _lay(sections, outcome.steps, index)
+    return sections
+
+
+def _lay(sections: dict[str, _Tree], steps: tuple[Step, ...], case: int) -> None:
+    """Add one path to the trees: a rule stands below the one that jumped to its chain."""
+    stack: list[tuple[str, _Tree]] = []
+    for step in steps:
+        here = f"{step.table} {step.chain}"
+        while stack and stack[-1][0] != here and not _jumps_to(stack[-1][1], step):
+            stack.pop()
+        if not stack:
+            stack.append((here, sections.setdefault(here, {})))
+        elif stack[-1][0] != here:
+            stack.append((here, next(reversed(stack[-1][1].values())).below))
+        level, key = stack[-1][1], (step.chain, step.number)
+        node = level[key] = level.pop(key, None) or _Node(step)
+        node.cases.add(case)
+
+
+def _jumps_to(level: _Tree, step: Step) -> bool:
+    """Tell whether the rule that was met last jumps to the chain of ``step``."""
+    if not level:
+        return False
+    last = next(reversed(level.values())).step
+    if last.rule is None or last.table != step.table or not last.taken:
+        return False
+    return getattr(last.rule.target, "chain", None) == step.chain
+
+
+def _nodes(nodes: _Tree, depth: int, answer: Distribution) -> Iterator[Line]:
+    ordered = sorted(nodes.values(), key=lambda node: node.step.number or 1 << 40)
+    for node in ordered[:_SHOWN]:
+        yield _rule_line(node, depth, answer)
+        yield from _nodes(node.below, depth + 1, answer)
+    if len(ordered) > _SHOWN:
+        yield line(f"            {'  ' * depth}and {len(ordered) - _SHOWN:,} more rules of this chain")
+
+
+def _rule_line(node: _Node, depth: int, answer: Distribution) -> Line:
+    step = node.step
+    factor = f"   x {step.odds}" if step.odds is not None else ""
+    return line(
+        Part(f"    {step.rule.line if step.rule else '':>6}", "cyan"),
+        f"  {'  ' * depth}{_words(step)}",
+        Part(factor, "green"),
+        Part(_only_when(node, answer), "dim"),
+    )
+
+
+def _only_when(node: _Node, answer: Distribution) -> str:
+    """Return the conditions under which the rule is met at all, unless that is always."""
+    if len(node.cases) == len(answer.cases):
+        return ""
+    cases = [case for index, case in enumerate(answer.cases) if index in node.cases]
+    others = [case for case in cases if not _is_hairpin(case)]
+    ways = [_conditions(answer.packet, cases)]
+    if len(others) < len(cases):
+        ways.append([*_conditions(answer.packet, others), _HAIRPIN])
+    text = min((", or ".join(texts) for texts in ways), key=len)
+    return f"   only when {text}" if len(text) <= _CONDITION_WIDTH else "   not always"
+
+
+def _conditions(packet: Packet, cases: list[Case]) -> list[str]:
+    joined = _joined([case.known for case in cases])
+    return [" and ".join(phrase(packet, v, d) for v, d in known.items()) for known in joined]
+
+
+def _words(step: Step) -> str:
+    """Return a rule without its chain, comments shortened to their text."""
+    if step.rule is None:
+        return f"policy of {step.chain}"
+    words = step.rule.save().removeprefix(f"-A {step.rule.chain}").strip()
+    return re.sub(r'-m comment --comment ("(?:[^"\\]|\\.)*"|\S+)', r"\1", words)
+
+
+# ---- branch by branch
+
+
+def branch_lines(packet: Packet, branches: Iterable[Piece]) -> Iterator[Line]:
+    """Yield one line a branch: its odds, where to, what becomes of it, and its conditions."""
+    for piece in branches:
+        outcome = piece.outcome
+        conditions = " and ".join(phrase(packet, v, d) for v, d in piece.facts.known.items())
+        yield line(
+            Part(f"  {_percent(piece.odds):>9}", "bold green"),
+            f"   {outcome.dnat or 'no translation'}   {_fate(outcome)}",
+            Part(f"   when {conditions}" if conditions else "", "dim"),
+            Part(f"   {piece.odds}", "dim"),
+        )
