@@ -19,7 +19,13 @@ def read_bytes(path: str | Path, *, error: type[NatcError] = NatcError, limit: i
     Raises ``error`` when it cannot be read, is not whole, or holds more than ``limit`` bytes.
     """
     name = name_of(path)
-    content = _raw(path, name, error, limit)
+    return unpacked(_raw(path, name, error, limit), name, error=error, limit=limit)
+
+
+def unpacked(
+    content: bytes, name: str, *, error: type[NatcError] = NatcError, limit: int = MAX_BYTES
+) -> bytes:
+    """Return ``content`` unpacked when it begins as gzip does, else as it is; raises as :func:`read_bytes`."""
     if content.startswith(_GZIP_MAGIC):
         content = _unpack(content, name, error, limit)
     if len(content) > limit:

@@ -1,0 +1,119 @@
+"""A manifest text cut into documents, as kubectl cuts it, each read as YAML or JSON.
+
+Documents are separated by lines that begin with ``---``, after which only a comment may follow. A
+document whose first character is ``{``, with a key in double quotes or nothing after it, is JSON; any
+number of JSON values may follow each other. (k8s.io/apimachinery, util/yaml/decoder.go.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from attrs import define, field, frozen
+
+from natc.errors import ManifestError, NatcError, Span
+from natc.kube import json_source, yaml_source
+from natc.kube.fields import Place
+
+_SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
+_JSON_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]').match
+_BLANK = re.compile(r"[ \t\r\n]*").match
+
+
+@define
+class Text:
+    """A whole manifest text; makes spans that share the line they show, however long it is."""
+
+    name: str
+    content: str
+    _lines: dict[int, str] = field(factory=dict, repr=False)
+
+    def span(self, offset: int, width: int = 1) -> Span:
+        """Return the span at an offset."""
+        first = self.content.rfind("\n", 0, offset) + 1
+        number = self.content.count("\n", 0, first) + 1
+        return Span(self.name, number, offset - first + 1, self._line(first), width)
+
+    def span_from(self, start: int, mark: yaml_source.Mark) -> Span:
+        """Return the span of a mark that counts lines from the offset ``start``."""
+        first = start
+        for _ in range(mark.line):
+            first = self.content.find("\n", first) + 1 or first
+        number = self.content.count("\n", 0, first) + 1
+        return Span(self.name, number, mark.column + 1, self._line(first), mark.width)
+
+    def _line(self, first: int) -> str:
+        if first not in self._lines:
+            last = self.content.find("\n", first)
+            self._lines[first] = self.content[first : last if last >= 0 else None].rstrip("\r")
+        return self._lines[first]
+
+
+@frozen
+class Document:
+    """A part of a manifest text that holds one value."""
+
+    text: Text
+    start: int
+    end: int
+    is_json: bool
+
+    def spans(self, places: Iterable[Place]) -> dict[Place, Span]:
+        """Return where each place is written, or the nearest place above it that is."""
+        if self.is_json:
+            offsets = json_source.locate(self.text.content, self.start, places)
+            return {place: self.text.span(at, width) for place, (at, width) in offsets.items()}
+        marks = yaml_source.locate(self.text.content[self.start : self.end], places)
+        return {place: self.text.span_from(self.start, mark) for place, mark in marks.items()}
+
+
+def read_documents(name: str, content: str, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
+    """Yield each document that holds something, and its value; ``errors`` takes why others cannot be read."""
+    text = Text(name, content)
+    for start, end in _cut(text, errors):
+        if _JSON_START(content, start, end):
+            yield from _read_json(text, start, end, errors)
+        else:
+            yield from _read_yaml(text, start, end, errors)
+
+
+def _cut(text: Text, errors: list[NatcError]) -> Iterator[tuple[int, int]]:
+    """Yield the offsets between separators."""
+    start = 0
+    content = text.content
+    if content.startswith("---") or "\n---" in content:
+        for separator in _SEPARATOR.finditer(content):
+            rest = separator[1].strip()
+            if rest and not rest.startswith("#"):
+                span = text.span(separator.start(1), len(separator[1]))
+                errors.append(ManifestError("more than a comment after ---", span, "a new line"))
+            yield start, separator.start()
+            start = separator.end()
+    yield start, len(content)
+
+
+def _read_json(text: Text, start: int, end: int, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
+    content = text.content if end == len(text.content) else text.content[:end]
+    while True:
+        start = _BLANK(content, start).end()  # type: ignore[union-attr] # matches always
+        if start == end:
+            return
+        try:
+            value, after = json_source.decode(content, start)
+        except json_source.JsonError as error:
+            errors.append(ManifestError(error.message, text.span(error.offset), error.expected))
+            return
+        yield Document(text, start, after, is_json=True), value
+        start = after
+
+
+def _read_yaml(text: Text, start: int, end: int, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
+    try:
+        value = yaml_source.load(text.content[start:end])
+    except yaml_source.YamlError as error:
+        errors.append(ManifestError(error.message, text.span_from(start, error.mark), error.expected))
+        return
+    if value is not None:
+        yield Document(text, start, end, is_json=False), value

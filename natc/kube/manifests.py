@@ -1,0 +1,198 @@
+"""Manifests to a :class:`natc.kube.model.Cluster`: the one way Kubernetes objects come into natc.
+
+Reads YAML streams, JSON, kind List and the typed lists (ServiceList, ...), as ``kubectl get -o json``
+and ``-o yaml`` write them. What an API server would refuse is refused, everything wrong in one run,
+each with its place; nothing is read from a cluster and nothing is made up. Unknown fields are passed
+over, unknown kinds are counted.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from natc.errors import ErrorList, ManifestError, NatcError
+from natc.kube.documents import Document, read_documents
+from natc.kube.fields import Fields, Object, Place, Problem, describe, dotted, keys_of, shorten
+from natc.kube.model import Cluster, Service
+from natc.kube.services import read_service
+from natc.kube.slices import read_endpoints, read_slice
+from natc.kube.sources import Source, read_paths, text_of
+from natc.kube.uniqueness import Origin, conflicts
+from natc.kube.workloads import read_node, read_pod
+
+_Reader = Callable[[Fields, Object, Place], Any]
+
+#: The kinds natc reads: kind -> (API group, versions, reader).
+_KINDS: dict[str, tuple[str, tuple[str, ...], _Reader]] = {
+    "Service": ("", ("v1",), read_service),
+    "EndpointSlice": ("discovery.k8s.io", ("v1", "v1beta1", "v1alpha1"), read_slice),
+    "Endpoints": ("", ("v1",), read_endpoints),
+    "Pod": ("", ("v1",), read_pod),
+    "Node": ("", ("v1",), read_node),
+}
+
+
+def load_paths(paths: Iterable[str | Path]) -> Cluster:
+    """Return the cluster that files describe; ``-`` is standard input, gzip is unpacked.
+
+    Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
+    """
+    return load(read_paths(paths))
+
+
+def load(sources: Iterable[Source]) -> Cluster:
+    """Return the cluster that manifest texts describe.
+
+    Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
+    """
+    with _collector_paused():
+        loader = _Loader()
+        for source in sources:
+            loader.read(source)
+        return loader.cluster()
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking the many values being made; none of them is garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@define
+class _Loader:
+    """Objects and errors as they are found, in the order of the texts."""
+
+    errors: list[NatcError] = field(factory=list)
+    found: dict[str, list[Any]] = field(factory=lambda: {kind: [] for kind in _KINDS})
+    origins: dict[str, list[Origin]] = field(factory=lambda: {kind: [] for kind in _KINDS})
+    skipped: Counter[str] = field(factory=Counter)
+    notes: list[str] = field(factory=list)
+
+    def read(self, source: Source) -> None:
+        """Read every object of one text."""
+        try:
+            content = text_of(source)
+        except NatcError as error:
+            self.errors.append(error)
+            return
+        before = self._count()
+        for document, value in read_documents(source.name, content, self.errors):
+            fields = Fields()
+            self._read_value(fields, document, value, None, "", "")
+            if fields.problems:
+                self.errors += _located(document, value, fields.problems)
+        if self._count() == before:
+            self.notes.append(f"{source.name} holds no Kubernetes objects.")
+
+    def _count(self) -> int:
+        return sum(map(len, self.found.values())) + self.skipped.total() + len(self.errors)
+
+    def _read_value(
+        self, fields: Fields, document: Document, obj: Any, place: Place, kind: str, version: str
+    ) -> None:
+        """Read an object, or every object of a list; ``kind`` and ``version`` are what its list says."""
+        if obj.__class__ is not dict:
+            fields.refuse(place, f"is {describe(obj)}", "a Kubernetes object")
+            return
+        kind = fields.text(obj, "kind", place) or kind
+        version = fields.text(obj, "apiVersion", place) or version
+        if not kind.endswith("List") or "items" not in obj:
+            self._read_object(fields, document, obj, place, kind, version)
+            return
+        kind = kind.removesuffix("List")
+        inside = (place, "items")
+        for index, item in enumerate(fields.sequence(obj, "items", place)):
+            self._read_value(fields, document, item, (inside, index), kind, version if kind else "")
+
+    def _read_object(
+        self, fields: Fields, document: Document, obj: Object, place: Place, kind: str, version: str
+    ) -> None:
+        if not kind or not version:
+            missing = "apiVersion" if kind else "kind"
+            fields.refuse(place, f"has no {missing}", "apiVersion and kind")
+            return
+        group, versions, reader = _KINDS.get(kind, (None, (), None))
+        its_group, _, its_version = version.rpartition("/")
+        if reader is None or its_group != group:
+            self.skipped[kind] += 1
+        elif its_version not in versions:
+            at = (place, "apiVersion") if "apiVersion" in obj else place
+            known = " or ".join(f"{group}/{known}".lstrip("/") for known in versions)
+            fields.refuse(at, f"is {shorten(version)}, which has no {kind}", known)
+        else:
+            self.found[kind].append(reader(fields, obj, place))
+            self.origins[kind].append((document, place))
+
+    def cluster(self) -> Cluster:
+        """Return what was read. Raises what was wrong with it."""
+        self.errors += conflicts(self.found, self.origins)
+        if self.errors:
+            raise ErrorList.of(self.errors)
+        services = tuple(self.found["Service"])
+        return Cluster(
+            services=services,
+            endpoint_slices=tuple(self.found["EndpointSlice"]),
+            endpoints=tuple(self.found["Endpoints"]),
+            pods=tuple(self.found["Pod"]),
+            nodes=tuple(self.found["Node"]),
+            skipped=dict(self.skipped),
+            notes=(*self.notes, *_left_out(services)),
+        )
+
+
+def _left_out(services: Iterable[Service]) -> Iterator[str]:
+    """Yield a sentence for each thing a cluster would have picked and rules can do without."""
+    for service in services:
+        name = f"Service {service.namespace}/{service.name}"
+        local = service.external_traffic_policy == "Local"
+        if service.type != "LoadBalancer":
+            continue
+        if local and not service.health_check_node_port:
+            yield f"{name} has no healthCheckNodePort; a cluster would pick one and have a rule for it."
+        if not all(port.node_port for port in service.ports):
+            yield f"{name} has a port without nodePort, so without rules for one."
+
+
+def _located(document: Document, value: Any, problems: list[Problem]) -> Iterator[ManifestError]:
+    """Yield problems of one document as errors that point into it."""
+    spans = document.spans([problem.place for problem in problems])
+    for problem in problems:
+        subject, path = _subject(value, problem.place)
+        message = " ".join(word for word in (subject, path, problem.message) if word)
+        yield ManifestError(message, spans[problem.place], problem.expected)
+
+
+def _subject(value: Any, place: Place) -> tuple[str, str]:
+    """Return the object a place lies in, in words, and the path inside that object."""
+    keys = keys_of(place)
+    while (
+        len(keys) > 1
+        and keys[0] == "items"
+        and isinstance(value, dict)
+        and str(value.get("kind")).endswith("List")
+    ):
+        value = value["items"][keys[1]]
+        keys = keys[2:]
+    path = dotted(keys)
+    if not isinstance(value, dict) or not value.get("kind"):
+        return "", path
+    meta = value.get("metadata")
+    meta = meta if isinstance(meta, dict) else {}
+    names = [
+        shorten(part) for part in (meta.get("namespace"), meta.get("name")) if isinstance(part, str) and part
+    ]
+    subject = f"{shorten(str(value['kind']))} {'/'.join(names)}".strip()
+    return (f"{subject}:" if path else subject), path
