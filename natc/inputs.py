@@ -25,7 +25,7 @@ def read_bytes(path: str | Path, *, error: type[NatcError] = NatcError, limit: i
 def unpacked(
     content: bytes, name: str, *, error: type[NatcError] = NatcError, limit: int = MAX_BYTES
 ) -> bytes:
-    """Return ``content`` unpacked when it begins as gzip does, else as it is; raises as :func:`read_bytes`."""
+    """Return ``content``, unpacked when it begins as gzip does. Raises as :func:`read_bytes`."""
     if content.startswith(_GZIP_MAGIC):
         content = _unpack(content, name, error, limit)
     if len(content) > limit:
