@@ -37,7 +37,7 @@ def branch_json(packet: Packet, piece: Piece) -> dict[str, Any]:
 
 def packet_json(packet: Packet) -> dict[str, Any]:
     """Return the packet's fields that the question gave; what it left open is null."""
-    fields = {
+    fields: dict[str, Any] = {
         "src": None if isinstance(packet.src, Open) else packet.show(packet.src),
         "dst": None if isinstance(packet.dst, Open) else packet.show(packet.dst),
     }

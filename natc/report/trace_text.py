@@ -304,7 +304,8 @@ def _lay(sections: dict[str, _Tree], steps: tuple[Step, ...], case: int) -> None
         elif stack[-1][0] != here:
             stack.append((here, next(reversed(stack[-1][1].values())).below))
         level, key = stack[-1][1], (step.chain, step.number)
-        node = level[key] = level.pop(key, None) or _Node(step)
+        node = level.pop(key) if key in level else _Node(step)
+        level[key] = node
         node.cases.add(case)
 
 
