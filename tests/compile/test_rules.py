@@ -377,10 +377,10 @@ def test_load_balancer_ips_that_break_the_restore_up_to_1_17():
 
 
 def test_what_iptables_restore_would_refuse_is_an_error_with_its_rule():
-    of = cluster(service(), piece(endpoint("10.0.0.09")))
+    of = cluster(service(), ONE)
     with pytest.raises(UsageError, match="iptables-restore would refuse") as error:
-        compile_cluster(of, ProxyConfig())
-    assert "--to-destination 10.0.0.09:8080" in error.value.render()
+        compile_cluster(of, ProxyConfig(cluster_cidr="10.0.0.09/8"))
+    assert "! -s 10.0.0.09/8 -j KUBE-MARK-MASQ" in error.value.render()
 
 
 def test_userspace_mode_has_no_restore_text():
