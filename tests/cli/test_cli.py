@@ -1,0 +1,163 @@
+"""The command line: help, exit statuses, errors on one line with a caret, nothing half written."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from natc import __version__
+from natc.cli import COMMANDS, cli, run
+from tests.support import GOLDEN
+
+CASE = GOLDEN / "kube-proxy/1.29.1-901"
+DUMP = str(CASE / "save-legacy.txt")
+BAD_DUMP = "*nat\n:X - [0:0]\n-A X -m tcp --dport 99999\nCOMMIT\n"
+
+
+def test_every_command_has_help_with_an_example(capsys):
+    for name in COMMANDS:
+        assert run([name, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert f"natc {name}" in text
+        assert "Example:" in text
+
+
+def test_every_option_has_help():
+    for name in COMMANDS:
+        command = cli.get_command(None, name)
+        for option in command.params:
+            if option.param_type_name == "option" and option.name not in (
+                "help",
+                "backend",
+                "output",
+                "form",
+            ):
+                assert option.help, f"natc {name} {option.opts[0]}"
+
+
+def test_the_version(capsys):
+    assert run(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuch"], "No such command 'nosuch'"),
+        (["fmt"], "Missing argument 'DUMP'"),
+        (["fmt", "no-such-file"], "no-such-file:1:1: No such file or directory"),
+        (["fmt", "."], ".:1:1: is a directory"),
+        (["trace", DUMP], "say where to: --dst IP:PORT"),
+        (["trace", DUMP, "--dst", "10.0.0.300:80"], "'10.0.0.300' is not an IP address"),
+        (["trace", DUMP, "--dst", "10.0.0.1:99999"], "port 99999 is not between 0 and 65535"),
+        (["trace", DUMP, "--dst", "10.0.0.1:80", "--proto", "nosuch"], "'nosuch' is not a protocol"),
+        (["trace", DUMP, "--dst", "10.0.0.1:80", "--mark", "red"], "--mark: 'red' is not a number"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(arguments, message, capsys):
+    assert run(arguments) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.out == ""
+
+
+def test_a_bad_dump_is_shown_with_a_caret(tmp_path, capsys):
+    path = tmp_path / "dump.txt"
+    path.write_text(BAD_DUMP)
+    assert run(["fmt", str(path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"{path}:3:21: --dport: port 99999 is not between 0 and 65535"
+    assert lines[1:] == ["    -A X -m tcp --dport 99999", "                        ^^^^^"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"\x7fELF\0\0", "is a binary file"),
+        (gzip.compress(b"*nat\n")[:-4], "is not a whole gzip file"),
+        (b"*nat\n:PREROUTING ACCEPT [0:0]\n", "the table is not closed (expected COMMIT)"),
+    ],
+    ids=["empty", "blank", "binary", "cut gzip", "no COMMIT"],
+)
+def test_what_is_no_dump_is_refused(content, message, tmp_path, capsys):
+    path = tmp_path / "dump"
+    path.write_bytes(content)
+    assert run(["fmt", str(path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_fmt_gives_a_save_back_from_a_file_gzip_and_standard_input(tmp_path, capfdbinary, monkeypatch):
+    content = (CASE / "save-legacy.txt").read_bytes()
+    packed = tmp_path / "dump.gz"
+    packed.write_bytes(gzip.compress(content))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    for source in (DUMP, str(packed), "-"):
+        assert run(["fmt", source]) == 0
+        assert capfdbinary.readouterr().out == content
+
+
+def test_fmt_keeps_bytes_that_are_not_utf8(tmp_path, capfdbinary):
+    content = b'*nat\n:X - [0:0]\n-A X -m comment --comment "caf\xe9 au lait"\nCOMMIT\n'
+    path = tmp_path / "dump"
+    path.write_bytes(content)
+    assert run(["fmt", str(path)]) == 0
+    assert capfdbinary.readouterr().out == content
+
+
+def test_output_goes_to_a_file_whole_or_not_at_all(tmp_path, capsys):
+    target = tmp_path / "out.txt"
+    target.write_text("before")
+    bad = tmp_path / "bad.txt"
+    bad.write_text(BAD_DUMP)
+    assert run(["fmt", str(bad), "-o", str(target)]) == 2
+    assert target.read_text() == "before"
+    assert run(["fmt", DUMP, "-o", str(target)]) == 0
+    assert target.read_text() == (CASE / "save-legacy.txt").read_text()
+    assert run(["fmt", DUMP, "-o", str(tmp_path / "no/such/folder")]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.txt", "out.txt"]
+
+
+def test_trace_begins_with_the_answer(capsys):
+    assert run(["trace", DUMP, "--dst", "10.105.182.209:3000"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "default/nodeport-svc, arriving from the network, source left open" in lines[0]
+    assert [line.split() for line in lines[2:4]] == [
+        ["50", "%", "10.244.0.23:8080", "1073741824", "/", "2^31"],
+        ["50", "%", "10.244.2.14:8080", "1073741824", "/", "2^31"],
+    ]
+
+
+def test_trace_as_json_is_one_document_with_version_and_schema_first(capsys):
+    assert (
+        run(["trace", DUMP, "--dst", "10.105.182.209:3000", "--src", "10.244.1.7", "--output", "json"]) == 0
+    )
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer)[:2] == ["natc", "schema"]
+    assert answer["natc"] == __version__
+    assert {(o["dnat"]["ip"], o["odds"]["num"], o["odds"]["exp"]) for o in answer["outcomes"]} == {
+        ("10.244.0.23", 1 << 30, 31),
+        ("10.244.2.14", 1 << 30, 31),
+    }
+    assert all(o["verdict"] == "FORWARD" and o["snat"] is None for o in answer["outcomes"])
+    step = answer["outcomes"][0]["path"][1]
+    assert (CASE / "save-legacy.txt").read_text().splitlines()[step["line"] - 1] == step["text"]
+
+
+def test_branches_are_listed_one_by_one(capsys):
+    assert run(["trace", DUMP, "--dst", "10.105.182.209:3000", "--src", "10.244.1.7", "--branches"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_question_by_address_imports_none_of_the_heavy_libraries():
+    code = (
+        "import sys; from natc.cli import run; "
+        f"run(['trace', {DUMP!r}, '--dst', '10.105.182.209:3000', '--output', 'json']); "
+        "print([m for m in ('scapy', 'rich', 'hypothesis', 'yaml', 'cattrs') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
