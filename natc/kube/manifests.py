@@ -23,7 +23,7 @@ from natc.kube.fields import Fields, Object, Place, Problem, describe, dotted, k
 from natc.kube.model import Cluster, Service
 from natc.kube.services import read_service
 from natc.kube.slices import read_endpoints, read_slice
-from natc.kube.sources import Source, read_paths, text_of
+from natc.kube.sources import Source, read_path, text_of
 from natc.kube.uniqueness import Origin, conflicts
 from natc.kube.workloads import read_node, read_pod
 
@@ -44,7 +44,16 @@ def load_paths(paths: Iterable[str | Path]) -> Cluster:
 
     Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
     """
-    return load(read_paths(paths))
+    loader = _Loader()
+    with _collector_paused():
+        for path in paths:
+            try:
+                source = read_path(path)
+            except ManifestError as error:
+                loader.errors.append(error)
+            else:
+                loader.read(source)
+        return loader.cluster()
 
 
 def load(sources: Iterable[Source]) -> Cluster:
@@ -52,8 +61,8 @@ def load(sources: Iterable[Source]) -> Cluster:
 
     Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
     """
+    loader = _Loader()
     with _collector_paused():
-        loader = _Loader()
         for source in sources:
             loader.read(source)
         return loader.cluster()
@@ -157,6 +166,8 @@ def _left_out(services: Iterable[Service]) -> Iterator[str]:
     """Yield a sentence for each thing a cluster would have picked and rules can do without."""
     for service in services:
         name = f"Service {service.namespace}/{service.name}"
+        if not service.ports and service.cluster_ip not in ("", "None"):
+            yield f"{name} has an empty list of ports, which no cluster accepts, and so no rules."
         local = service.external_traffic_policy == "Local"
         if service.type != "LoadBalancer":
             continue

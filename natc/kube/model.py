@@ -63,6 +63,8 @@ class Service:
     health_check_node_port: int = 0
     publish_not_ready_addresses: bool = False
     topology_keys: tuple[str, ...] = ()
+    traffic_distribution: str = ""
+    """Never read by kube-proxy; the controller that writes slices makes hints of it."""
     selector: Mapping[str, str] = field(default=_NOTHING)
     labels: Mapping[str, str] = field(default=_NOTHING)
     annotations: Mapping[str, str] = field(default=_NOTHING)

@@ -39,7 +39,7 @@ SERVICE_NAME = NameRule(
 DNS_SUBDOMAIN = NameRule(
     re.compile(rf"{_LABEL}(?:\.{_LABEL})*").fullmatch,
     253,
-    "at most 253 lower-case letters, digits, '-' and '.', each part with a letter or digit at both ends",
+    "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part",
 )
 CONTAINER_PORT_NAME = NameRule(
     re.compile(r"(?=[0-9-]*[a-z])(?!.*--)" + _LABEL).fullmatch,

@@ -6,6 +6,8 @@ from natc.kube.addresses import family_of, is_special
 from natc.kube.fields import Fields, Object, Place, shorten
 from natc.kube.names import DNS_LABEL, NameRule
 
+_PORT_NUMBER = "a port number from 1 to 65535"
+
 
 def read_name(fields: Fields, meta: Object, at: Place, rule: NameRule) -> str:
     """Return metadata.name, refusing what ``rule`` does not allow."""
@@ -34,12 +36,22 @@ def check_word(fields: Fields, word: str, allowed: tuple[str, ...], at: Place) -
         fields.refuse(at, f'is "{shorten(word)}"', words)
 
 
+def read_port(fields: Fields, obj: Object, key: str, at: Place) -> int:
+    """Return the port number ``obj[key]``, which has to be there."""
+    if obj.get(key) is None:
+        fields.refuse(at, f"has no {key}", _PORT_NUMBER)
+        return 0
+    before = len(fields.problems)
+    port = fields.integer(obj, key, at)
+    if len(fields.problems) == before:
+        check_port(fields, port, (at, key))
+    return port
+
+
 def check_port(fields: Fields, port: int, at: Place) -> None:
     """Refuse a port number outside 1 to 65535."""
     if not 1 <= port <= 65535:
-        fields.refuse(
-            at, f"is {port}" if at and at[1] != 0 else "is missing", "a port number from 1 to 65535"
-        )
+        fields.refuse(at, f"is {port}", _PORT_NUMBER)
 
 
 def check_address(fields: Fields, text: str, at: Place) -> int:

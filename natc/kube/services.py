@@ -17,6 +17,7 @@ from natc.kube.objects import (
     check_word,
     read_name,
     read_namespace,
+    read_port,
 )
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -63,6 +64,7 @@ def read_service(fields: Fields, obj: Object, place: Place) -> Service:
         ),
         publish_not_ready_addresses=bool(fields.boolean(spec, "publishNotReadyAddresses", at)),
         topology_keys=_topology_keys(fields, spec, at),
+        traffic_distribution=fields.text(spec, "trafficDistribution", at),
         selector=fields.text_map(spec, "selector", at),
         labels=fields.text_map(meta, "labels", meta_place),
         annotations=fields.text_map(meta, "annotations", meta_place),
@@ -143,7 +145,6 @@ def _families(fields: Fields, spec: Object, at: Place, ips: tuple[str, ...]) -> 
 def _ports(fields: Fields, spec: Object, at: Place, kind: str, headless: bool) -> tuple[ServicePort, ...]:
     found = fields.mappings(spec, "ports", at)
     if "ports" not in spec and not headless and kind != "ExternalName":
-        # An empty list is taken: the API server refuses that too, but kube-proxy knows what to do with it.
         fields.refuse(at, "has no ports", "at least one port")
     ports = tuple([_port(fields, port, place, kind) for place, port in found])
     if len(ports) > 1:
@@ -152,8 +153,7 @@ def _ports(fields: Fields, spec: Object, at: Place, kind: str, headless: bool) -
 
 
 def _port(fields: Fields, obj: Object, at: Place, kind: str) -> ServicePort:
-    port = fields.integer(obj, "port", at)
-    check_port(fields, port, (at, "port") if "port" in obj else at)
+    port = read_port(fields, obj, "port", at)
     protocol = fields.text(obj, "protocol", at, "TCP") or "TCP"
     if protocol not in PROTOCOLS:
         check_word(fields, protocol, PROTOCOLS, (at, "protocol"))
@@ -192,18 +192,19 @@ def _target_port(fields: Fields, obj: Object, at: Place) -> int | str | None:
 
 
 def _check_several_ports(fields: Fields, ports: tuple[ServicePort, ...], at: Place) -> None:
-    """Refuse unnamed and repeated ports (ValidateService in the API server)."""
+    """Refuse repeated ports (ValidateService in the API server).
+
+    The API server also wants a name for each of several ports. kube-proxy does not, and its recorded
+    inputs have one without, so only a second nameless port is refused here.
+    """
     names: set[str] = set()
     numbers: set[tuple[str, int]] = set()
     node_ports: set[tuple[str, int]] = set()
     for index, port in enumerate(ports):
         place = ((at, "ports"), index)
-        if not port.name:
-            fields.refuse(
-                place, "has no name, which every port of a service with several ports needs", "name: NAME"
-            )
-        elif port.name in names:
-            fields.refuse((place, "name"), f'is "{shorten(port.name)}" again', "a name no other port has")
+        if port.name in names:
+            where = (place, "name") if port.name else place
+            fields.refuse(where, f'has the name "{shorten(port.name)}" again', "a name no other port has")
         if (port.protocol, port.port) in numbers:
             fields.refuse(
                 (place, "port"),

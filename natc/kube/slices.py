@@ -182,7 +182,7 @@ def _subset_ports(fields: Fields, obj: Object, at: Place) -> tuple[EndpointPort,
     ports = tuple([_port(fields, port, place) for place, port in found])
     for (place, _), port in zip(found, ports, strict=True):
         if not port.port:
-            check_port(fields, 0, (place, "port"))
+            fields.refuse(place, "has no port", "a port number from 1 to 65535")
         if len(ports) > 1 and not port.name:
             fields.refuse(place, "has no name, which every port of several needs", "name: NAME")
     return ports

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import frozen
@@ -22,9 +21,9 @@ class Source:
     content: str | bytes
 
 
-def read_paths(paths: Iterable[str | Path]) -> list[Source]:
-    """Read files; ``-`` is standard input. Raises :class:`ManifestError` for what cannot be read."""
-    return [Source(name_of(path), read_bytes(path, error=ManifestError, limit=MAX_BYTES)) for path in paths]
+def read_path(path: str | Path) -> Source:
+    """Read a file; ``-`` is standard input. Raises :class:`ManifestError` when it cannot be read."""
+    return Source(name_of(path), read_bytes(path, error=ManifestError, limit=MAX_BYTES))
 
 
 def text_of(source: Source) -> str:

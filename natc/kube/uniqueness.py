@@ -86,8 +86,9 @@ def _same_node_ports(services: list[tuple[Service, Origin]]) -> Iterator[_Confli
             origin = (document, place)
             other, first = seen.setdefault((protocol, number), (service, origin))
             if other is not service:
-                taken = f"node port {number}/{protocol} belongs to {_title(other)} at {{first}}"
-                yield _Conflict(first, origin, f"{_title(service)}: {taken}", "a free node port")
+                port = f"node port {number}/{protocol}"
+                what = f"{_title(service)}: {port} belongs to {_title(other)} at {{first}}"
+                yield _Conflict(first, origin, what, "a free node port")
 
 
 def _title(service: Service) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from natc.kube.fields import Fields, Object, Place
 from natc.kube.model import ContainerPort, Node, Pod
 from natc.kube.names import DNS_SUBDOMAIN
-from natc.kube.objects import check_address, check_port, check_word, read_name, read_namespace
+from natc.kube.objects import check_address, check_word, read_name, read_namespace, read_port
 
 
 def read_pod(fields: Fields, obj: Object, place: Place) -> Pod:
@@ -36,14 +36,14 @@ def read_pod(fields: Fields, obj: Object, place: Place) -> Pod:
 
 def _pod_ips(fields: Fields, status: Object, at: Place) -> tuple[str, ...]:
     """Return status.podIPs, which the API server keeps equal to [status.podIP, ...]."""
-    listed = fields.mappings(status, "podIPs", at)
-    ips = tuple(fields.text(entry, "ip", place) for place, entry in listed)
-    places: list[Place] = [(place, "ip") for place, _ in listed]
-    if not ips and (ip := fields.text(status, "podIP", at)):
-        ips, places = (ip,), [(at, "podIP")]
-    for ip, ip_place in zip(ips, places, strict=True):
-        check_address(fields, ip, ip_place)
-    return ips
+    listed = fields.mappings(status, "podIPs", at) or [(at, {"ip": status.get("podIP")})]
+    ips = []
+    for place, entry in listed:
+        ip = fields.text(entry, "ip", place)
+        if ip:
+            check_address(fields, ip, (place, "podIP" if place is at else "ip"))
+            ips.append(ip)
+    return tuple(ips)
 
 
 def _is_ready(fields: Fields, status: Object, at: Place) -> bool:
@@ -74,8 +74,7 @@ def _container_ports(fields: Fields, spec: Object, at: Place) -> tuple[Container
 
 
 def _container_port(fields: Fields, obj: Object, at: Place) -> ContainerPort:
-    number = fields.integer(obj, "containerPort", at)
-    check_port(fields, number, (at, "containerPort") if "containerPort" in obj else at)
+    number = read_port(fields, obj, "containerPort", at)
     protocol = fields.text(obj, "protocol", at, "TCP") or "TCP"
     check_word(fields, protocol, ("TCP", "UDP", "SCTP"), (at, "protocol"))
     return ContainerPort(number, fields.text(obj, "name", at), protocol)

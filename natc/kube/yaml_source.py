@@ -222,7 +222,7 @@ def _mark(event: Any) -> Mark:
 
 
 def _is_merge(event: Any) -> bool:
-    return bool(event.value == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
+    return event.value == "<<" and bool(event.implicit[0] or event.tag == _TAG + "merge")
 
 
 def _scalar_value(event: Any, mark: Mark) -> Scalar:
