@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import define, field, frozen
 
-from natc.netfilter.intervals import Intervals
-from natc.netfilter.kinds import address_of
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.ruleset import Rule
@@ -22,7 +20,6 @@ from natc.trace.wording import phrase
 _SHOWN = 20
 #: The longest condition that is spelled out beside a rule, in characters.
 _CONDITION_WIDTH = 100
-_HAIRPIN = "source is the chosen endpoint itself"
 _SERVICE = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
 _VERDICTS = {
@@ -158,65 +155,22 @@ def _fate(outcome: Outcome) -> _Fate:
     return _Fate(outcome.verdict, source, at)
 
 
-@define
-class _Known:
-    """Cases with one fate for all of their targets, as sets, so that they can be joined."""
-
-    cases: list[Case] = field(factory=list)
-    hairpin: bool = False
-    """Also when the source is the chosen endpoint itself."""
-
-
 def _fates(answer: Distribution) -> Iterator[Line]:
-    fates: dict[_Fate, _Known] = {}
+    """Yield how packets end: by condition, where all targets of a case share it, else by target."""
+    fates: dict[_Fate, list[Case]] = {}
     mixed: list[Case] = []
     for case in answer.cases:
         own = {_fate(outcome) for _, outcome in case.outcomes}
         if len(own) == 1:
-            fates.setdefault(own.pop(), _Known()).cases.append(case)
-        elif not _is_hairpin(case):
+            fates.setdefault(own.pop(), []).append(case)
+        else:
             mixed.append(case)
-    for case in answer.cases:
-        if _is_hairpin(case):
-            _join_hairpin(case, fates)
-    only = len(fates) == 1 and not mixed
-    for fate, where in fates.items():
-        style = _VERDICT_STYLE.get(fate.verdict, "")
-        condition = "" if only and not where.hairpin else _when(answer.packet, where)
-        yield line("  ", Part(str(fate), style), condition)
+    for fate, cases in fates.items():
+        texts = [] if len(cases) == len(answer.cases) else _conditions(answer.packet, cases)
+        condition = f" when {', or '.join(texts)}" if texts else ""
+        yield line("  ", Part(str(fate), _VERDICT_STYLE.get(fate.verdict, "")), condition)
     for case in mixed:
         yield from _mixed(case)
-
-
-def _only_source(case: Case) -> str | None:
-    """Return the source address when the case is about a single one."""
-    for value, domain in case.known.items():
-        if value.kind == "source" and isinstance(domain, Intervals) and domain.single is not None:
-            assert isinstance(value.domain, Intervals)
-            return str(address_of(domain.single, 32 if domain.single < 1 << 32 else 128))
-    return None
-
-
-def _is_hairpin(case: Case) -> bool:
-    """Tell whether the case is one chosen endpoint's own address as the source."""
-    source = _only_source(case)
-    return any(outcome.dnat is not None and outcome.dnat.ip == source for _, outcome in case.outcomes)
-
-
-def _join_hairpin(case: Case, fates: dict[_Fate, _Known]) -> None:
-    """Tell the endpoint's own traffic to itself from its traffic to the others."""
-    source = _only_source(case)
-    for _, outcome in case.outcomes:
-        where = fates.setdefault(_fate(outcome), _Known())
-        if outcome.dnat is not None and outcome.dnat.ip == source:
-            where.hairpin = True
-        elif case not in where.cases:
-            where.cases.append(case)
-
-
-def _when(packet: Packet, where: _Known) -> str:
-    texts = [*_conditions(packet, where.cases), *([_HAIRPIN] if where.hairpin else [])]
-    return f" when {', or '.join(texts)}" if any(texts) else ""
 
 
 def _joined(cases: list[Mapping[Open, Domain]]) -> list[Mapping[Open, Domain]]:
@@ -344,11 +298,7 @@ def _only_when(node: _Node, answer: Distribution) -> str:
     if len(node.cases) == len(answer.cases):
         return ""
     cases = [case for index, case in enumerate(answer.cases) if index in node.cases]
-    others = [case for case in cases if not _is_hairpin(case)]
-    ways = [_conditions(answer.packet, cases)]
-    if len(others) < len(cases):
-        ways.append([*_conditions(answer.packet, others), _HAIRPIN])
-    text = min((", or ".join(texts) for texts in ways), key=len)
+    text = ", or ".join(_conditions(answer.packet, cases))
     return f"   only when {text}" if len(text) <= _CONDITION_WIDTH else "   not always"
 
 
