@@ -227,7 +227,10 @@ def _is_local4(host: Host, address: int) -> bool:
 def _input6(host: Host, flow: Flow) -> InputRoute:
     if flow.destination in _MULTICAST6:
         return _multicast6(host, flow)
-    found = host.fib.lookup(flow)
+    # Link-local and loopback destinations are looked up on the arriving device alone (rt6_need_strict): a
+    # packet from the wire that DNAT sends to ::1 is not delivered, but takes the default route.
+    strict = flow.destination == _LOOPBACK6 or flow.destination in _LINK_LOCAL6
+    found = host.fib.lookup(evolve(flow, out_interface=flow.in_interface) if strict else flow)
     if isinstance(found, str):
         return _refused(host, flow, found)
     if found.route.type in ("local", "anycast"):

@@ -182,6 +182,11 @@ def test_address_types_of_ipv6(address: str, types: set[str], interface: str | N
     assert address_type_matches(HOST6, number(address), frozenset(types), interface) is matches
 
 
+def test_ipv6_looks_for_a_loopback_destination_on_the_arriving_device_only() -> None:
+    assert route_input(HOST6, flow("::1", "2001:4860::8888", "eth0")).out == "eth0"
+    assert route_input(HOST6, flow("::1", "fd00:1::5", "cni0")).answer == (1, 0)
+
+
 def test_what_ipv6_refuses_before_prerouting() -> None:
     assert arrival_refusal(HOST6, number("2001:db8::77"), 1, "eth0")
     assert arrival_refusal(HOST6, number("ff02::1"), number("2001:db8::10"), "eth0")
