@@ -79,7 +79,8 @@ def command(
 
 
 def _config(file: str | None, given: Mapping[str, Any]) -> ProxyConfig:
-    from natc.compile import ProxyConfig, read_config
+    from natc.compile import ProxyConfig
+    from natc.compile.config_file import read_config
 
     settings = read_config(file) if file else {}
     return ProxyConfig(**{**settings, **given})
