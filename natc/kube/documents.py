@@ -14,7 +14,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from natc.errors import ManifestError, NatcError, Span
-from natc.kube import json_source, yaml_source
+from natc.kube import json_source, yaml_lines, yaml_source
 from natc.kube.fields import Place
 
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
@@ -110,8 +110,11 @@ def _read_json(text: Text, start: int, end: int, errors: list[NatcError]) -> Ite
 
 
 def _read_yaml(text: Text, start: int, end: int, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
+    content = text.content[start:end]
     try:
-        value = yaml_source.load(text.content[start:end])
+        value = yaml_lines.load(content)
+        if value is yaml_lines.GIVEN_UP:
+            value = yaml_source.load(content)
     except yaml_source.YamlError as error:
         errors.append(ManifestError(error.message, text.span_from(start, error.mark), error.expected))
         return

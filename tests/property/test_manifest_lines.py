@@ -1,0 +1,166 @@
+"""The fast way through plain YAML agrees with the parser on everything it does not give up."""
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from natc.kube import yaml_lines, yaml_source
+from tests.support import shared_cases
+
+ODD_WORDS = "n y on no fd::1 fd:: ::1 null ~ 0o17 010 08 1_000 1e3 .5 .inf - | << 2001-01-01 1:30 ' \" {} [] *a &a !x é"
+WORDS = st.one_of(
+    st.sampled_from([*ODD_WORDS.split(), "", "a b", "a: b", "a #b", "- a", "\t"]),
+    st.text("abny01._-/: #'\"|-{}[]", max_size=8),
+    st.integers(-10, 70000).map(str),
+)
+VALUES = st.recursive(
+    st.one_of(WORDS, st.integers(-5, 70000), st.booleans(), st.none(), st.text("ab\n #", max_size=8)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=12,
+)
+DOCUMENTS = st.dictionaries(
+    st.sampled_from(["kind", "spec", "metadata", "ports", "a.b/c-d"]), VALUES, min_size=1
+)
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, 30),
+        st.sampled_from(["drop", "repeat", "indent", "outdent", "insert", "replace", "cut"]),
+        st.one_of(
+            WORDS,
+            st.sampled_from(
+                ["a:", "- a", "- a: b", "- - a", "# x", "  ", "a: |", "a: |-", "? a", "...", "- "]
+            ),
+        ),
+    ),
+    max_size=4,
+)
+INDENTED = type("Indented", (yaml.SafeDumper,), {})
+INDENTED.increase_indent = lambda self, flow=False, indentless=False: yaml.SafeDumper.increase_indent(
+    self, flow, False
+)
+
+
+def edited(text, edits):
+    """Return the text with some of its lines changed."""
+    lines = text.split("\n")
+    for number, edit, word in edits:
+        at = number % len(lines)
+        line = lines[at]
+        lines[at : at + 1] = {
+            "drop": [],
+            "repeat": [line, line],
+            "indent": ["  " + line],
+            "outdent": [line[1:]],
+            "insert": [line, " " * (len(line) - len(line.lstrip())) + word],
+            "replace": [line.partition(": ")[0] + ": " + word],
+            "cut": [line[: len(line) // 2]],
+        }[edit]
+        lines = lines or [""]
+    return "\n".join(lines)
+
+
+def same(ours, theirs):
+    """Equal, and of equal types all the way down: 1 is not true."""
+    if type(ours) is not type(theirs):
+        return False
+    if isinstance(ours, dict):
+        return list(ours) == list(theirs) and all(same(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return ours == theirs
+
+
+def check(text):
+    ours = yaml_lines.load(text)
+    if ours is not yaml_lines.GIVEN_UP:
+        assert same(ours, yaml_source.load(text))
+
+
+@settings(max_examples=400, deadline=None)
+@given(DOCUMENTS, st.sampled_from([yaml.SafeDumper, INDENTED]), st.sampled_from([None, "'", '"']), EDITS)
+@example({"a.b/c-d": "x\n\n"}, yaml.SafeDumper, None, [])
+@example({"kind": {"a": None}}, yaml.SafeDumper, None, [(1, "insert", "- a")])
+def test_lines_and_parser_agree_on_edited_documents(document, dumper, style, edits):
+    text = yaml.dump(document, Dumper=dumper, default_style=style, allow_unicode=True)
+    check(edited(text, edits))
+
+
+BLOCK_LINES = st.sampled_from(
+    ["", " ", "  ", "   ", "    ", "  x", "    y z", "    # c", "      z", "  - k: v", "# c", "b: 1"]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(["a: |", "a: |-", "- a: |", "k:\n  a: |"]),
+    st.lists(BLOCK_LINES, max_size=6),
+    st.booleans(),
+)
+def test_lines_and_parser_agree_on_blocks_of_text(head, lines, ends):
+    check("\n".join(["z: 1", head, *lines]) + "\n" * ends)
+
+
+LINES = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from(
+            ["a:", "b:", "a: 1", "b: x", "- a:", "- a: 1", "- b: x", "- c", "- 'd'", "c: {}", "- []", "#", ""]
+        ),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=800, deadline=None)
+@given(LINES)
+@example([(0, "a:"), (0, "- b: x"), (2, "a: 1"), (0, "b:"), (2, "- c")])
+def test_lines_and_parser_agree_on_any_columns(lines):
+    check("\n".join(" " * column + text for column, text in lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: b\n", {"a": "b"}),
+        ("a:\n- b: 1\n  c: n\n- d\ne: {}\n", {"a": [{"b": 1, "c": False}, "d"], "e": {}}),
+        ("a:\n  - 0o17\n  - '8'\n", {"a": [15, "8"]}),
+        ("a: |\n  x\n\n  y\nb: 1\n", {"a": "x\n\ny\n", "b": 1}),
+        ("a:\n  b:\nc: some words, and more\n", {"a": {"b": None}, "c": "some words, and more"}),
+    ],
+)
+def test_plain_documents_take_the_fast_way(text, value):
+    assert yaml_lines.load(text) == value == yaml_source.load(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "- a\n",
+        "a: b\na: c\n",
+        "a: &x b\n",
+        "a: {b: c}\n",
+        "a: b\n  c\n",
+        "a:\tb\n",
+        "a: 1.5\n",
+        "n: 1\n",
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_parser(text):
+    assert yaml_lines.load(text) is yaml_lines.GIVEN_UP
+
+
+@pytest.mark.shared
+def test_recorded_clusters_agree_and_take_the_fast_way():
+    given_up = documents = 0
+    for path in [path for path in shared_cases("kube-proxy/corpus/1.30/*/cluster.yaml") if path][::6]:
+        for text in path.read_text().split("\n---\n"):
+            if text:
+                check(text + "\n")
+                documents += 1
+                given_up += yaml_lines.load(text + "\n") is yaml_lines.GIVEN_UP
+    if documents:
+        assert given_up < documents / 20
