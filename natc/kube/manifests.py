@@ -17,7 +17,7 @@ from typing import Any
 
 from attrs import define, field
 
-from natc.errors import ErrorList, ManifestError, NatcError
+from natc.errors import ErrorList, ManifestError, NatcError, Span
 from natc.kube.documents import Document, read_documents
 from natc.kube.fields import Fields, Object, Place, Problem, describe, dotted, keys_of, shorten
 from natc.kube.model import Cluster, Service
@@ -131,7 +131,8 @@ class _Loader:
     ) -> None:
         if not kind or not version:
             missing = "apiVersion" if kind else "kind"
-            fields.refuse(place, f"has no {missing}", "apiVersion and kind")
+            if not obj.get(missing):  # else its type has been refused
+                fields.refuse(place, f"has no {missing}", "apiVersion and kind")
             return
         group, versions, reader = _KINDS.get(kind, (None, (), None))
         its_group, _, its_version = version.rpartition("/")
@@ -178,12 +179,16 @@ def _left_out(services: Iterable[Service]) -> Iterator[str]:
 
 
 def _located(document: Document, value: Any, problems: list[Problem]) -> Iterator[ManifestError]:
-    """Yield problems of one document as errors that point into it."""
+    """Yield problems of one document as errors that point into it, in the order of the text."""
     spans = document.spans([problem.place for problem in problems])
-    for problem in problems:
+    for problem in sorted(problems, key=lambda problem: _position(spans[problem.place])):
         subject, path = _subject(value, problem.place)
         message = " ".join(word for word in (subject, path, problem.message) if word)
         yield ManifestError(message, spans[problem.place], problem.expected)
+
+
+def _position(span: Span) -> tuple[int, int]:
+    return span.line, span.column
 
 
 def _subject(value: Any, place: Place) -> tuple[str, str]:
@@ -198,12 +203,12 @@ def _subject(value: Any, place: Place) -> tuple[str, str]:
         value = value["items"][keys[1]]
         keys = keys[2:]
     path = dotted(keys)
-    if not isinstance(value, dict) or not value.get("kind"):
+    if not isinstance(value, dict) or not value.get("kind") or not isinstance(value["kind"], str):
         return "", path
     meta = value.get("metadata")
     meta = meta if isinstance(meta, dict) else {}
     names = [
         shorten(part) for part in (meta.get("namespace"), meta.get("name")) if isinstance(part, str) and part
     ]
-    subject = f"{shorten(str(value['kind']))} {'/'.join(names)}".strip()
+    subject = f"{shorten(value['kind'])} {'/'.join(names)}".strip()
     return (f"{subject}:" if path else subject), path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from natc.kube.addresses import is_canonical_v4
-from natc.kube.fields import Fields, Object, Place, shorten
+from natc.kube.fields import Fields, Object, Place, describe, shorten
 from natc.kube.model import Endpoint, EndpointPort, Endpoints, EndpointSlice, EndpointSubset
 from natc.kube.names import DNS_LABEL, DNS_SUBDOMAIN
 from natc.kube.objects import (
@@ -83,7 +83,10 @@ def _check_port_names(fields: Fields, ports: tuple[EndpointPort, ...], at: Place
 
 def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoint:
     if obj.__class__ is not dict:
-        obj = fields.mapping({"endpoint": obj}, "endpoint", at)
+        if obj is not None:
+            fields.refuse(at, f"is {describe(obj)}", "an object")
+            return Endpoint(())
+        obj = {}
     addresses = _addresses(fields, obj, at, address_type)
     conditions = fields.mapping(obj, "conditions", at)
     ready = serving = terminating = None
