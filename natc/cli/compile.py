@@ -75,6 +75,7 @@ def command(
     """
     config = _config(config_file, {key: value for key, value in given.items() if value is not None})
     cluster = _cluster(manifests or ("-",))
+    _say(str(config.version))
     emit(_text(cluster, config, form, backend), path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from natc.collector import collector_paused
 from natc.compile import base, kubelet, userspace
@@ -14,8 +15,9 @@ from natc.compile.proxier import sync_rules
 from natc.compile.sync import Sync
 from natc.errors import DumpError, UsageError
 from natc.kube.model import Cluster
-from natc.netfilter.ruleset import Ruleset
-from natc.text.reader import read
+
+if TYPE_CHECKING:
+    from natc.netfilter.ruleset import Ruleset
 
 _DESTINATION = re.compile(r" -d ([0-9a-f.:]+)/")
 
@@ -38,6 +40,8 @@ def compile(cluster: Cluster, config: ProxyConfig) -> Ruleset:  # noqa: A001 - t
     Tables stand in the order in which legacy iptables-save shows them. Raises NatcError where that
     kube-proxy would crash on the cluster, or iptables-restore would refuse its text.
     """
+    from natc.text.reader import read
+
     text = node_text(cluster, config)
     try:
         return read(text, file="<compiled>", family=6 if config.is_ipv6 else 4)

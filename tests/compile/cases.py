@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from natc.compile import ProxyConfig
+from natc.kube.endpoints import complete
 from natc.kube.manifests import load_paths
 from natc.kube.model import Cluster
 
@@ -37,4 +38,5 @@ def config_of(case: Path) -> ProxyConfig:
 
 
 def cluster_of(case: Path) -> Cluster:
-    return load_paths([case / "cluster.yaml"])
+    """The objects of cluster.yaml, read and completed as the command line does."""
+    return complete(load_paths([case / "cluster.yaml"]))
