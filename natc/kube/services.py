@@ -204,7 +204,8 @@ def _check_several_ports(fields: Fields, ports: tuple[ServicePort, ...], at: Pla
         place = ((at, "ports"), index)
         if port.name in names:
             where = (place, "name") if port.name else place
-            fields.refuse(where, f'has the name "{shorten(port.name)}" again', "a name no other port has")
+            message = f'is "{shorten(port.name)}" again' if port.name else "is a second port without a name"
+            fields.refuse(where, message, "a name no other port has")
         if (port.protocol, port.port) in numbers:
             fields.refuse(
                 (place, "port"),
