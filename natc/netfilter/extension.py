@@ -101,6 +101,14 @@ class Extension:
     options: ClassVar[tuple[tuple[str, Option], ...]]
     """Each field that is an option, with its declaration, in the order iptables-save prints them."""
     by_spelling: ClassVar[Mapping[str, tuple[str, Option]]]
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of fields of which a rule may give only one."""
+    one_of: ClassVar[tuple[str, ...]] = ()
+    """Fields of which a rule has to give at least one."""
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Fields that make sense only with others: one of the others must be given too."""
+    families: ClassVar[frozenset[int]] = frozenset({4, 6})
+    """The families that have the extension: 4, 6 or both."""
 
     @classmethod
     def read(cls, uses: Sequence[Use], family: int) -> Self:
@@ -114,10 +122,31 @@ class Extension:
             if attribute in values:
                 raise OptionError(f"{use.name} given twice", use)
             values[attribute] = _value(declared, use)
+        cls._check(values, family)
+        return cls(**cls.completed(values, family))
+
+    @classmethod
+    def _check(cls, values: Mapping[str, Any], family: int) -> None:
+        """Raise :class:`OptionError` unless the options given go together."""
+        if family not in cls.families:
+            raise OptionError(f"{cls.name} is not for IPv{family}")
         for attribute, declared in cls.options:
             if declared.required and attribute not in values:
                 raise OptionError(f"{cls.name} needs {declared.name}")
-        return cls(**cls.completed(values, family))
+        for group in cls.exclusive:
+            given = [attribute for attribute in group if attribute in values]
+            if len(given) > 1:
+                raise OptionError(f"{cls.name} takes only one of {cls._names(given, ' and ')}")
+        if cls.one_of and not any(attribute in values for attribute in cls.one_of):
+            raise OptionError(f"{cls.name} needs {cls._names(cls.one_of)}")
+        for attribute, others in cls.needs.items():
+            if attribute in values and not any(other in values for other in others):
+                raise OptionError(f"{cls._names([attribute])} needs {cls._names(others)} too")
+
+    @classmethod
+    def _names(cls, attributes: Sequence[str], last: str = " or ") -> str:
+        names = [declared.name for attribute, declared in cls.options if attribute in attributes]
+        return last.join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
     @classmethod
     def _declaration(cls, use: Use) -> tuple[str, Option]:

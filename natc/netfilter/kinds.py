@@ -178,9 +178,13 @@ def unquoted(word: str) -> str:
 
 @frozen
 class Text(Kind[str]):
-    """A string of at most ``longest`` bytes, quoted in a save where it needs to be."""
+    """A string of at most ``longest`` bytes, quoted in a save where it needs to be.
+
+    A longer one is refused, or cut off where iptables does so without a word (``cut``).
+    """
 
     longest: int = 255
+    cut: bool = False
 
     @property
     def plain(self) -> str:
@@ -189,9 +193,12 @@ class Text(Kind[str]):
 
     def parse(self, words: Sequence[str]) -> str:
         text = unquoted(words[0])
-        if len(text.encode("utf-8", "surrogateescape")) > self.longest:
+        raw = text.encode("utf-8", "surrogateescape")
+        if len(raw) <= self.longest:
+            return text
+        if not self.cut:
             raise ValueError(f"longer than {self.longest} bytes")
-        return text
+        return raw[: self.longest].decode("utf-8", "surrogateescape")
 
     def words(self, value: str) -> tuple[str, ...]:
         return (quoted(value),)
@@ -415,6 +422,240 @@ class NatTarget(Kind[NatRange]):
             out = f"[{out}]"
         base = "" if value.base_port is None else f"/{value.base_port}"
         return (f"{out}:{str(value.ports).replace(':', '-')}{base}",)
+
+
+@frozen
+class AddressRange:
+    """The addresses from ``first`` to ``last``, both included; empty when they are in the wrong order."""
+
+    first: Address
+    last: Address
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+class AddressRangeKind(Kind[AddressRange]):
+    """``ADDRESS[-ADDRESS]``; a single address is printed as a range of one (libxt_iprange)."""
+
+    @property
+    def plain(self) -> str:
+        return rf"{_IPV4}-{_IPV4}"
+
+    def parse(self, words: Sequence[str]) -> AddressRange:
+        first, dash, last = words[0].partition("-")
+        low = address(first)
+        high = address(last) if dash else low
+        if low.version != high.version:
+            raise ValueError(f"{words[0]} mixes IPv4 and IPv6")
+        return AddressRange(low, high)
+
+    def words(self, value: AddressRange) -> tuple[str, ...]:
+        return (str(value),)
+
+
+class Host(Kind[Address]):
+    """One address, without a mask."""
+
+    def parse(self, words: Sequence[str]) -> Address:
+        return address(words[0])
+
+    def words(self, value: Address) -> tuple[str, ...]:
+        return (str(value),)
+
+
+@frozen
+class PrefixLength(Kind[int]):
+    """The length of a network prefix, or a netmask that stands for one."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        if words[0].isdecimal():
+            if int(words[0]) > 128:
+                raise ValueError(f"{words[0]} is longer than an address")
+            return int(words[0])
+        mask = address(words[0])
+        prefix = Network(0, int(mask), mask.max_prefixlen).prefix
+        if prefix is None:
+            raise ValueError(f"netmask {words[0]} has holes")
+        return prefix
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return (str(value),)
+
+
+@frozen
+class NumberRange:
+    """The numbers from ``low`` to ``high``, both included."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}:{self.high}"
+
+    def __contains__(self, number: int) -> bool:
+        return self.low <= number <= self.high
+
+
+@frozen
+class Numbers(Kind[NumberRange]):
+    """``NUMBER`` or ``[LOW]:[HIGH]`` of ``bits`` bits, ends left out being the smallest and the largest."""
+
+    bits: int = 16
+
+    @property
+    def plain(self) -> str:
+        return r"[1-9]\d{0,3}" if self.bits == 16 else r"[1-9]\d{0,8}"
+
+    def parse(self, words: Sequence[str]) -> NumberRange:
+        largest = (1 << self.bits) - 1
+        head, colon, tail = words[0].partition(":")
+        low = number(head) if head else 0
+        high = (number(tail) if tail else largest) if colon else low
+        if high > largest:
+            raise ValueError(f"{words[0]} is not between 0 and {largest}")
+        if low > high:
+            raise ValueError(f"range {words[0]} ends before it begins")
+        return NumberRange(low, high)
+
+    def words(self, value: NumberRange) -> tuple[str, ...]:
+        return (str(value),)
+
+
+_MAC = re.compile(r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}\Z")
+
+
+class MacAddress(Kind[bytes]):
+    """An Ethernet address, six bytes; printed in lower case as iptables 1.8 does."""
+
+    @property
+    def plain(self) -> str:
+        return r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
+
+    def parse(self, words: Sequence[str]) -> bytes:
+        if not _MAC.match(words[0]):
+            raise ValueError(f"{words[0]!r} is not an Ethernet address")
+        return bytes(int(part, 16) for part in words[0].split(":"))
+
+    def words(self, value: bytes) -> tuple[str, ...]:
+        return (value.hex(":"),)
+
+
+#: The type-of-service names and their values (include/uapi/linux/ip.h, IPTOS_*).
+TOS_NAMES = {
+    "minimize-delay": 0x10,
+    "maximize-throughput": 0x08,
+    "maximize-reliability": 0x04,
+    "minimize-cost": 0x02,
+    "normal-service": 0x00,
+}
+
+
+class Tos(Kind[Masked]):
+    """``VALUE[/MASK]`` of eight bits, or a name, which leaves the two bits of ECN alone (xtoptions.c)."""
+
+    @property
+    def plain(self) -> str:
+        return r"0x[0-9a-f]{2}/0x[0-9a-f]{2}"
+
+    def parse(self, words: Sequence[str]) -> Masked:
+        named = TOS_NAMES.get(words[0].lower())
+        if named is not None:
+            return Masked(named, 0x3F)
+        head, slash, tail = words[0].partition("/")
+        value, mask = number(head), number(tail) if slash else 0xFF
+        if value > 0xFF or mask > 0xFF:
+            raise ValueError(f"{words[0]} does not fit in 8 bits")
+        return Masked(value, mask)
+
+    def words(self, value: Masked) -> tuple[str, ...]:
+        return (f"{value.value:#04x}/{value.mask:#04x}",)
+
+
+#: The differentiated services classes (RFC 2474, 2597, 3246).
+DSCP_CLASSES = (
+    {f"CS{i}": 8 * i for i in range(8)}
+    | {f"AF{i}{j}": 8 * i + 2 * j for i in range(1, 5) for j in range(1, 4)}
+    | {"BE": 0, "EF": 0x2E}
+)
+
+
+class DscpClass(Kind[int]):
+    """A code point by its class: BE, EF, CSn or AFnn."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        try:
+            return DSCP_CLASSES[words[0].upper()]
+        except KeyError:
+            raise ValueError(f"{words[0]!r} is none of {', '.join(DSCP_CLASSES)}") from None
+
+
+#: A code point of six bits, printed with two hexadecimal digits.
+DSCP = Number(0, 0x3F, "{:#04x}")
+
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+@frozen
+class Rate:
+    """One packet in ``period`` / ``scale`` seconds: how the kernel keeps a rate (xt_limit.h, xt_hashlimit.h)."""
+
+    period: int
+    scale: int = 10_000
+    written: int = field(default=1, eq=False)
+    """Seconds of the unit it was written in."""
+
+    @property
+    def unit(self) -> tuple[str, int]:
+        """The unit a save shows the rate in, and its length in seconds: the largest that fits well."""
+        chosen = ("day", 86400)
+        for name, seconds in (("hour", 3600), ("min", 60), ("sec", 1)):
+            whole = seconds * self.scale
+            if self.period > whole or whole // self.period < whole % self.period:
+                break
+            chosen = (name, seconds)
+        return chosen
+
+    def __str__(self) -> str:
+        name, seconds = self.unit
+        return f"{seconds * self.scale // self.period}/{name}"
+
+
+@frozen
+class RateKind(Kind[Rate]):
+    """``NUMBER[/second|/minute|/hour|/day]``, the unit abbreviated at will."""
+
+    scale: int = 10_000
+
+    def parse(self, words: Sequence[str]) -> Rate:
+        seconds = rate_unit(words[0])
+        period = self.scale * seconds // leading_number(words[0])
+        if period == 0:
+            raise ValueError(f"rate {words[0]} is too fast")
+        return Rate(period, self.scale, seconds)
+
+    def words(self, value: Rate) -> tuple[str, ...]:
+        return (str(value),)
+
+
+def rate_unit(text: str) -> int:
+    """Return the seconds of a rate's unit, 1 when it has none."""
+    _, slash, unit = text.partition("/")
+    if not slash:
+        return 1
+    for name, seconds in _UNITS.items():
+        if unit and name.startswith(unit.lower()):
+            return seconds
+    raise ValueError(f"{text!r} is not a number per {', '.join(_UNITS)}")
+
+
+def leading_number(text: str) -> int:
+    """Read the decimal number that ``text`` begins with, as C's ``atoi`` does; never 0."""
+    digits = re.match(r"\s*\+?(\d+)", text)
+    if digits is None or not int(digits.group(1)):
+        raise ValueError(f"{text!r} is not a rate")
+    return int(digits.group(1))
 
 
 def _dashed(text: str) -> PortRange:

@@ -35,7 +35,7 @@ REFUSED = {
     nat("-A X -g ACCEPT"): "<text>:5:9: there is no chain 'ACCEPT' in this table",
     nat(
         "-A X -m tcp --dprot 5"
-    ): "<text>:5:13: unknown option '--dprot' (expected --proto, --dport, --sport)",
+    ): "<text>:5:13: unknown option '--dprot' (expected --dport, --sport, --protocol)",
     nat("-A X -m tcp --dport 99999"): "<text>:5:21: --dport: port 99999 is not between 0 and 65535",
     nat("-A X -m tcp --dport 9:8"): "<text>:5:21: --dport: port range 9:8 ends before it begins",
     nat("-A X -m tpc --dport 9"): "<text>:5:9: unknown match 'tpc' (expected tcp)",

@@ -33,22 +33,22 @@ def _xor_mark(value: int, mask: int | None) -> Masked:
     return Masked(value, 0)
 
 
+#: How the save form reads, and what the other spellings of the same two numbers are.
+SET_XMARK = MaskedHex(always_mask=True, make=_set_xmark)
+MARK_SPELLINGS = {
+    "--set-mark": MaskedHex(make=_set_mark),
+    "--and-mark": MaskedHex(make=_and_mark),
+    "--or-mark": MaskedHex(make=_or_mark),
+    "--xor-mark": MaskedHex(make=_xor_mark),
+}
+
+
 @register_target("MARK")
 @frozen
 class SetMark(Target):
     """The new mark is ``(mark & ~mask) ^ value``; every spelling stores these two numbers."""
 
-    xmark: Masked = option(
-        "--set-xmark",
-        MaskedHex(always_mask=True, make=_set_xmark),
-        also={
-            "--set-mark": MaskedHex(make=_set_mark),
-            "--and-mark": MaskedHex(make=_and_mark),
-            "--or-mark": MaskedHex(make=_or_mark),
-            "--xor-mark": MaskedHex(make=_xor_mark),
-        },
-        required=True,
-    )
+    xmark: Masked = option("--set-xmark", SET_XMARK, also=MARK_SPELLINGS, required=True)
 
     def effect(self) -> Effect:
         return effect.SetMark(self.xmark.value, self.xmark.mask)

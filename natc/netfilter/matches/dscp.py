@@ -1,0 +1,17 @@
+"""``-m dscp``: differentiated services code point (net/netfilter/xt_dscp.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import DSCP, DscpClass
+from natc.netfilter.matches import register_match
+
+
+@register_match("dscp")
+@frozen
+class Dscp(Match):
+    """The upper six bits of type of service or traffic class."""
+
+    dscp: Term[int] | None = option("--dscp", DSCP, also={"--dscp-class": DscpClass()}, negatable=True, required=True)

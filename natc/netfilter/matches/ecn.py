@@ -1,0 +1,23 @@
+"""``-m ecn``: explicit congestion notification (net/netfilter/xt_ecn.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.matches import register_match
+
+
+@register_match("ecn")
+@frozen
+class Ecn(Match):
+    """Bits of the TCP header, and the two bits of the IP header."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("tcp_ece", "tcp_cwr", "ip_ect")
+
+    tcp_ece: Term[bool] | None = option("--ecn-tcp-ece", Flag(), negatable=True)
+    tcp_cwr: Term[bool] | None = option("--ecn-tcp-cwr", Flag(), negatable=True)
+    ip_ect: Term[int] | None = option("--ecn-ip-ect", Number(0, 3), negatable=True)

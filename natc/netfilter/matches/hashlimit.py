@@ -1,0 +1,203 @@
+"""``-m hashlimit``: a rate for each source, destination or port (net/netfilter/xt_hashlimit.c)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from attrs import evolve, frozen
+
+from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.kinds import Flag, Kind, Name, Number, PrefixLength, Rate, RateKind, leading_number
+from natc.netfilter.matches import register_match
+
+#: One second in the units of a rate (XT_HASHLIMIT_SCALE_v2), and how fine bytes are counted.
+SCALE = 1_000_000
+_BYTE_SHIFT = 4
+_UNITS = {"m": 1024 * 1024, "k": 1024, "": 1}
+#: Largest burst of packets (XT_HASHLIMIT_BURST_MAX).
+MOST_BURST = 1_000_000
+#: What is assumed: packets in a burst, and milliseconds between collections of garbage.
+DEFAULT_BURST = 5
+_GC_INTERVAL = 1000
+#: Seconds after which an idle entry of a byte rate goes, without and with a burst.
+_BYTE_EXPIRE = 15
+_BYTE_EXPIRE_BURST = 60
+_BYTES = re.compile(r"\d+([mk]?)b/s")
+
+
+@frozen
+class ByteRate:
+    """A rate of bytes a second, as the cost of sixteen bytes that the kernel keeps."""
+
+    cost: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes a second."""
+        return ((0xFFFFFFFF // self.cost if self.cost else 0xFFFFFFFF) - 1) << _BYTE_SHIFT
+
+    @classmethod
+    def of(cls, count: int) -> ByteRate:
+        return cls(0xFFFFFFFF // ((count >> _BYTE_SHIFT & 0xFFFFFFFF) + 1))
+
+    def __str__(self) -> str:
+        """The largest unit that reads back to the same cost."""
+        for unit, size in _UNITS.items():
+            if size == 1 or (self.bytes >= size and ByteRate.of(self.bytes & ~(size - 1)) == self):
+                return f"{self.bytes // size}{unit}b/s"
+        raise AssertionError
+
+
+class _AnyRate(Kind[Rate | ByteRate]):
+    """``NUMBER[/UNIT]`` of packets, or ``NUMBER[k|m]b/s`` of bytes."""
+
+    def parse(self, words: Sequence[str]) -> Rate | ByteRate:
+        found = _BYTES.match(words[0])
+        if found is None:
+            return RateKind(SCALE).parse(words)
+        rate = ByteRate.of(leading_number(words[0]) * _UNITS[found.group(1)])
+        if rate.cost == 0:
+            raise ValueError(f"rate {words[0]} is too fast")
+        return rate
+
+    def words(self, value: Rate | ByteRate) -> tuple[str, ...]:
+        return (str(value),)
+
+
+class _Burst(Kind[int]):
+    """``NUMBER[k|m][b]``."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        found = re.fullmatch(r"(\d+)([mk]?)b?", words[0])
+        if found is None or int(found.group(1)) == 0:
+            raise ValueError(f"{words[0]!r} is not a burst")
+        return int(found.group(1)) * _UNITS[found.group(2)]
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return (str(value),)
+
+
+class _Mode(Kind[tuple[str, ...]]):
+    """A list out of srcip, srcport, dstip and dstport, printed in this order."""
+
+    order = ("srcip", "srcport", "dstip", "dstport")
+
+    def parse(self, words: Sequence[str]) -> tuple[str, ...]:
+        chosen = [word for word in re.split("[,|]", words[0]) if word]
+        for word in chosen:
+            if word not in self.order:
+                raise ValueError(f"{word!r} is none of {', '.join(self.order)}")
+        return tuple(word for word in self.order if word in chosen)
+
+    def words(self, value: tuple[str, ...]) -> tuple[str, ...]:
+        return (",".join(value),)
+
+
+@register_match("hashlimit")
+@frozen
+class Hashlimit(Match):
+    """A bucket for each combination of what ``mode`` names; true while it has room, or (above) has none.
+
+    ``burst`` is in packets, or in multiples of a second's bytes for a byte rate (0 for none given).
+    Expiry and garbage collection are in milliseconds, the interval of ``rate_match`` in seconds.
+    """
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("upto", "above"),)
+    one_of: ClassVar[tuple[str, ...]] = ("upto", "above")
+
+    upto: Term[Rate | ByteRate] | None = option(
+        "--hashlimit-upto", _AnyRate(), also=("--hashlimit",), negatable=True
+    )
+    above: Term[Rate | ByteRate] | None = option("--hashlimit-above", _AnyRate(), negatable=True)
+    burst: int = option("--hashlimit-burst", _Burst(), default=DEFAULT_BURST)
+    mode: tuple[str, ...] = option("--hashlimit-mode", _Mode(), default=(), omit=())
+    table_name: str | None = option("--hashlimit-name", Name(254), required=True)
+    size: int = option("--hashlimit-htable-size", Number(), default=0, omit=0)
+    most: int = option("--hashlimit-htable-max", Number(), default=0, omit=0)
+    gc_interval: int = option(
+        "--hashlimit-htable-gcinterval", Number(), default=_GC_INTERVAL, omit=_GC_INTERVAL
+    )
+    expire: int | None = option("--hashlimit-htable-expire", Number())
+    srcmask: int | None = option("--hashlimit-srcmask", PrefixLength())
+    dstmask: int | None = option("--hashlimit-dstmask", PrefixLength())
+    rate_match: bool = option("--hashlimit-rate-match", Flag(), default=False)
+    rate_interval: int | None = option("--hashlimit-rate-interval", Number(1), omit=1)
+
+    @property
+    def rate(self) -> Rate | ByteRate:
+        """The rate, whichever side of it matches."""
+        rate = self.upto or self.above
+        assert rate is not None
+        return rate.value
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Fill in what libxt_hashlimit does; "not above" becomes "up to" and the other way round."""
+        for name, other in (("upto", "above"), ("above", "upto")):
+            if name in values and values[name].inverted:
+                values[other] = Term(values.pop(name).value)
+                break
+        rate = (values.get("upto") or values["above"]).value
+        longest = 32 if family == 4 else 128
+        for mask in ("srcmask", "dstmask"):
+            if values.setdefault(mask, longest) > longest:
+                raise OptionError(f"--hashlimit-{mask} {values[mask]} is longer than {longest}")
+            if values[mask] == longest:
+                values[mask] = None
+        if isinstance(rate, ByteRate):
+            _complete_bytes(values, rate)
+        elif values.get("burst", 0) > MOST_BURST:
+            raise OptionError(f"--hashlimit-burst {values['burst']} is not between 1 and {MOST_BURST}")
+        else:
+            values.setdefault("expire", 1000 * rate.written)
+        if values.get("rate_match"):
+            _complete_rate_match(values, rate)
+        else:
+            values.pop("rate_interval", None)
+        return values
+
+    def words(self) -> list[str]:
+        """As declared, but for a byte rate's burst, and an expiry that follows from the printed rate."""
+        words = super().words()
+        if isinstance(self.rate, ByteRate):
+            at = words.index("--hashlimit-burst")
+            words[at : at + 2] = ["--hashlimit-burst", _in_units(self.rate.bytes * self.burst)]
+            if not self.burst:
+                del words[at : at + 2]
+        if self.expire == self._usual_expiry() and "--hashlimit-htable-expire" in words:
+            at = words.index("--hashlimit-htable-expire")
+            del words[at : at + 2]
+        return words
+
+    def _usual_expiry(self) -> int:
+        """Milliseconds that a save leaves out."""
+        if isinstance(self.rate, ByteRate):
+            return 1000 * (_BYTE_EXPIRE_BURST if self.burst else _BYTE_EXPIRE)
+        return 1000 * self.rate.unit[1]
+
+
+def _complete_bytes(values: dict[str, Any], rate: ByteRate) -> None:
+    """Turn a burst of bytes into seconds' worth."""
+    burst = values.get("burst")
+    if burst is None:
+        values["burst"] = 0
+    elif burst < rate.bytes:
+        raise OptionError(f"--hashlimit-burst cannot be smaller than {rate.bytes}b")
+    else:
+        values["burst"] = -(-burst // rate.bytes)
+    values.setdefault("expire", 1000 * (_BYTE_EXPIRE_BURST if values["burst"] else _BYTE_EXPIRE))
+
+
+def _complete_rate_match(values: dict[str, Any], rate: Rate | ByteRate) -> None:
+    """Measure a rate instead of limiting it: the packets of an interval, the rate's unit unless said."""
+    if isinstance(rate, Rate):
+        side = "upto" if "upto" in values else "above"
+        values[side] = Term(evolve(rate, period=rate.period // rate.written))
+    values.setdefault("rate_interval", rate.written if isinstance(rate, Rate) else 1)
+
+
+def _in_units(count: int) -> str:
+    unit, size = next((unit, size) for unit, size in _UNITS.items() if count >= size)
+    return f"{count // size}{unit}b"

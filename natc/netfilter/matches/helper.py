@@ -1,0 +1,17 @@
+"""``-m helper``: the helper that the connection uses (net/netfilter/xt_helper.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Text
+from natc.netfilter.matches import register_match
+
+
+@register_match("helper")
+@frozen
+class Helper(Match):
+    """The name of a connection tracking helper; an empty one stands for any."""
+
+    helper: Term[str] | None = option("--helper", Text(29, cut=True), negatable=True, required=True)

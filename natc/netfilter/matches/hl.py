@@ -1,0 +1,25 @@
+"""``-m hl``: hop limit (ip6t_hl in net/netfilter/xt_hl.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Number
+from natc.netfilter.matches import register_match
+
+
+@register_match("hl")
+@frozen
+class Hl(Match):
+    """The hop limit is equal to, below or above a number."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("eq", "lt", "gt"),)
+    one_of: ClassVar[tuple[str, ...]] = ("eq", "lt", "gt")
+
+    eq: Term[int] | None = option("--hl-eq", Number(0, 255), also=("--hl",), negatable=True)
+    lt: int | None = option("--hl-lt", Number(0, 255))
+    gt: int | None = option("--hl-gt", Number(0, 255))

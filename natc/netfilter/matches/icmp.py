@@ -1,0 +1,21 @@
+"""``-m icmp``: type and code of ICMP (net/ipv4/netfilter/ip_tables.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.icmp import ICMP_NAMES, IcmpKind, IcmpType
+from natc.netfilter.matches import register_match
+
+
+@register_match("icmp")
+@frozen
+class Icmp(Match):
+    """The type and the codes that match."""
+
+    families: ClassVar[frozenset[int]] = frozenset({4})
+
+    type: Term[IcmpType] | None = option("--icmp-type", IcmpKind(ICMP_NAMES), negatable=True, required=True)

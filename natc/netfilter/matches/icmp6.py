@@ -1,0 +1,21 @@
+"""``-m icmp6``: type and code of ICMPv6 (net/ipv6/netfilter/ip6_tables.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.icmp import ICMPV6_NAMES, IcmpKind, IcmpType
+from natc.netfilter.matches import register_match
+
+
+@register_match("icmp6")
+@frozen
+class Icmp6(Match):
+    """The type and the codes that match."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+
+    type: Term[IcmpType] | None = option("--icmpv6-type", IcmpKind(ICMPV6_NAMES), negatable=True, required=True)

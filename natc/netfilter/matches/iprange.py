@@ -1,0 +1,22 @@
+"""``-m iprange``: ranges of addresses (net/netfilter/xt_iprange.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import AddressRange, AddressRangeKind
+from natc.netfilter.matches import register_match
+
+
+@register_match("iprange")
+@frozen
+class Iprange(Match):
+    """Where source and destination must lie."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("src_range", "dst_range")
+
+    src_range: Term[AddressRange] | None = option("--src-range", AddressRangeKind(), negatable=True)
+    dst_range: Term[AddressRange] | None = option("--dst-range", AddressRangeKind(), negatable=True)

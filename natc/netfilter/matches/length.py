@@ -1,0 +1,17 @@
+"""``-m length``: the packet's length in bytes, without link layer (net/netfilter/xt_length.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import NumberRange, Numbers
+from natc.netfilter.matches import register_match
+
+
+@register_match("length")
+@frozen
+class Length(Match):
+    """The lengths that match; in IPv6 the header counts."""
+
+    length: Term[NumberRange] | None = option("--length", Numbers(16), negatable=True, required=True)

@@ -1,0 +1,20 @@
+"""``-m rpfilter``: whether a reply would leave where the packet came in (net/ipv4/netfilter/ipt_rpfilter.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, option
+from natc.netfilter.kinds import Flag
+from natc.netfilter.matches import register_match
+
+
+@register_match("rpfilter")
+@frozen
+class Rpfilter(Match):
+    """The reverse path test, perhaps by any device, with the mark, or turned round."""
+
+    loose: bool = option("--loose", Flag(), default=False)
+    validmark: bool = option("--validmark", Flag(), default=False)
+    accept_local: bool = option("--accept-local", Flag(), default=False)
+    invert: bool = option("--invert", Flag(), default=False)

@@ -1,0 +1,17 @@
+"""``-m tos``: type of service, and traffic class in IPv6 (net/netfilter/xt_dscp.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Masked, Tos
+from natc.netfilter.matches import register_match
+
+
+@register_match("tos")
+@frozen
+class TypeOfService(Match):
+    """True when ``tos & mask == value``."""
+
+    tos: Term[Masked] | None = option("--tos", Tos(), negatable=True, required=True)

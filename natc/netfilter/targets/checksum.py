@@ -1,0 +1,17 @@
+"""``-j CHECKSUM``: fills in a checksum that was left to the device (net/netfilter/xt_CHECKSUM.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag
+from natc.netfilter.targets import register_target
+
+
+@register_target("CHECKSUM")
+@frozen
+class Checksum(Target):
+    """Changes nothing that a rule could see."""
+
+    fill: bool = option("--checksum-fill", Flag(), default=False, required=True)

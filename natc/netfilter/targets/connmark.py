@@ -1,0 +1,50 @@
+"""``-j CONNMARK``: sets, saves or restores the connection's mark (net/netfilter/xt_connmark.c)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, Masked, Number
+from natc.netfilter.targets import register_target
+from natc.netfilter.targets.mark import MARK_SPELLINGS, SET_XMARK
+
+_ONES = 0xFFFFFFFF
+_MASK = Number(form="{:#x}")
+
+
+@register_target("CONNMARK")
+@frozen
+class SetConnmark(Target):
+    """Changes the connection's mark, or copies it from the packet (save) or to it (restore).
+
+    set: ``ctmark = (ctmark & ~mask) ^ value``; save: ``ctmark = (ctmark & ~ctmask) ^ (mark & nfmask)``;
+    restore: ``mark = (mark & ~nfmask) ^ (ctmark & ctmask)``. A shift moves what is copied or set.
+    """
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("xmark", "save", "restore"),
+        ("nfmask", "mask"),
+        ("ctmask", "mask"),
+        ("left_shift", "right_shift"),
+    )
+    one_of: ClassVar[tuple[str, ...]] = ("xmark", "save", "restore")
+
+    xmark: Masked | None = option("--set-xmark", SET_XMARK, also=MARK_SPELLINGS)
+    save: bool = option("--save-mark", Flag(), default=False)
+    restore: bool = option("--restore-mark", Flag(), default=False)
+    nfmask: int | None = option("--nfmask", _MASK)
+    ctmask: int | None = option("--ctmask", _MASK)
+    mask: int | None = option("--mask", _MASK)
+    left_shift: int | None = option("--left-shift-mark", Number(0, 32), omit=0)
+    right_shift: int | None = option("--right-shift-mark", Number(0, 32), omit=0)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Save and restore have both masks, all ones unless said; setting has none."""
+        both = values.pop("mask", _ONES)
+        if "xmark" in values:
+            return {key: value for key, value in values.items() if key not in ("nfmask", "ctmask")}
+        return {"nfmask": both, "ctmask": both, **values}

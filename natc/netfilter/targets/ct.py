@@ -1,0 +1,71 @@
+"""``-j CT``: decides how the packet is tracked (net/netfilter/xt_CT.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, Kind, Name, number
+from natc.netfilter.targets import register_target
+
+#: The events of connections and of expectations, in the order they are printed.
+EVENTS = (
+    "new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark",
+)  # fmt: skip
+EXPECTATION_EVENTS = ("new",)
+
+
+@frozen
+class _Events(Kind[frozenset[str]]):
+    """A list of events."""
+
+    order: tuple[str, ...]
+
+    def parse(self, words: Sequence[str]) -> frozenset[str]:
+        chosen = words[0].split(",")
+        for word in chosen:
+            if word not in self.order:
+                raise ValueError(f"{word!r} is none of {', '.join(self.order)}")
+        return frozenset(chosen)
+
+    def words(self, value: frozenset[str]) -> tuple[str, ...]:
+        return (",".join(word for word in self.order if word in value),)
+
+
+class _Zone(Kind[int]):
+    """A zone from 0 to 65535, or ``mark`` for the packet's mark, kept as -1."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        if words[0].lower() == "mark":
+            return MARK_ZONE
+        zone = number(words[0])
+        if zone > 0xFFFF:
+            raise ValueError(f"zone {zone} is not between 0 and 65535")
+        return zone
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return ("mark" if value == MARK_ZONE else str(value),)
+
+
+#: Stands for the zone that the packet's mark names.
+MARK_ZONE = -1
+
+
+@register_target("CT")
+@frozen
+class Ct(Target):
+    """Whether to track, and with which helper, timeouts, events and zone (for one direction, or both)."""
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("zone", "zone_orig", "zone_reply"),)
+
+    notrack: bool = option("--notrack", Flag(), default=False)
+    helper: str | None = option("--helper", Name(15))
+    timeout: str | None = option("--timeout", Name(31))
+    events: frozenset[str] | None = option("--ctevents", _Events(EVENTS))
+    expectation_events: frozenset[str] | None = option("--expevents", _Events(EXPECTATION_EVENTS))
+    zone: int = option("--zone", _Zone(), default=0, omit=0)
+    zone_orig: int = option("--zone-orig", _Zone(), default=0, omit=0)
+    zone_reply: int = option("--zone-reply", _Zone(), default=0, omit=0)

@@ -1,0 +1,17 @@
+"""``-j DSCP``: sets the differentiated services code point (net/netfilter/xt_DSCP.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import DSCP, DscpClass
+from natc.netfilter.targets import register_target
+
+
+@register_target("DSCP")
+@frozen
+class SetDscp(Target):
+    """The upper six bits of type of service or traffic class."""
+
+    dscp: int | None = option("--set-dscp", DSCP, also={"--set-dscp-class": DscpClass()}, required=True)

@@ -1,0 +1,33 @@
+"""``-j ECN``: removes explicit congestion notification from TCP (net/ipv4/netfilter/ipt_ECN.c)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.targets import register_target
+
+
+@register_target("ECN")
+@frozen
+class SetEcn(Target):
+    """Clears both bits of the TCP header, or sets one of them or the two bits of the IP header."""
+
+    families: ClassVar[frozenset[int]] = frozenset({4})
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("remove", "ece"), ("remove", "cwr"))
+    one_of: ClassVar[tuple[str, ...]] = ("remove", "ece", "cwr", "ip_ect")
+
+    remove: bool = option("--ecn-tcp-remove", Flag(), default=False)
+    ece: int | None = option("--ecn-tcp-ece", Number(0, 1))
+    cwr: int | None = option("--ecn-tcp-cwr", Number(0, 1))
+    ip_ect: int | None = option("--ecn-ip-ect", Number(0, 3))
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Clearing both bits one by one is removing them."""
+        if values.get("ece") == 0 and values.get("cwr") == 0 and "ip_ect" not in values:
+            return {"remove": True}
+        return values

@@ -1,0 +1,25 @@
+"""``-j HL``: changes the hop limit (net/netfilter/xt_HL.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Number
+from natc.netfilter.targets import register_target
+
+
+@register_target("HL")
+@frozen
+class SetHl(Target):
+    """The hop limit is set, raised or lowered; it stays between 0 and 255."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("set", "increase", "decrease"),)
+    one_of: ClassVar[tuple[str, ...]] = ("set", "increase", "decrease")
+
+    set: int | None = option("--hl-set", Number(0, 255))
+    increase: int | None = option("--hl-inc", Number(1, 255))
+    decrease: int | None = option("--hl-dec", Number(1, 255))

@@ -1,0 +1,17 @@
+"""``-j NETMAP``: translates a whole network, host by host (net/netfilter/xt_NETMAP.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Network, NetworkKind
+from natc.netfilter.targets import register_target
+
+
+@register_target("NETMAP")
+@frozen
+class Netmap(Target):
+    """The network that takes the place of the address's own, the rest of the address kept."""
+
+    to: Network | None = option("--to", NetworkKind(), required=True)

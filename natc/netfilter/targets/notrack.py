@@ -1,0 +1,14 @@
+"""``-j NOTRACK``: leaves the packet untracked (net/netfilter/xt_CT.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target
+from natc.netfilter.targets import register_target
+
+
+@register_target("NOTRACK")
+@frozen
+class Notrack(Target):
+    """The same as ``-j CT --notrack``."""

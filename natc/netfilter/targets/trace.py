@@ -1,0 +1,14 @@
+"""``-j TRACE``: logs every rule that the packet passes (net/netfilter/xt_TRACE.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target
+from natc.netfilter.targets import register_target
+
+
+@register_target("TRACE")
+@frozen
+class Trace(Target):
+    """Changes nothing about the packet."""

@@ -1,0 +1,25 @@
+"""``-j TTL``: changes the time to live (net/netfilter/xt_HL.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Number
+from natc.netfilter.targets import register_target
+
+
+@register_target("TTL")
+@frozen
+class SetTtl(Target):
+    """The time to live is set, raised or lowered; it stays between 0 and 255."""
+
+    families: ClassVar[frozenset[int]] = frozenset({4})
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("set", "increase", "decrease"),)
+    one_of: ClassVar[tuple[str, ...]] = ("set", "increase", "decrease")
+
+    set: int | None = option("--ttl-set", Number(0, 255))
+    increase: int | None = option("--ttl-inc", Number(1, 255))
+    decrease: int | None = option("--ttl-dec", Number(1, 255))
