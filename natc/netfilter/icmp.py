@@ -46,8 +46,8 @@ ICMP_NAMES = _named({
 
 #: Names of ICMPv6 types, alone or with a code.
 ICMPV6_NAMES = _named({
-    "destination-unreachable": 1, "no-route": (1, 0), "communication-prohibited": (1, 1),
-    "beyond-scope": (1, 2), "address-unreachable": (1, 3), "port-unreachable": (1, 4), "failed-policy": (1, 5),
+    "destination-unreachable": 1, "no-route": (1, 0), "communication-prohibited": (1, 1), "beyond-scope":
+    (1, 2), "address-unreachable": (1, 3), "port-unreachable": (1, 4), "failed-policy": (1, 5),
     "reject-route": (1, 6), "packet-too-big": 2, "time-exceeded": 3, "ttl-exceeded": 3,
     "ttl-zero-during-transit": (3, 0), "ttl-zero-during-reassembly": (3, 1), "parameter-problem": 4,
     "bad-header": (4, 0), "unknown-header-type": (4, 1), "unknown-option": (4, 2), "echo-request": 128,

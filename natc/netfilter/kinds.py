@@ -303,7 +303,7 @@ class NetworkKind(Kind[Network]):
     """``ADDRESS[/MASK]``, the mask as a length or as an address."""
 
     @property
-    def plain(self) -> str:
+    def plain(self) -> str | None:
         return rf"{_IPV4}/32"
 
     def parse(self, words: Sequence[str]) -> Network:
@@ -599,7 +599,7 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 @frozen
 class Rate:
-    """One packet in ``period`` / ``scale`` seconds: how the kernel keeps a rate (xt_limit.h, xt_hashlimit.h)."""
+    """One packet in ``period`` / ``scale`` seconds: how xt_limit and xt_hashlimit keep a rate."""
 
     period: int
     scale: int = 10_000

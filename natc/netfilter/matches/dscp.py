@@ -14,4 +14,6 @@ from natc.netfilter.matches import register_match
 class Dscp(Match):
     """The upper six bits of type of service or traffic class."""
 
-    dscp: Term[int] | None = option("--dscp", DSCP, also={"--dscp-class": DscpClass()}, negatable=True, required=True)
+    dscp: Term[int] | None = option(
+        "--dscp", DSCP, also={"--dscp-class": DscpClass()}, negatable=True, required=True
+    )

@@ -18,4 +18,6 @@ class Icmp6(Match):
 
     families: ClassVar[frozenset[int]] = frozenset({6})
 
-    type: Term[IcmpType] | None = option("--icmpv6-type", IcmpKind(ICMPV6_NAMES), negatable=True, required=True)
+    type: Term[IcmpType] | None = option(
+        "--icmpv6-type", IcmpKind(ICMPV6_NAMES), negatable=True, required=True
+    )

@@ -1,4 +1,4 @@
-"""``-m rpfilter``: whether a reply would leave where the packet came in (net/ipv4/netfilter/ipt_rpfilter.c)."""
+"""``-m rpfilter``: whether a reply would leave where the packet came in (ipt_rpfilter.c)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -22,7 +22,7 @@ END_OF_DAY = 86399
 END_OF_TIME = 0x7FFFFFFF
 _DATE = re.compile(r"(\d{4})(?:-(\d+)(?:-(\d+)(?:T(\d+)(?::(\d+)(?::(\d+))?)?)?)?)?\Z")
 _TIME = re.compile(r"(\d+):(\d+)(?::(\d+))?\Z")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Date(Kind[int]):
@@ -39,7 +39,7 @@ class _Date(Kind[int]):
             raise ValueError(f"{words[0]} is not a date from 1970 to 2038")
         if hour > 23 or minute > 59 or second > 59:
             raise ValueError(f"{words[0]} has no such time of day")
-        start = datetime(year, month, 1, tzinfo=timezone.utc)
+        start = datetime(year, month, 1, tzinfo=UTC)
         moment = start + timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
         return int((moment - _EPOCH).total_seconds())
 

@@ -11,7 +11,6 @@ from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.targets import register_target
 
-
 _CLASS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8}):(?:0[xX])?([0-9a-fA-F]{1,8})\Z")
 
 

@@ -10,10 +10,10 @@ from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Text, number
 from natc.netfilter.targets import register_target
 
-
 #: The names of syslog's levels.
 LEVELS = {
-    "emerg": 0, "panic": 0, "alert": 1, "crit": 2, "error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7,
+    "emerg": 0, "panic": 0, "alert": 1, "crit": 2, "error": 3, "warning": 4, "notice": 5, "info": 6,
+    "debug": 7,
 }  # fmt: skip
 
 
