@@ -1,11 +1,11 @@
 """The node: its interfaces, addresses, routes, policy rules and the sysctls that decide about packets.
 
-A :class:`Host` is made from a node file (:meth:`Host.from_node`) or from nothing but addresses
-(:meth:`Host.minimal`); then ``routes_known`` is False: which addresses are the node's own is known, but
-not where a packet leaves. The host holds one family, 4 or 6; addresses are integers, texts of them come
-from :func:`natc.netfilter.kinds.address_of`. What the kernel adds by itself is here too: the loopback
-addresses, the table ``local``, connected routes, the default policy rules. Decisions about a packet are
-in :mod:`natc.netfilter.routing`.
+A :class:`Host` is made from a node file (:meth:`Host.from_node`), from what ``ip -j`` shows of a running node
+(:mod:`natc.text.ip_json`), or from nothing but addresses (:meth:`Host.minimal`); then ``routes_known`` is
+False: which addresses are the node's own is known, but not where a packet leaves. The host holds one
+family, 4 or 6; addresses are integers, texts of them come from :func:`natc.netfilter.kinds.address_of`.
+What the kernel adds by itself is here too: the loopback addresses, the table ``local``, connected routes,
+the default policy rules. Decisions about a packet are in :mod:`natc.netfilter.routing`.
 
 Facts: net/ipv4/devinet.c (inet_insert_ifa, inet_select_addr), net/ipv4/fib_frontend.c (fib_add_ifaddr),
 net/ipv6/addrconf.c, and tables of a running kernel.
@@ -102,13 +102,15 @@ class Host:
     interfaces: tuple[Interface, ...]
     """In order of device number; the loopback device ``lo`` first."""
     routes: tuple[Route, ...] = ()
-    """The routes of every table that somebody added; the implicit ones are not among them."""
+    """The routes of every table that somebody added; the implicit ones only if ``complete``."""
     rules: tuple[PolicyRule, ...] = field()
     """Every policy rule in order of priority, the default ones included."""
     sysctls: Mapping[str, int] = field(factory=dict, hash=False)
     """By their dotted names; what is not given has the kernel's default."""
     ip_forward: bool = True
     routes_known: bool = True
+    complete: bool = False
+    """``routes`` holds what the kernel adds by itself, too: it was read off a running node."""
     fib: Fib = field(init=False, eq=False, repr=False)
     _local: frozenset[int] = field(init=False, eq=False, repr=False)
 
@@ -118,7 +120,8 @@ class Host:
 
     @fib.default
     def _make_fib(self) -> Fib:
-        return Fib((*implicit_routes(self), *self.routes), self.rules)
+        implicit = () if self.complete else implicit_routes(self)
+        return Fib((*implicit, *self.routes), self.rules)
 
     @_local.default
     def _collect_local(self) -> frozenset[int]:
@@ -190,6 +193,14 @@ class Host:
             return bool(own)
         general = f"net.ipv{self.family}.{'ip_forward' if self.family == 4 else 'conf.all.forwarding'}"
         return bool(self.sysctls.get(general, self.ip_forward))
+
+    @property
+    def has_custom_local_routes(self) -> bool:
+        """Whether somebody added a route of type ``local`` to those that follow from the addresses."""
+        added = {route.destination for route in self.routes if route.type == "local"}
+        if self.complete:
+            added -= {route.destination for route in implicit_routes(self)}
+        return bool(added)
 
     @property
     def tcp_loose(self) -> bool:

@@ -193,7 +193,7 @@ def source_refusal(host: Host, flow: Flow, out: str | None) -> str | None:
     if not rp_filter and not back_out:
         if host.sysctl("accept_local", flow.in_interface):
             return None
-        custom = host.fib.has_custom_rules or any(route.type == "local" for route in host.routes)
+        custom = host.fib.has_custom_rules or host.has_custom_local_routes
         if not custom:
             return "martian source: an address of the node itself" if host.owns(flow.source) else None
     return _reverse_refusal(host, flow, out, rp_filter)
