@@ -21,7 +21,7 @@ PRIMARY = "primary"
 _DETECT_MODES = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
 _NO_DETECTION = ("none", "")
 _GATE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,99}", re.ASCII)
-_INTERFACE = re.compile(r"[^\s/+\"'\\]{1,15}")
+_INTERFACE = re.compile(r"[^-!\s/+\"'\\\x00-\x1f\x7f][^\s/+\"'\\\x00-\x1f\x7f]{0,14}")
 _PORT_RANGE = re.compile(r"([0-9]{1,5})(?:([-+])([0-9]{1,5}))?", re.ASCII)
 
 
