@@ -12,7 +12,9 @@ from tests.support import GOLDEN
 
 DUMPS = [path.read_text() for path in sorted(GOLDEN.glob("kube-proxy/*/save-legacy.txt"))]
 #: Rules of one family: a dump that mixes them is no dump.
-LINES = sorted({line for text in DUMPS if family_of(text) == 4 for line in text.splitlines() if line[:2] == "-A"})
+LINES = sorted(
+    {line for text in DUMPS if family_of(text) == 4 for line in text.splitlines() if line[:2] == "-A"}
+)
 WORDS = sorted({word for line in LINES for word in line.split(" ")})
 NOISE = [
     "!",
