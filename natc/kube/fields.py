@@ -31,6 +31,7 @@ class Problem:
     place: Place
     message: str
     expected: str | None = None
+    is_wrong_type: bool = False
 
 
 class Fields:
@@ -129,10 +130,24 @@ class Fields:
         return values
 
     def _wrong_type(self, place: Place, value: object, expected: str) -> None:
-        self.refuse(place, f"is {describe(value)}", expected)
+        self.problems.append(Problem(place, f"is {describe(value)}", expected, is_wrong_type=True))
 
 
 _EMPTY: dict[str, Any] = {}
+
+
+def causes(problems: list[Problem]) -> list[Problem]:
+    """Return problems without those that only follow from a value of the wrong type.
+
+    Such a value reads as absent, and what holds it may be found wanting for that.
+    """
+    holders: set[Place] = set()
+    for problem in problems:
+        place = problem.place if problem.is_wrong_type else None
+        while place is not None and place not in holders:
+            holders.add(place)
+            place = place[0]
+    return [problem for problem in problems if problem.is_wrong_type or problem.place not in holders]
 
 
 def _without_nulls(values: Object) -> dict[str, Any]:

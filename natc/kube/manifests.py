@@ -19,7 +19,7 @@ from attrs import define, field
 
 from natc.errors import ErrorList, ManifestError, NatcError, Span
 from natc.kube.documents import Document, read_documents
-from natc.kube.fields import Fields, Object, Place, Problem, describe, dotted, keys_of, shorten
+from natc.kube.fields import Fields, Object, Place, Problem, causes, describe, dotted, keys_of, shorten
 from natc.kube.model import Cluster, Service
 from natc.kube.services import read_service
 from natc.kube.slices import read_endpoints, read_slice
@@ -180,6 +180,7 @@ def _left_out(services: Iterable[Service]) -> Iterator[str]:
 
 def _located(document: Document, value: Any, problems: list[Problem]) -> Iterator[ManifestError]:
     """Yield problems of one document as errors that point into it, in the order of the text."""
+    problems = causes(problems)
     spans = document.spans([problem.place for problem in problems])
     for problem in sorted(problems, key=lambda problem: _position(spans[problem.place])):
         subject, path = _subject(value, problem.place)

@@ -133,7 +133,7 @@ def _families(fields: Fields, spec: Object, at: Place, ips: tuple[str, ...]) -> 
         check_word(fields, family, _FAMILIES, (where, index))
     if len(set(given)) != len(given):
         fields.refuse(where, "names a family twice", "IPv4 and IPv6 at most once each")
-    elif actual != given[: len(actual)]:
+    elif actual != given[: len(actual)] and set(given) <= set(_FAMILIES):
         fields.refuse(
             where,
             f"is {', '.join(given)}, but the cluster IPs are {', '.join(actual)}",
