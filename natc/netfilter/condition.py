@@ -16,6 +16,7 @@ from attrs import field, frozen
 from natc.netfilter.intervals import numbers
 
 if TYPE_CHECKING:
+    from natc.netfilter.conntrack import Connection
     from natc.netfilter.extension import Term
     from natc.netfilter.kinds import PortRange
     from natc.netfilter.memory import Memory
@@ -104,10 +105,18 @@ class AddressType(Condition):
 class OfConnection(Condition):
     """Whatever ``holds`` says of the packet's connection entry; ``without`` when it has none."""
 
-    holds: Callable[[Any, bool], bool] = field(eq=False)
-    """Called with the entry and whether the packet goes in the reply's direction."""
+    holds: Callable[[Connection, int], bool] = field(eq=False)
+    """Called with the entry and the packet's direction, 1 for replies."""
     question: str
     without: bool = False
+
+
+@frozen
+class ConnectionMark(Condition):
+    """``connection's mark & mask == value``; never true of a packet without a connection."""
+
+    value: int
+    mask: int
 
 
 @frozen

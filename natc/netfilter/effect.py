@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from natc.netfilter.kinds import NatRange, PortRange
+from natc.netfilter.kinds import NatRange, Network, PortRange
 
 if TYPE_CHECKING:
+    from natc.netfilter.conntrack import Zone
+    from natc.netfilter.memory import Memory
     from natc.netfilter.packet import Packet
 
 
@@ -42,6 +44,30 @@ class SetMark(Effect):
 
 
 @frozen
+class ExchangeMarks(Effect):
+    """Works out new marks of packet and connection from the old ones; needs a connection."""
+
+    exchange: Callable[[int, int], tuple[int, int]] = field(eq=False)
+    """From (packet's mark, connection's mark) to the new ones."""
+
+
+@frozen
+class Track(Effect):
+    """The CT target: which zone the packet is tracked in, by which helper, or not at all."""
+
+    zone: Zone | None = None
+    untracked: bool = False
+    helper: str | None = None
+
+
+@frozen
+class Remember(Effect):
+    """Changes what the kernel remembers (an ipset)."""
+
+    change: Callable[[Memory, Packet], Memory] = field(eq=False)
+
+
+@frozen
 class Change(Effect):
     """Rewrites fields of the packet; the fields in ``needs`` must be known."""
 
@@ -57,8 +83,8 @@ class Translate(Effect):
     to: NatRange
     random: bool = False
     persistent: bool = False
-    network: bool = False
-    """NETMAP: only the network part of the address is replaced."""
+    network: Network | None = None
+    """NETMAP: only this network's part of the address is replaced."""
 
 
 @frozen

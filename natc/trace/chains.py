@@ -7,9 +7,10 @@ from attrs import define, frozen
 from natc.netfilter.ruleset import Jump
 from natc.netfilter.values import changed
 from natc.trace.effects import CONTINUE, DROP, Effects
-from natc.trace.evaluate import Asker, Split
+from natc.trace.evaluate import Asker
 from natc.trace.node import NodeView
 from natc.trace.program import Program, ReadyChain, ReadyRule
+from natc.trace.split import Split
 from natc.trace.state import Frame, State, Step
 
 

@@ -11,10 +11,13 @@ from natc.netfilter.effect import (
     Answer,
     Change,
     Effect,
+    ExchangeMarks,
     Masquerade,
     Nothing,
     Redirect,
+    Remember,
     SetMark,
+    Track,
     Translate,
     Undecided,
     Verdict,
@@ -57,6 +60,33 @@ def _set_mark(effects: Effects, effect: SetMark, state: State, ready: ReadyRule)
     return [(state.with_packet(mark=(mark & ~effect.mask) ^ effect.value), CONTINUE)]
 
 
+def _exchange_marks(effects: Effects, effect: ExchangeMarks, state: State, ready: ReadyRule) -> list[After]:
+    if not state.binding.tracked:
+        return [(state, CONTINUE)]
+    mark = state.packet.mark
+    if isinstance(mark, OpenMark):
+        return _undecided(effects, Undecided(f"{ready.rule.text}: the mark is open"), state, ready)
+    new, kept = effect.exchange(mark, state.binding.mark)
+    state = state.with_packet(mark=new) if new != mark else state
+    return [(effects.tracker.set_mark(state, kept) if kept != state.binding.mark else state, CONTINUE)]
+
+
+def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> list[After]:
+    if state.binding.tracked or state.packet.ctstate is not None:  # tracked before, as over lo
+        return [(state, CONTINUE)]
+    if effect.untracked:
+        return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]
+    zone = effect.zone or state.binding.zone
+    binding = changed(state.binding, zone=zone, helper=effect.helper)
+    return [(changed(state, binding=binding), CONTINUE)]
+
+
+def _remember(effects: Effects, effect: Remember, state: State, ready: ReadyRule) -> list[After]:
+    if state.memory is None:
+        return [(state, CONTINUE)]
+    return [(changed(state, memory=effect.change(state.memory, state.packet)), CONTINUE)]
+
+
 def _change(effects: Effects, effect: Change, state: State, ready: ReadyRule) -> list[After]:
     if any(isinstance(getattr(state.packet, name), Open) for name in effect.needs):
         return _undecided(effects, Undecided(f"{ready.rule.text}: a field is open"), state, ready)
@@ -87,6 +117,9 @@ _FORMS: dict[type[Effect], Callable[[Effects, Any, State, ReadyRule], list[After
     Nothing: _nothing,
     Verdict: _verdict,
     SetMark: _set_mark,
+    ExchangeMarks: _exchange_marks,
+    Track: _track,
+    Remember: _remember,
     Change: _change,
     Translate: _translate,
     Masquerade: _masquerade,

@@ -20,6 +20,7 @@ from natc.netfilter.condition import (
     Chance,
     Computed,
     Condition,
+    ConnectionMark,
     In,
     Not,
     OfConnection,
@@ -28,23 +29,12 @@ from natc.netfilter.condition import (
     Translated,
     Unknown,
 )
-from natc.netfilter.packet import NO, YES, YES_OR_NO, Domain, Open, OpenMark
+from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
 from natc.trace.node import NodeView
+from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import State
-
-
-@frozen
-class Split:
-    """One way a condition can come out: its truth, the state then, and the odds of a random choice."""
-
-    truth: bool
-    state: State
-    odds: Odds | None = None
-
-
-Answer = bool | list[Split]
 
 
 @frozen
@@ -58,24 +48,6 @@ class Asker:
     def ask(self, condition: Condition, state: State) -> Answer:
         """Return whether ``condition`` holds, or how it splits ``state``."""
         return _FORMS[type(condition)](self, condition, state)
-
-
-def split(state: State, value: Open, allowed: Domain) -> Answer:
-    """Split a state by whether an open value lies in ``allowed``."""
-    domain = state.facts.domain(value)
-    assert domain is not None
-    inside: Any = domain & allowed  # type: ignore[operator]  # a value's domains are of one type
-    if not inside:
-        return False
-    outside = domain - allowed  # type: ignore[operator]
-    if not outside:
-        return True
-    return [Split(True, state.narrowed(value, inside)), Split(False, state.narrowed(value, outside))]
-
-
-def question(state: State, value: Open) -> Answer:
-    """Split a state by the answer to a yes-or-no question."""
-    return split(state, value, YES)
 
 
 def _in(asker: Asker, condition: In, state: State) -> Answer:
@@ -184,17 +156,21 @@ def _computed(asker: Asker, condition: Computed, state: State) -> Answer:
 def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:
     packet = state.packet
     device = {"in": packet.in_interface, "out": packet.out_interface, "": ""}[condition.device]
-    found = asker.node.address_type(state, getattr(packet, condition.field), device)
-    if isinstance(found, Open):
-        return split(state, found, condition.types)
-    return found in condition.types
+    return asker.node.address_type(state, getattr(packet, condition.field), condition.types, device)
 
 
 def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answer:
     binding = state.binding
-    if binding.entry is None:
+    if not binding.tracked:
         return condition.without
-    return condition.holds(binding.entry, binding.reply)
+    if binding.connection is None:
+        return question(state, Open("question", condition.question, YES_OR_NO))
+    return condition.holds(binding.connection, binding.direction)
+
+
+def _connection_mark(asker: Asker, condition: ConnectionMark, state: State) -> Answer:
+    binding = state.binding
+    return binding.tracked and binding.mark & condition.mask == condition.value
 
 
 def _translated(asker: Asker, condition: Translated, state: State) -> Answer:
@@ -224,6 +200,7 @@ _FORMS: dict[type[Condition], Callable[[Asker, Any, State], Answer]] = {
     Computed: _computed,
     AddressType: _address_type,
     OfConnection: _of_connection,
+    ConnectionMark: _connection_mark,
     Translated: _translated,
     Remembered: _remembered,
     Unknown: _unknown,

@@ -141,7 +141,7 @@ def _assumptions(node: NodeView, finals: Sequence[State]) -> tuple[str, ...]:
     for final in finals:
         address = final.packet.dst
         if isinstance(address, int) and final.verdict in ("FORWARD", "OUTPUT"):
-            kind = node.address_type(final, address, "")
+            kind = node.kind(final, address)
             if isinstance(kind, Open) and kind not in final.facts.known:
                 taken[final.packet.show(address)] = None
     if not taken:

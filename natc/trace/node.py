@@ -14,6 +14,7 @@ from attrs import frozen
 from natc.netfilter.kinds import address_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, Open, Packet
 from natc.netfilter.values import changed
+from natc.trace.split import Answer, split
 from natc.trace.state import Route, State
 
 #: What an address can be as far as a rule may ask; without a node nothing else is told apart.
@@ -23,8 +24,10 @@ _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST"})
 class NodeView(Protocol):
     """The node as the walk needs it."""
 
-    def address_type(self, state: State, address: int | Open, device: str | Open) -> str | Open:
-        """Return the routing table's type of ``address``, perhaps as seen by one device."""
+    def address_type(
+        self, state: State, address: int | Open, types: frozenset[str], device: str | Open
+    ) -> Answer:
+        """Whether the routing table takes ``address`` for one of ``types``, perhaps as seen by one device."""
         ...
 
     def arrive(self, state: State) -> list[State]:
@@ -50,7 +53,14 @@ class OpenNode:
 
     addresses: frozenset[int] | None = None
 
-    def address_type(self, state: State, address: int | Open, device: str | Open) -> str | Open:
+    def address_type(
+        self, state: State, address: int | Open, types: frozenset[str], device: str | Open
+    ) -> Answer:
+        found = self.kind(state, address)
+        return split(state, found, types) if isinstance(found, Open) else found in types
+
+    def kind(self, state: State, address: int | Open) -> str | Open:
+        """Return the type of an address, or the open value that stands for it."""
         if isinstance(address, Open):  # a source: the sender's own, or from elsewhere (else a martian)
             return "LOCAL" if address.subject == "own" else "UNICAST"
         known = _plain_type(state.packet, address)
@@ -73,7 +83,7 @@ class OpenNode:
 
     def set_out(self, state: State) -> list[State]:
         address = state.packet.dst
-        local = isinstance(address, int) and self.address_type(state, address, "") == "LOCAL"
+        local = isinstance(address, int) and self.kind(state, address) == "LOCAL"
         return [changed(state, route=Route("lo" if local else FIRST_OUTGOING))]
 
     def reroute(self, state: State) -> list[State]:
@@ -95,7 +105,7 @@ class OpenNode:
     def _sides(self, state: State) -> tuple[State | None, State | None]:
         """Return the state where the destination is the node's own, and where it is not."""
         address = state.packet.dst
-        kind = self.address_type(state, address, "") if isinstance(address, int) else "UNICAST"
+        kind = self.kind(state, address) if isinstance(address, int) else "UNICAST"
         if not isinstance(kind, Open):
             return (state, None) if kind == "LOCAL" else (None, state)
         domain = state.facts.known.get(kind)

@@ -6,8 +6,9 @@ from typing import Any
 
 from attrs import field, frozen
 
+from natc.netfilter.conntrack import NO_ZONE, Connection, Zone
 from natc.netfilter.memory import Memory
-from natc.netfilter.packet import NO_FACTS, Facts, Open, Packet
+from natc.netfilter.packet import NO_FACTS, Facts, Open, OpenMark, Packet
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
@@ -74,16 +75,23 @@ NOWHERE = Route()
 class Binding:
     """What the walk knows of the packet's connection beyond the packet's own fields."""
 
-    entry: Any = None
-    """The connection entry, None when the packet has none (INVALID, UNTRACKED, before tracking)."""
-    reply: bool = False
-    """Whether the packet goes in the direction of the replies."""
+    connection: Connection | None = None
+    """The entry of the connection table; None when there is none, or no table to look in."""
+    direction: int = 0
+    """1 for a packet that goes in the direction of the replies."""
+    tracked: bool = False
+    """The packet belongs to a connection: it is neither INVALID nor UNTRACKED nor yet to be looked up."""
     fresh: bool = False
     """The packet creates the connection, so the nat tables are consulted."""
     translated: frozenset[str] = frozenset()
     """SNAT and DNAT, as far as they are done."""
     decided: frozenset[str] = frozenset()
     """The sides ("src", "dst") that a nat hook has settled, with or without a translation."""
+    mark: int = 0
+    """The connection's mark."""
+    zone: Zone = NO_ZONE
+    """The zone that a CT target put the packet in."""
+    helper: str | None = None
 
 
 NO_BINDING = Binding()
@@ -110,6 +118,10 @@ class State:
     """The packet before the table that may have it routed again."""
     local: bool = False
     """A process on the node sent the packet."""
+    hook_mark: int | OpenMark = 0
+    """The mark with which the packet entered the hook it is in."""
+    first_state: str | Open | None = None
+    """The connection's state behind the first hook."""
     again: bool = False
     """The second pass of local traffic, over lo."""
     verdict: str = ""
@@ -120,6 +132,8 @@ class State:
     """How a REJECT answers, in iptables' words."""
     errno: str | None = None
     """What the sending process is told."""
+    answer: tuple[int, int] | None = None
+    """ICMP type and code with which routing refuses the packet."""
     masqueraded: bool = False
     """The source became the outgoing interface's address, whichever that is."""
     odds: Odds = field(default=CERTAIN, eq=False)

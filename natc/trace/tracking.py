@@ -17,7 +17,7 @@ from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import NatRange, PortRange
 from natc.netfilter.packet import Open
 from natc.netfilter.values import changed
-from natc.trace.evaluate import Answer, split
+from natc.trace.split import Answer, split
 from natc.trace.state import State
 
 
@@ -48,6 +48,10 @@ class Tracker(Protocol):
         """Bind the connection's destination to this node."""
         ...
 
+    def set_mark(self, state: State, mark: int) -> State:
+        """Give the connection a mark."""
+        ...
+
     def confirm(self, state: State) -> list[State]:
         """Remember the connection, when the packet leaves or is delivered."""
         ...
@@ -62,7 +66,8 @@ class FirstPacket:
     def track(self, state: State) -> list[State]:
         if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
             return [state]
-        binding = changed(state.binding, fresh=self.ctstate == "NEW" or isinstance(self.ctstate, Open))
+        fresh = self.ctstate == "NEW" or isinstance(self.ctstate, Open)
+        binding = changed(state.binding, fresh=fresh, tracked=self.ctstate != "INVALID")
         return [changed(state.with_packet(ctstate=self.ctstate), binding=binding)]
 
     def consults_nat(self, state: State) -> Answer:
@@ -105,6 +110,9 @@ class FirstPacket:
         if packet != state.packet:  # a mapping onto itself is no translation for the kernel
             translated |= {word}
         return changed(state, packet=packet, binding=changed(state.binding, translated=translated))
+
+    def set_mark(self, state: State, mark: int) -> State:
+        return changed(state, binding=changed(state.binding, mark=mark))
 
     def confirm(self, state: State) -> list[State]:
         return [state]

@@ -10,8 +10,8 @@ from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk
-from natc.trace.evaluate import Split
 from natc.trace.node import NodeView
+from natc.trace.split import Split
 from natc.trace.state import State
 from natc.trace.tracking import Tracker
 
@@ -35,6 +35,8 @@ class Way:
         """Return the states that follow ``state``, which has no verdict yet."""
         sequence = SEQUENCES[self.backend][state.hook]
         if state.table == len(sequence):
+            if state.first_state is None:
+                state = changed(state, first_state=state.packet.ctstate)
             return _LEAVING[state.hook](self, state)
         element = sequence[state.table]
         if state.frames:
@@ -78,7 +80,14 @@ class Way:
         packet = state.packet
         if (packet.out_interface, packet.in_interface) != (out, came):
             packet = changed(packet, out_interface=out, in_interface=came)
-        return changed(state, hook=hook, passed=state.passed + 1, table=0, packet=packet)
+        return changed(
+            state,
+            hook=hook,
+            passed=state.passed + 1,
+            table=0,
+            packet=packet,
+            hook_mark=packet.mark,
+        )
 
     def _after_prerouting(self, state: State) -> list[State]:
         return [self._to(routed, routed.hook) for routed in self.node.arrive(state)]

@@ -6,9 +6,13 @@ from typing import Any
 
 from attrs import frozen
 
+from natc.netfilter.condition import ALWAYS, NEVER, Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Address, Flag, Kind, Name, Number, address
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
+from natc.netfilter.recent import DEFAULT_STAMPS, Entry, RecentList
 
 
 class _Mask(Kind[Address]):
@@ -44,3 +48,53 @@ class Recent(Match):
         values.setdefault("mask", address("255.255.255.255" if family == 4 else "ffff:" * 7 + "ffff"))
         values.setdefault("rsource", not values.get("rdest", False))
         return values
+
+    def condition(self) -> Condition:
+        """Whether the address is in the list as asked; ``--set`` is always true and enters it."""
+        if self.set is not None:
+            return Remembered(self, NEVER if self.set.inverted else ALWAYS)
+        within = f" within {self.seconds} s" if self.seconds else ""
+        hits = f", {self.hitcount} times" if self.hitcount else ""
+        who = "destination" if self.rdest else "source"
+        seen = Unknown(f"the {who} was seen by list {self.list_name}{within}{hits}", "recent", True)
+        return Remembered(self, ~seen if self._inverted else seen)
+
+    @property
+    def _inverted(self) -> bool:
+        given = self.set or self.rcheck or self.update or self.remove
+        return given is not None and given.inverted
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
+        """Look the address up and change the list (xt_recent.c, recent_mt)."""
+        key = ("recent", self.list_name)
+        before = self._sized(memory.get(key, RecentList()))
+        address = packet.dst if self.rdest else packet.src
+        assert isinstance(address, int) and isinstance(packet.ttl, int) and self.mask is not None
+        address &= int(self.mask)
+        forwarded = bool(packet.out_interface) and packet.uid is None  # the hop was counted before
+        ttl = packet.ttl + forwarded
+        found = before.find(address, ttl if self.rttl else None)
+        truth, after = self._looked_up(before, found, memory.now)
+        if found is None and self.set is not None:
+            truth, after = True, before.with_new(address, ttl, memory.now)
+        elif found is not None and (self.set is not None or (self.update is not None and truth)):
+            after = after.updated(found, ttl, memory.now)
+        return truth is not self._inverted, memory.with_value(key, after)
+
+    def _looked_up(self, before: RecentList, found: Entry | None, now: float) -> tuple[bool, RecentList]:
+        """Return whether the entry satisfies the rule, before inversion, and the list without what goes."""
+        if found is None:
+            return False, before
+        if self.set is not None:
+            return True, before
+        if self.remove is not None:
+            return True, before.without(found)
+        since = now - self.seconds if self.seconds else None
+        hits = sum(1 for stamp in found.stamps if since is None or stamp >= since)
+        after = before.reaped(since) if self.reap and since is not None else before
+        return hits >= (self.hitcount or 1), after
+
+    def _sized(self, found: RecentList) -> RecentList:
+        """Keep as many times as the largest --hitcount asks for; growing empties the list."""
+        wanted = 1 << (self.hitcount - 1).bit_length() if self.hitcount else DEFAULT_STAMPS
+        return RecentList((), wanted) if wanted > found.stamps else found

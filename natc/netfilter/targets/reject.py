@@ -33,6 +33,26 @@ ANSWERS = {
         "tcp-reset": "tcp-reset",
     },
 }
+#: ICMP type and code of each answer that is an ICMP error.
+ICMP_ANSWERS = {
+    4: {
+        "icmp-net-unreachable": (3, 0),
+        "icmp-host-unreachable": (3, 1),
+        "icmp-proto-unreachable": (3, 2),
+        "icmp-port-unreachable": (3, 3),
+        "icmp-net-prohibited": (3, 9),
+        "icmp-host-prohibited": (3, 10),
+        "icmp-admin-prohibited": (3, 13),
+    },
+    6: {
+        "icmp6-no-route": (1, 0),
+        "icmp6-adm-prohibited": (1, 1),
+        "icmp6-addr-unreachable": (1, 3),
+        "icmp6-port-unreachable": (1, 4),
+        "icmp6-policy-fail": (1, 5),
+        "icmp6-reject-route": (1, 6),
+    },
+}
 _WORDS = tuple(
     dict.fromkeys(word for answers in ANSWERS.values() for pair in answers.items() for word in pair)
 )

@@ -1,0 +1,93 @@
+"""A node that is known: routes, addresses and sysctls decide where packets go."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter import routing
+from natc.netfilter.fib import Flow
+from natc.netfilter.host import Host
+from natc.netfilter.packet import Open, Packet
+from natc.netfilter.routing import OutputRoute
+from natc.netfilter.values import changed
+from natc.trace.split import Answer
+from natc.trace.state import Route, State
+
+#: What a router answers to a packet whose time to live has run out: ICMP type and code by family.
+_TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
+
+
+@frozen(eq=False)
+class HostNode:
+    """The walk's view of a :class:`~natc.netfilter.host.Host` whose routes are known."""
+
+    host: Host
+
+    def address_type(
+        self, state: State, address: int | Open, types: frozenset[str], device: str | Open
+    ) -> Answer:
+        found = 0 if isinstance(address, Open) else address
+        interface = device if isinstance(device, str) and device else None
+        return routing.address_type_matches(self.host, found, types, interface)
+
+    def refused(self, state: State) -> bool:
+        """Whether a packet from the wire vanishes before any hook sees it."""
+        packet = state.packet
+        flow = flow_of(packet)
+        return bool(routing.arrival_refusal(self.host, flow.source, flow.destination, flow.in_interface))
+
+    def arrive(self, state: State) -> list[State]:
+        if state.again:  # lo: the route of the sending goes on
+            return [changed(state, hook="INPUT")]
+        decided = routing.route_input(self.host, flow_of(state.packet))
+        if decided.kind == "local":
+            return [changed(state, hook="INPUT", route=Route("lo"))]
+        if decided.kind == "drop":
+            return [changed(state, verdict="NO_ROUTE", answer=decided.answer)]
+        return [self._forwarded(state, Route(decided.out or "", decided.gateway))]
+
+    @staticmethod
+    def _forwarded(state: State, route: Route) -> State:
+        """Count the hop down, between PREROUTING and FORWARD (ip_forward.c, ip6_output.c)."""
+        ttl = state.packet.ttl
+        if isinstance(ttl, int):
+            if ttl <= 1:
+                return changed(state, verdict="NO_ROUTE", answer=_TIME_EXCEEDED[state.packet.family])
+            state = state.with_packet(ttl=ttl - 1)
+        return changed(state, hook="FORWARD", route=route)
+
+    def set_out(self, state: State) -> list[State]:
+        found = routing.route_output(self.host, flow_of(state.packet), any_source=True)
+        return [_routed(state, found)]
+
+    def reroute(self, state: State) -> list[State]:
+        return [_routed(state, routing.reroute(self.host, flow_of(state.packet)))]
+
+    def settle(self, state: State) -> list[State]:
+        return [state]
+
+
+def _routed(state: State, found: OutputRoute) -> State:
+    if found.error:
+        return changed(state, verdict="NO_ROUTE", errno=found.error, frames=())
+    return changed(state, route=Route(found.out or "", found.gateway))
+
+
+def flow_of(packet: Packet) -> Flow:
+    """Return what routing looks at; what is open counts as unset."""
+
+    def known(value: object) -> int:
+        return value if isinstance(value, int) else 0
+
+    came = packet.in_interface
+    return Flow(
+        known(packet.dst),
+        known(packet.src),
+        came if isinstance(came, str) and came else "lo",
+        mark=known(packet.mark),
+        tos=known(packet.tos),
+        protocol=known(packet.proto),
+        sport=known(packet.sport),
+        dport=known(packet.dport),
+        uid=known(packet.uid),
+    )

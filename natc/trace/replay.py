@@ -1,0 +1,163 @@
+"""Replaying packets through a node whose state is known: the offline twin of asking the kernel.
+
+A node file, a dump, a list of packets: every packet meets what the ones before it left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from natc.errors import NatcError
+from natc.netfilter.conntrack import Connections, Settings
+from natc.netfilter.host import Host
+from natc.netfilter.memory import Memory
+from natc.netfilter.ruleset import Ruleset
+from natc.trace.host_node import HostNode
+from natc.trace.injection import Entry, Sender, Sent, reply_entry
+from natc.trace.machine import Machine
+from natc.trace.responses import Response, response_to
+from natc.trace.results import Result, open_result, result_of
+from natc.trace.search import branches
+from natc.trace.state import State
+from natc.trace.table_tracking import TABLE, TableTracker
+from natc.trace.way import Way
+
+#: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
+_TICK = 0.001
+
+
+@define(eq=False)
+class Replay:
+    """One node under one ruleset, packet after packet."""
+
+    host: Host
+    ruleset: Ruleset
+    backend: str = "legacy"
+    ipsets: str = ""
+    """The sets, as ``ipset save`` prints them."""
+    memory: Memory = field(init=False)
+    sender: Sender = field(init=False)
+    _way: Way = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = Settings(self.host.tcp_loose, self.host.tcp_be_liberal, self.host.checks_checksums)
+        self.memory = Memory({TABLE: Connections(settings)})
+        self.sender = Sender(self.host)
+        self.load(self.ruleset)
+
+    def load(self, ruleset: Ruleset) -> None:
+        """Replace the ruleset; what the kernel remembers stays."""
+        self.ruleset = ruleset
+        machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
+        self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
+
+    # ---- a sequence
+
+    def run(self, entries: Sequence[Entry]) -> list[Result]:
+        """Send the packets in order; return one result for each, several where one is repeated."""
+        results: list[Result] = []
+        for entry in entries:
+            if "op" in entry:
+                results.append(self._operate(entry))
+                continue
+            for turn in range(entry.get("repeat", 1)):
+                results.append(self.send(_turned(entry, turn), results))
+        return results
+
+    def send(self, entry: Entry, results: Sequence[Result] = ()) -> Result:
+        """Send one packet and keep what it leaves behind."""
+        if entry.get("flush", "reply_to" not in entry):
+            self._forget_connections()
+        if "reply_to" in entry:
+            entry = reply_entry(entry, results)
+        sent = self.sender.packet(entry)
+        finals = list(branches(self._way.step, self._starts(sent)))
+        final = finals[0]
+        if len(finals) > 1:
+            return open_result(sent.packet, final)
+        response = self._response(final)
+        self.memory = (response.final if response else final).memory or self.memory
+        self.memory = self.memory.settled(self.memory.now + _TICK)
+        return result_of(sent.packet, final, response)
+
+    def _starts(self, sent: Sent) -> list[State]:
+        if sent.packet.fragment & 0x3FFF:
+            return [State(sent.packet, verdict="STOLEN")]
+        state = State(sent.packet, local=sent.local, memory=self.memory)
+        if not sent.local and HostNode(self.host).refused(state):
+            return [State(sent.packet, verdict="LOST")]
+        return self._way.start(state)
+
+    def _response(self, final: State) -> Response | None:
+        """Follow the node's own answer, if it gives one; chance decides its way as is likeliest."""
+        state = response_to(self.host, final)
+        if state is None:
+            return None
+        end = next(branches(self._way.step, self._way.start(state)))
+        return Response(end.packet, end.verdict in ("OUTPUT", "INPUT"), end)
+
+    def _forget_connections(self) -> None:
+        table = self.memory.get(TABLE)
+        emptied = table.copy()
+        emptied.clear()
+        self.memory = self.memory.with_value(TABLE, emptied).settled(self.memory.now)
+
+    # ---- every branch
+
+    def all_branches(self, entry: Entry) -> list[Result]:
+        """Return every random branch of a packet: its odds, which random rules were taken, its result."""
+        self._forget_connections()
+        sent = self.sender.packet(entry)
+        return [self._branch(sent, final) for final in branches(self._way.step, self._starts(sent))]
+
+    def _branch(self, sent: Sent, final: State) -> Result:
+        taken = {
+            str(step.rule.line): step.taken
+            for step in final.trail.steps()
+            if step.odds is not None and step.rule is not None
+        }
+        result = result_of(sent.packet, final, self._response(final))
+        return {"num": final.odds.num, "exp2": final.odds.exp, "taken": taken, "result": result}
+
+    # ---- operations
+
+    def _operate(self, entry: Entry) -> Result:
+        name = entry["op"]
+        if name == "sleep":
+            self.memory = self.memory.settled(self.memory.now + float(entry["s"]))
+        elif name == "flush":
+            self._forget_connections()
+        elif name == "restore":
+            from natc.text.reader import read
+
+            self.load(read(entry["dump"], family=self.host.family))
+        else:
+            raise NatcError(f"the operation {name!r} cannot be replayed")
+        return {"op": name}
+
+
+def _turned(entry: Entry, turn: int) -> Entry:
+    """Return the entry for one turn of a repeated packet: each from the next source port."""
+    varied = "sport" in entry and entry.get("vary", True) and entry.get("repeat", 1) > 1
+    return {**entry, "sport": entry["sport"] + turn} if varied else entry
+
+
+def replay(
+    ruleset: Ruleset, node: Mapping[str, Any], packets: Mapping[str, Any] | Sequence[Entry], **options: Any
+) -> Iterator[Result]:
+    """Yield the results of the packets in order, in the form of the recorded answers.
+
+    ``node`` and ``packets`` are the contents of a node file and a packets file. With mode "branches"
+    each result is ``{"branches": [...]}``. Raises :class:`NatcError` for files that make no sense.
+    """
+    host = Host.from_node(node)
+    listed = packets["packets"] if isinstance(packets, Mapping) else packets
+    run = Replay(host, ruleset, **options)
+    if isinstance(packets, Mapping) and packets.get("mode") == "branches":
+        for entry in listed:
+            yield {"branches": run.all_branches(entry)}
+    else:
+        yield from run.run(listed)

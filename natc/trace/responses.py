@@ -1,0 +1,128 @@
+"""What the node itself answers: REJECT's ICMP errors and resets, and the errors of routing.
+
+Such an answer is a packet of its own: it passes OUTPUT and POSTROUTING, may be dropped there, and
+advances counters and lists. It belongs to the connection of the packet it answers.
+
+Facts: net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv6/netfilter/nf_reject_ipv6.c, net/ipv4/icmp.c,
+net/ipv6/icmp.c.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter import routing
+from natc.netfilter.fib import Flow
+from natc.netfilter.host import Host
+from natc.netfilter.packet import Packet
+from natc.netfilter.targets.reject import ICMP_ANSWERS
+from natc.netfilter.values import changed
+from natc.trace.state import NO_BINDING, State
+
+_RESET = "tcp-reset"
+_ICMP = {4: 1, 6: 58}
+#: ICMP types that are errors themselves: nobody answers them with an error.
+_ERRORS = {1: frozenset({3, 4, 5, 11, 12}), 58: frozenset(range(128))}
+
+
+@frozen
+class Response:
+    """The node's answer, and whether it reached the sender."""
+
+    packet: Packet
+    arrived: bool
+    final: State
+
+
+def response_to(host: Host, final: State) -> State | None:
+    """Return the state in which the node's answer to a packet sets out; None when it gives none."""
+    if final.verdict == "REJECT":
+        assert final.rejected is not None
+        if final.rejected == _RESET:
+            packet = _reset(final.packet)
+        elif final.packet.bad_checksum:
+            packet = None
+        else:
+            packet = _error(host, final, ICMP_ANSWERS[final.packet.family][final.rejected])
+    elif final.verdict == "NO_ROUTE" and final.answer:
+        packet = _error(host, final, final.answer)
+    else:
+        packet = None
+    return None if packet is None else _state(final, packet)
+
+
+def _reset(old: Packet) -> Packet | None:
+    """Answer a TCP packet with a reset; a reset is not answered, nor a packet with a bad checksum."""
+    assert isinstance(old.flags, frozenset)
+    if "RST" in old.flags or old.bad_checksum or old.proto != 6:
+        return None
+    acknowledged = "ACK" in old.flags
+    return Packet(
+        family=old.family,
+        src=old.dst,
+        dst=old.src,
+        proto=6,
+        sport=old.dport,
+        dport=old.sport,
+        flags=frozenset({"RST"} if acknowledged else {"RST", "ACK"}),
+        sequence=old.acknowledgement if acknowledged else 0,
+        acknowledgement=0 if acknowledged else _next_expected(old),
+        tcp_options=(),
+        payload=b"",
+        length=40 if old.family == 4 else 60,
+    )
+
+
+def _next_expected(old: Packet) -> int:
+    """The number that acknowledges all of a segment: SYN and FIN count as a byte each."""
+    assert isinstance(old.flags, frozenset) and isinstance(old.payload, bytes)
+    assert isinstance(old.sequence, int)
+    return old.sequence + ("SYN" in old.flags) + ("FIN" in old.flags) + len(old.payload) & 0xFFFFFFFF
+
+
+def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
+    old = final.packet
+    if old.proto in _ERRORS and old.icmp_type in _ERRORS[old.proto]:
+        return None
+    if old.fragment & 0x1FFF or old.link_type != "unicast":
+        return None
+    source = _error_source(host, final)
+    if source is None:
+        return None
+    length = old.length if isinstance(old.length, int) else 0
+    return Packet(
+        family=old.family,
+        src=source,
+        dst=old.src,
+        proto=_ICMP[old.family],
+        icmp_type=kind[0],
+        icmp_code=kind[1],
+        inner=old,
+        payload=b"",
+        length=min(length, 548) + (28 if old.family == 4 else 48),
+        tos=_error_tos(old),
+    )
+
+
+def _error_tos(old: Packet) -> int:
+    """IPv4 errors keep the precedence of what they answer, raised to internetwork control."""
+    return (int(old.tos) & 0x1E | 0xC0) if old.family == 4 and isinstance(old.tos, int) else 0
+
+
+def _error_source(host: Host, final: State) -> int | None:
+    """The address the packet was for, if it is the node's; else the one towards the sender."""
+    old = final.packet
+    assert isinstance(old.dst, int) and isinstance(old.src, int)
+    if final.route.device == "lo" or routing.address_type_matches(host, old.dst, frozenset({"LOCAL"})):
+        return old.dst
+    found = routing.route_output(host, Flow(old.src))
+    return None if found.error else found.source
+
+
+def _state(final: State, packet: Packet) -> State:
+    """Set out with the connection of the packet that is answered, in the other direction."""
+    binding = final.binding
+    if not binding.tracked:
+        return State(packet, local=True, memory=final.memory, binding=NO_BINDING)
+    turned = changed(binding, direction=1 - binding.direction)
+    return State(changed(packet, ctstate="RELATED"), local=True, memory=final.memory, binding=turned)

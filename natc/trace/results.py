@@ -1,0 +1,118 @@
+"""A state that has arrived, in the form in which the kernel's answers are recorded (kernel.json)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from natc.netfilter.packet import Open, Packet
+from natc.trace.responses import Response
+from natc.trace.state import State, Step
+
+Result = dict[str, Any]
+
+_LETTERS = {"FIN": "F", "SYN": "S", "RST": "R", "PSH": "P", "ACK": "A", "URG": "U", "ECE": "E", "CWR": "C"}
+_NAMES = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp", 136: "udplite", 47: "gre"}
+_QUOTING = {1: (3, 4, 5, 11, 12), 58: tuple(range(128))}
+#: What is shown of a packet that an ICMP error quotes.
+_INNER = ("src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_id")
+
+
+def result_of(sent: Packet, final: State, response: Response | None) -> Result:
+    """Return the result of one packet; ``response`` is the node's own answer to it, if it gave one."""
+    verdict, reject = _verdict(final, response)
+    left = verdict in ("FORWARD", "OUTPUT")
+    result: Result = {"verdict": verdict, "out": final.route.device if left else None}
+    if final.verdict in ("DROP", "REJECT") and final.drop_at:
+        result["drop_at"] = final.drop_at
+    errno = _errno(final)
+    if errno:
+        result["errno"] = errno
+    if reject:
+        result["reject"] = reject
+    result["orig"] = headers(sent, with_ttl=False)
+    if left or verdict == "INPUT":
+        result["final"] = headers(final.packet)
+        result |= _translations(result["orig"], result["final"])
+    result["mark"] = final.packet.mark if left or verdict == "INPUT" else _mark_seen(final)
+    result["ctstate"] = final.first_state
+    result["path"] = [step_text(step) for step in final.trail.steps() if step.taken]
+    return result
+
+
+def _errno(final: State) -> str | None:
+    """What the sending process is told: netfilter's drops on the way out are EPERM."""
+    if final.verdict in ("DROP", "REJECT") and final.local and not final.again:
+        return "EPERM"
+    return final.errno
+
+
+def _mark_seen(final: State) -> Any:
+    """The mark of a packet that did not arrive, as last seen at the beginning or end of a hook."""
+    return final.packet.mark if final.verdict == "NO_ROUTE" else final.hook_mark
+
+
+def _verdict(final: State, response: Response | None) -> tuple[str, Result | None]:
+    """Return the verdict and how a rejection looks to the sender."""
+    if response is None or not response.arrived:
+        return ("DROP" if final.verdict == "REJECT" else final.verdict), None
+    if final.verdict not in ("DROP", "REJECT"):
+        return final.verdict, None
+    packet = response.packet
+    source = packet.show(packet.src)
+    if packet.proto == 6:
+        return "REJECT", {"with": "tcp-reset", "from": source}
+    return "REJECT", {
+        "with": "icmp",
+        "type": packet.icmp_type,
+        "code": packet.icmp_code,
+        "from": source,
+    }
+
+
+def headers(packet: Packet, *, with_ttl: bool = True) -> Result:
+    """Return a packet's header fields by their names in the recorded answers."""
+    proto = packet.proto
+    assert isinstance(proto, int)
+    out: Result = {
+        "src": packet.show(packet.src),
+        "dst": packet.show(packet.dst),
+        "proto": _NAMES.get(proto, str(proto)),
+    }
+    if packet.sport is not None:
+        out |= {"sport": packet.sport, "dport": packet.dport}
+    if isinstance(packet.flags, frozenset):
+        out["flags"] = "".join(letter for name, letter in _LETTERS.items() if name in packet.flags)
+    if packet.icmp_type is not None:
+        out |= {"icmp_type": packet.icmp_type, "icmp_code": packet.icmp_code}
+        if packet.icmp_type not in _QUOTING[proto]:
+            out["icmp_id"] = packet.icmp_id
+    if with_ttl:
+        out |= {"ttl": packet.ttl, "tos": packet.tos}
+        if packet.inner is not None:
+            inner = headers(packet.inner)
+            out["inner"] = {key: inner[key] for key in _INNER if key in inner}
+    return out
+
+
+def _translations(before: Result, after: Result) -> Result:
+    out: Result = {}
+    for name, address, port in (("dnat", "dst", "dport"), ("snat", "src", "sport")):
+        if (before[address], before.get(port)) != (after[address], after.get(port)):
+            out[name] = {"ip": after[address]}
+            if port in after:
+                out[name]["port"] = after[port]
+    return out
+
+
+def step_text(step: Step) -> str:
+    """Return a step as the recorded answers write it: "table chain N @line", or "table chain policy"."""
+    if step.number is None:
+        return f"{step.table} {step.chain} policy"
+    line = f" @{step.rule.line}" if step.rule is not None else ""
+    return f"{step.table} {step.chain} {step.number}{line}"
+
+
+def open_result(sent: Packet, final: State) -> Result:
+    """Return the result of a packet whose way natc cannot tell, with what it hangs on."""
+    questions = [value.subject or value.kind for value in final.facts.known if isinstance(value, Open)]
+    return result_of(sent, final, None) | {"verdict": "OPEN", "open": questions}

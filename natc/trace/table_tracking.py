@@ -1,0 +1,224 @@
+"""Connection tracking with a table: what the kernel remembers of earlier packets decides."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from natc.netfilter import nat, routing
+from natc.netfilter.conntrack import Connection, Connections, Datagram, Status
+from natc.netfilter.conntrack_sctp import SctpPacket
+from natc.netfilter.conntrack_tcp import Segment
+from natc.netfilter.effect import Masquerade, Redirect, Translate
+from natc.netfilter.hooks import NAT_SIDE
+from natc.netfilter.host import Host
+from natc.netfilter.memory import Memory
+from natc.netfilter.nat import Mapping, Rewrite
+from natc.netfilter.packet import Packet
+from natc.netfilter.values import changed
+from natc.trace.split import Answer
+from natc.trace.state import State
+
+#: Where the connection table is kept in a memory.
+TABLE = "connections"
+_ICMP = (1, 58)
+
+
+@frozen(eq=False)
+class TableTracker:
+    """Tracks packets whose fields are all known against the memory's connection table."""
+
+    host: Host
+    has_nat: bool
+    """Whether the ruleset has a nat table: without one nothing is ever translated."""
+
+    def track(self, state: State) -> list[State]:
+        if state.binding.tracked or state.packet.ctstate is not None:  # over lo, an answer, NOTRACK
+            return [state]
+        table, state = _forked(state)
+        assert state.memory is not None
+        tracked = table.track(
+            datagram_of(state.packet), arriving=not state.local, zone=state.binding.zone, now=state.memory.now
+        )
+        state = state.with_packet(ctstate=tracked.state)
+        return [_bound(state, tracked.connection, tracked.direction)]
+
+    def consults_nat(self, state: State) -> Answer:
+        connection = state.binding.connection
+        if connection is None or state.packet.ctstate != "NEW":
+            return False
+        return not nat.settled(connection, NAT_SIDE[state.hook])
+
+    def nat_passed(self, state: State) -> State:
+        connection, side = state.binding.connection, NAT_SIDE[state.hook]
+        if connection is None or not self.has_nat:
+            return state
+        if state.packet.ctstate == "NEW" and not nat.settled(connection, side):
+            return self._settled(state, nat.bind_nothing(_table(state), connection, side).connection)
+        direction = state.binding.direction
+        if side == "src" and state.hook == "POSTROUTING" and self._elsewhere(state, connection):
+            return _dropped(state)
+        if state.packet.ctstate == "RELATED":
+            return self._error_rewritten(state, connection)
+        return _applied(state, nat.rewrite(connection, direction, side))
+
+    @staticmethod
+    def _elsewhere(state: State, connection: Connection) -> bool:
+        out = state.packet.out_interface
+        return isinstance(out, str) and nat.leaves_elsewhere(connection, state.binding.direction, out)
+
+    def _settled(self, state: State, connection: Connection) -> State:
+        """Take over a connection with one side settled, and rewrite the packet by it."""
+        side = NAT_SIDE[state.hook]
+        state = _bound(state, connection, state.binding.direction)
+        return _applied(state, nat.rewrite(connection, state.binding.direction, side))
+
+    def _error_rewritten(self, state: State, connection: Connection) -> State:
+        found = nat.rewrite_error(connection, state.binding.direction, NAT_SIDE[state.hook])
+        inner = state.packet.inner
+        if found is None or inner is None:
+            return state
+        outer, quoted = found
+        return _applied(state.with_packet(inner=_rewritten(inner, quoted)), outer)
+
+    def translate(self, state: State, effect: Translate) -> list[State]:
+        wanted = Mapping.of(effect.to, random=effect.random, persistent=effect.persistent)
+        if effect.network is not None:
+            old = getattr(state.packet, effect.side)
+            wanted = Mapping.netmap(old, effect.network.address, effect.network.mask)
+        return [self._mapped(state, effect.side, wanted)]
+
+    def masquerade(self, state: State, effect: Masquerade) -> list[State]:
+        packet, out = state.packet, state.packet.out_interface
+        assert isinstance(out, str) and isinstance(packet.dst, int)
+        address = routing.masquerade_address(self.host, out, packet.dst, state.route.gateway)
+        if address is None:
+            return [_dropped(state)]
+        mapped = self._mapped(state, "src", Mapping.to(address, effect.ports, random=effect.random))
+        connection = mapped.binding.connection
+        assert connection is not None
+        return [_bound(mapped, evolve(connection, masquerade_out=out), mapped.binding.direction)]
+
+    def redirect(self, state: State, effect: Redirect) -> list[State]:
+        packet = state.packet
+        assert isinstance(packet.dst, int) and isinstance(packet.in_interface, str)
+        came = packet.in_interface or None
+        address = routing.redirect_address(self.host, came, packet.dst)
+        if address is None:
+            return [_dropped(state)]
+        return [self._mapped(state, "dst", Mapping.to(address, effect.ports, random=effect.random))]
+
+    def _mapped(self, state: State, side: str, wanted: Mapping) -> State:
+        connection = state.binding.connection
+        assert connection is not None, "nat rules are consulted only for connections"
+        bound = nat.bind(_table(state), connection, side, wanted).connection
+        return self._settled(state, bound)
+
+    def set_mark(self, state: State, mark: int) -> State:
+        connection = state.binding.connection
+        if connection is None:
+            return state
+        marked = evolve(connection, mark=mark)
+        if marked.confirmed:
+            table, state = _forked(state)
+            table.put(marked)
+        return _bound(state, marked, state.binding.direction)
+
+    def confirm(self, state: State) -> list[State]:
+        connection = state.binding.connection
+        if connection is None or connection.confirmed or state.packet.ctstate == "RELATED":
+            return [state]
+        table, state = _forked(state)
+        confirmed = table.confirm(connection)
+        if confirmed is None:
+            return [_dropped(state)]
+        return [_bound(state, confirmed, state.binding.direction)]
+
+
+def _table(state: State) -> Connections:
+    assert state.memory is not None
+    table = state.memory.get(TABLE)
+    assert isinstance(table, Connections)
+    return table
+
+
+def _forked(state: State) -> tuple[Connections, State]:
+    """Return a table that may be changed, and the state that remembers it."""
+    assert state.memory is not None
+    table = _table(state).copy()
+    return table, changed(state, memory=state.memory.with_value(TABLE, table))
+
+
+def remembering(memory: Memory, table: Connections) -> Memory:
+    """Return a memory with that connection table."""
+    return memory.with_value(TABLE, table)
+
+
+def _bound(state: State, connection: Connection | None, direction: int) -> State:
+    if connection is None:
+        return changed(state, binding=changed(state.binding, connection=None, tracked=False))
+    words = {Status.SNAT: "SNAT", Status.DNAT: "DNAT"}
+    translated = frozenset(word for status, word in words.items() if status in connection.status)
+    binding = changed(
+        state.binding,
+        connection=connection,
+        direction=direction,
+        tracked=True,
+        translated=translated,
+        mark=connection.mark,
+    )
+    return changed(state, binding=binding)
+
+
+def _dropped(state: State) -> State:
+    """Drop a packet that no rule dropped: nat or the connection table refused it."""
+    return changed(state, verdict="DROP", frames=())
+
+
+def _applied(state: State, rewrite: Rewrite | None) -> State:
+    return state if rewrite is None else changed(state, packet=_rewritten(state.packet, rewrite))
+
+
+def _rewritten(packet: Packet, rewrite: Rewrite) -> Packet:
+    fields: dict[str, int] = {rewrite.side: rewrite.address}
+    if rewrite.port is not None:
+        if packet.proto in _ICMP:
+            fields["icmp_id"] = rewrite.port
+        else:
+            fields["sport" if rewrite.side == "src" else "dport"] = rewrite.port
+    return changed(packet, **fields)
+
+
+def datagram_of(packet: Packet) -> Datagram:
+    """Return what connection tracking looks at in a packet all of whose fields are known."""
+
+    def number(value: object) -> int:
+        assert value is None or isinstance(value, int), "a replayed packet leaves nothing open"
+        return value or 0
+
+    return Datagram(
+        packet.family,
+        number(packet.proto),
+        number(packet.src),
+        number(packet.dst),
+        number(packet.sport),
+        number(packet.dport),
+        number(packet.icmp_type),
+        number(packet.icmp_code),
+        number(packet.icmp_id),
+        _segment(packet) if packet.proto == 6 else None,
+        SctpPacket(number(packet.chunk)) if packet.proto == 132 else None,
+        packet.bad_checksum,
+        datagram_of(packet.inner) if packet.inner else None,
+    )
+
+
+def _segment(packet: Packet) -> Segment | None:
+    if not isinstance(packet.flags, frozenset) or not isinstance(packet.payload, bytes):
+        return None
+    seq, ack = packet.sequence, packet.acknowledgement
+    return Segment(
+        packet.flags,
+        seq if isinstance(seq, int) else 0,
+        ack if isinstance(ack, int) else 0,
+        length=len(packet.payload),
+    )
