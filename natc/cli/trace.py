@@ -110,7 +110,7 @@ def _node(asked: dict[str, Any], packet: Packet) -> Any:
     from natc.trace.node import OpenNode
 
     if asked["node"]:
-        from natc.trace.node import node_from_file
+        from natc.trace.host_node import node_from_file
 
         return node_from_file(asked["node"])
     own = [_address("--node-ip", text)[0] for text in asked["node_ip"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define, frozen
 
+from natc.errors import DumpError, Span
 from natc.netfilter.ruleset import Jump
 from natc.netfilter.values import changed
 from natc.trace.effects import CONTINUE, DROP, Effects
@@ -72,7 +73,7 @@ class ChainWalk:
                 for after, word in self.effects.apply(action, state, ready)
             ]
         if action.goto or self.program.chain(table, action.chain) is not None:
-            return [_into(state, action)]
+            return [_into(state, action, ready)]
         if action.chain == "RETURN":
             return [self._return(state, table)]
         word = "STOLEN" if action.chain == "QUEUE" else action.chain
@@ -108,7 +109,11 @@ def _next(state: State) -> State:
     return _at(state, state.frames[-1].index + 1)
 
 
-def _into(state: State, jump: Jump) -> State:
+def _into(state: State, jump: Jump, ready: ReadyRule) -> State:
+    """Enter a chain; a dump that the kernel would refuse for its loop is refused here too."""
+    if any(frame.chain == jump.chain for frame in state.frames):
+        span = Span(line=ready.rule.line, text=ready.rule.text)
+        raise DumpError(f"chain {jump.chain} leads back to itself", span)
     caller = state.frames[-1]
     if jump.goto:
         caller = Frame(caller.chain, caller.index, left=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from attrs import frozen
 
+from natc.errors import NodeError
+from natc.inputs import read_bytes
 from natc.netfilter import routing
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
@@ -71,6 +75,18 @@ def _routed(state: State, found: OutputRoute) -> State:
     if found.error:
         return changed(state, verdict="NO_ROUTE", errno=found.error, frames=())
     return changed(state, route=Route(found.out or "", found.gateway))
+
+
+def node_from_file(path: str) -> HostNode:
+    """Read a node file (JSON); raise :class:`NatcError` when it is none."""
+    text = read_bytes(path, error=NodeError)
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise NodeError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise NodeError(f"{path} is not the description of a node")
+    return HostNode(Host.from_node(content))
 
 
 def flow_of(packet: Packet) -> Flow:

@@ -17,6 +17,7 @@ from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
+from natc.trace.loading import check_loadable
 from natc.trace.machine import Machine
 from natc.trace.responses import Response, response_to
 from natc.trace.results import Result, open_result, result_of
@@ -49,7 +50,8 @@ class Replay:
         self.load(self.ruleset)
 
     def load(self, ruleset: Ruleset) -> None:
-        """Replace the ruleset; what the kernel remembers stays."""
+        """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
+        check_loadable(ruleset)
         self.ruleset = ruleset
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
         self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
@@ -85,8 +87,8 @@ class Replay:
 
     def _starts(self, sent: Sent) -> list[State]:
         if sent.packet.fragment & 0x3FFF:
-            return [State(sent.packet, verdict="STOLEN")]
-        state = State(sent.packet, local=sent.local, memory=self.memory)
+            return [State(sent.packet, hook="PREROUTING", verdict="STOLEN", hook_mark=sent.packet.mark)]
+        state = State(sent.packet, local=sent.local, memory=self.memory, hook_mark=sent.packet.mark)
         if not sent.local and HostNode(self.host).refused(state):
             return [State(sent.packet, verdict="LOST")]
         return self._way.start(state)

@@ -48,7 +48,11 @@ def _errno(final: State) -> str | None:
 
 def _mark_seen(final: State) -> Any:
     """The mark of a packet that did not arrive, as last seen at the beginning or end of a hook."""
-    return final.packet.mark if final.verdict == "NO_ROUTE" else final.hook_mark
+    if not final.hook:
+        return None
+    if final.verdict == "NO_ROUTE" and final.hook == "PREROUTING":
+        return final.packet.mark
+    return final.hook_mark
 
 
 def _verdict(final: State, response: Response | None) -> tuple[str, Result | None]:

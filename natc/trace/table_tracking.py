@@ -44,7 +44,7 @@ class TableTracker:
 
     def consults_nat(self, state: State) -> Answer:
         connection = state.binding.connection
-        if connection is None or state.packet.ctstate != "NEW":
+        if connection is None or not _may_bind(state.packet):
             return False
         return not nat.settled(connection, NAT_SIDE[state.hook])
 
@@ -52,12 +52,12 @@ class TableTracker:
         connection, side = state.binding.connection, NAT_SIDE[state.hook]
         if connection is None or not self.has_nat:
             return state
-        if state.packet.ctstate == "NEW" and not nat.settled(connection, side):
+        if _may_bind(state.packet) and not nat.settled(connection, side):
             return self._settled(state, nat.bind_nothing(_table(state), connection, side).connection)
         direction = state.binding.direction
         if side == "src" and state.hook == "POSTROUTING" and self._elsewhere(state, connection):
             return _dropped(state)
-        if state.packet.ctstate == "RELATED":
+        if state.packet.ctstate == "RELATED" and state.packet.inner is not None:
             return self._error_rewritten(state, connection)
         return _applied(state, nat.rewrite(connection, direction, side))
 
@@ -132,6 +132,11 @@ class TableTracker:
         if confirmed is None:
             return [_dropped(state)]
         return [_bound(state, confirmed, state.binding.direction)]
+
+
+def _may_bind(packet: Packet) -> bool:
+    """Whether the packet may settle its connection's translation; an ICMP error never does."""
+    return packet.ctstate == "NEW" or (packet.ctstate == "RELATED" and packet.inner is None)
 
 
 def _table(state: State) -> Connections:

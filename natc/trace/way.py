@@ -76,7 +76,7 @@ class Way:
         if state.verdict:
             return state
         out = "" if hook in ("PREROUTING", "INPUT") else state.route.device
-        came = state.packet.in_interface if hook in ("PREROUTING", "INPUT", "FORWARD") else ""
+        came = "" if hook == "OUTPUT" else state.packet.in_interface
         packet = state.packet
         if (packet.out_interface, packet.in_interface) != (out, came):
             packet = changed(packet, out_interface=out, in_interface=came)
