@@ -10,6 +10,7 @@ import click
 
 from natc.cli.flags import CommaList, FeatureGates, GoBoolean, GoFlagsCommand
 from natc.cli.output import emit
+from natc.collector import collector_paused
 from natc.errors import printable
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def command(
       kubectl get svc,endpointslices -A -o json | natc compile --cluster-cidr 10.244.0.0/16
     """
     config = _config(config_file, {key: value for key, value in given.items() if value is not None})
-    cluster = _cluster(manifests or ("-",))
-    _say(str(config.version))
-    emit(_text(cluster, config, form, backend), path)
+    with collector_paused():  # once around it all: each time it comes back it walks all there is
+        cluster = _cluster(manifests or ("-",))
+        _say(str(config.version))
+        emit(_text(cluster, config, form, backend), path)
 
 
 def _config(file: str | None, given: Mapping[str, Any]) -> ProxyConfig:

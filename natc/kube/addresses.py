@@ -10,16 +10,19 @@ import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-_PLAIN_V4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}", re.ASCII).fullmatch
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_FOUR_OCTETS = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
+_PLAIN_V4 = re.compile(_FOUR_OCTETS, re.ASCII).fullmatch
+_ORDINARY_V4 = re.compile(rf"(?!0\.0\.0\.0|127\.|169\.254\.|224\.0\.0\.){_FOUR_OCTETS}", re.ASCII).fullmatch
 _LENIENT_V4 = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII).fullmatch
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-def is_canonical_v4(text: str) -> bool:
-    """Tell whether ``text`` is an IPv4 address written the usual way; the cheap common case."""
-    return _PLAIN_V4(text) is not None
+def is_ordinary_v4(text: str) -> bool:
+    """Tell whether ``text`` is a plain IPv4 address and not :func:`special <is_special>`; the common case."""
+    return _ORDINARY_V4(text) is not None
 
 
 @lru_cache(maxsize=65536)

@@ -11,7 +11,7 @@ kubectl 1.32.4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -78,6 +78,13 @@ class Fields:
         self._wrong_type((place, key), value, "true or false")
         return None
 
+    def booleans(self, obj: Object, keys: Sequence[str], place: Place) -> list[bool | None]:
+        """Return several booleans at once, each None when it is absent."""
+        values = [obj.get(key) for key in keys]
+        if _BOOLEANS.issuperset(map(type, values)):
+            return values
+        return [self.boolean(obj, key, place) for key in keys]
+
     def mapping(self, obj: Object, key: str, place: Place) -> Object:
         """Return the object ``obj[key]``, or an empty one when it is absent."""
         value = obj.get(key)
@@ -111,6 +118,8 @@ class Fields:
 
     def texts(self, obj: Object, key: str, place: Place) -> tuple[str, ...]:
         """Return the strings of the list ``obj[key]``."""
+        if key not in obj:
+            return ()
         values = self.sequence(obj, key, place)
         for index, value in enumerate(values):
             if value.__class__ is not str:
@@ -120,6 +129,8 @@ class Fields:
 
     def text_map(self, obj: Object, key: str, place: Place) -> Mapping[str, str]:
         """Return the object ``obj[key]`` whose values are all strings, such as labels."""
+        if key not in obj:
+            return _EMPTY
         values = self.mapping(obj, key, place)
         for name, value in values.items():
             if value.__class__ is not str:
@@ -134,6 +145,7 @@ class Fields:
 
 
 _EMPTY: dict[str, Any] = {}
+_BOOLEANS = frozenset((bool, type(None)))
 
 
 def causes(problems: list[Problem]) -> list[Problem]:

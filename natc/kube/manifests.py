@@ -8,15 +8,14 @@ over, unknown kinds are counted.
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 
+from natc.collector import collector_paused
 from natc.errors import ErrorList, ManifestError, NatcError, Span
 from natc.kube.documents import Document, read_documents
 from natc.kube.fields import Fields, Object, Place, Problem, causes, describe, dotted, keys_of, shorten
@@ -45,7 +44,7 @@ def load_paths(paths: Iterable[str | Path]) -> Cluster:
     Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
     """
     loader = _Loader()
-    with _collector_paused():
+    with collector_paused():
         for path in paths:
             try:
                 source = read_path(path)
@@ -62,22 +61,10 @@ def load(sources: Iterable[Source]) -> Cluster:
     Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
     """
     loader = _Loader()
-    with _collector_paused():
+    with collector_paused():
         for source in sources:
             loader.read(source)
         return loader.cluster()
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking the many values being made; none of them is garbage."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @define

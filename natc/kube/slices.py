@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from natc.kube.addresses import is_canonical_v4
+from natc.kube.addresses import is_ordinary_v4
 from natc.kube.fields import Fields, Object, Place, describe, shorten
 from natc.kube.model import Endpoint, EndpointPort, Endpoints, EndpointSlice, EndpointSubset
 from natc.kube.names import DNS_LABEL, DNS_SUBDOMAIN
@@ -92,9 +92,7 @@ def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoin
     ready = serving = terminating = None
     if conditions:
         inside = (at, "conditions")
-        ready = fields.boolean(conditions, "ready", inside)
-        serving = fields.boolean(conditions, "serving", inside)
-        terminating = fields.boolean(conditions, "terminating", inside)
+        ready, serving, terminating = fields.booleans(conditions, ("ready", "serving", "terminating"), inside)
     node_name = fields.text(obj, "nodeName", at)
     if len(obj) == 3 and conditions and node_name:  # nothing but what has been read
         return Endpoint(addresses, ready, serving, terminating, node_name)
@@ -115,6 +113,8 @@ def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoin
 
 def _addresses(fields: Fields, obj: Object, at: Place, address_type: str) -> tuple[str, ...]:
     addresses = fields.texts(obj, "addresses", at)
+    if address_type == "IPv4" and len(addresses) == 1 and is_ordinary_v4(addresses[0]):
+        return addresses
     if not 1 <= len(addresses) <= _MOST_ADDRESSES:
         fields.refuse(at, f"has {len(addresses)} addresses", f"1 to {_MOST_ADDRESSES} addresses")
     for index, address in enumerate(addresses):
@@ -171,7 +171,7 @@ def _subset(fields: Fields, obj: Object, at: Place) -> EndpointSubset:
 
 def _address(fields: Fields, obj: Object, at: Place) -> Endpoint:
     ip = fields.text(obj, "ip", at)
-    if not is_canonical_v4(ip) and "ip" not in obj:
+    if "ip" not in obj:
         fields.refuse(at, "has no ip", "ip: ADDRESS")
     else:
         check_ordinary_address(fields, ip, (at, "ip"))
