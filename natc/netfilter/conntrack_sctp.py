@@ -158,6 +158,8 @@ def _heartbeat_ack(state: SctpState, packet: SctpPacket, direction: int) -> Sctp
 def _tags_noted(state: SctpState, packet: SctpPacket, direction: int) -> SctpState | None:
     """Remember the tag that an INIT or INIT ACK announces for the other direction."""
     other = 1 - direction
+    if packet.chunk == INIT and packet.initiate_tag == state.tags[other] and state.state != "NONE":
+        return state  # sent again
     if packet.chunk == INIT:
         both = all(state.initiated)
         initiated = [not both and state.initiated[0], not both and state.initiated[1]]

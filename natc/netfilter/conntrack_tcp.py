@@ -156,12 +156,13 @@ class TcpStep:
     """The segment was in window and its state counts (SEEN_REPLY, ASSURED, RST may follow)."""
 
 
-def _after(a: int, b: int) -> bool:
-    return 0 < (a - b) & 0xFFFFFFFF < 0x80000000
-
-
 def _before(a: int, b: int) -> bool:
-    return _after(b, a)
+    """Whether sequence number ``a`` is before ``b``; half the circle apart each is before the other."""
+    return (a - b) & 0xFFFFFFFF >= 0x80000000
+
+
+def _after(a: int, b: int) -> bool:
+    return _before(b, a)
 
 
 def first_segment(segment: Segment, *, loose: bool = True) -> TcpState | None:
@@ -203,6 +204,7 @@ def next_segment(
 
     ``liberal``: windows are checked for RST only (nf_conntrack_tcp_be_liberal).
     """
+    known = _Known(seen_reply, assured, liberal)
     new = _NEXT[direction][segment.kind, state.state] if segment.sensible else _INVALID
     if new == "SYN_SENT" and state.state not in _BEFORE_TIME_WAIT:
         if _reopens(state, direction):
@@ -211,8 +213,8 @@ def next_segment(
     if new == _INVALID:
         return TcpStep(_INVALID, state)
     if new == _IGNORED:
-        return _let_through(state, segment, direction, liberal)
-    return _moved(state, segment, direction, new, _Known(seen_reply, assured, liberal))
+        return _let_through(state, segment, direction, known)
+    return _moved(state, segment, direction, new, known)
 
 
 def _moved(state: TcpState, segment: Segment, direction: int, new: str, known: _Known) -> TcpStep:
@@ -225,7 +227,7 @@ def _moved(state: TcpState, segment: Segment, direction: int, new: str, known: _
         state = evolve(state, simultaneous_open=True)
     if new == "SYN_RECV" and direction == 1 and segment.kind == "ack" and state.simultaneous_open:
         new = "ESTABLISHED"
-    return _in_window(state, segment, direction, new, known.liberal)
+    return _in_window(state, segment, direction, new, known)
 
 
 @frozen
@@ -243,7 +245,7 @@ def _reopens(state: TcpState, direction: int) -> bool:
     return aborted or any(side.close_init for side in state.sides)
 
 
-def _let_through(state: TcpState, segment: Segment, direction: int, liberal: bool) -> TcpStep:
+def _let_through(state: TcpState, segment: Segment, direction: int, known: _Known) -> TcpStep:
     """A segment that may be stray, or may show that this end is out of step with the two others."""
     if (
         segment.kind == "synack"
@@ -251,7 +253,7 @@ def _let_through(state: TcpState, segment: Segment, direction: int, liberal: boo
         and state.last_direction != direction
         and segment.ack == state.last_end
     ):
-        return _back_in_step(state, segment, direction, liberal)
+        return _back_in_step(state, segment, direction, known)
     old = state.state
     noted = evolve(
         state,
@@ -269,7 +271,7 @@ def _let_through(state: TcpState, segment: Segment, direction: int, liberal: boo
     return TcpStep("valid", noted)
 
 
-def _back_in_step(state: TcpState, segment: Segment, direction: int, liberal: bool) -> TcpStep:
+def _back_in_step(state: TcpState, segment: Segment, direction: int, known: _Known) -> TcpStep:
     """The SYN-ACK answers a SYN that was only let through: believe both."""
     options = state.last_options
     opener = TcpSide(
@@ -283,7 +285,7 @@ def _back_in_step(state: TcpState, segment: Segment, direction: int, liberal: bo
     fresh = TcpSide(liberal=state.sides[direction].liberal)
     state = state.with_side(state.last_direction, opener).with_side(direction, fresh)
     state = evolve(state, state="SYN_SENT", challenge_ack=False)
-    return _in_window(state, segment, direction, "SYN_RECV", liberal)
+    return _in_window(state, segment, direction, "SYN_RECV", known)
 
 
 def _is_challenge_ack(state: TcpState, segment: Segment, direction: int) -> bool:
@@ -306,15 +308,15 @@ def _reset(state: TcpState, segment: Segment, direction: int, known: _Known) -> 
     if expected is not None and state.last_kind != "syn":
         established = state.state == "ESTABLISHED"
         if segment.seq == 0 and not established:
-            return _in_window(state, segment, direction, new, known.liberal)
+            return _in_window(state, segment, direction, new, known)
         if _before(segment.seq, expected):
             return TcpStep(_INVALID, state)
         if not established or segment.seq == expected or _continues(state, segment, direction):
-            return _in_window(state, segment, direction, new, known.liberal)
+            return _in_window(state, segment, direction, new, known)
         new = state.state
-    if _answers_let_through(state, segment, known):
+    if _answers_let_through(state, segment, direction, known):
         return _accepted(state, segment, direction, new)
-    return _in_window(state, segment, direction, new, known.liberal)
+    return _in_window(state, segment, direction, new, known)
 
 
 def _continues(state: TcpState, segment: Segment, direction: int) -> bool:
@@ -322,9 +324,9 @@ def _continues(state: TcpState, segment: Segment, direction: int) -> bool:
     return state.last_kind == "ack" and state.last_direction == direction and segment.seq == state.last_end
 
 
-def _answers_let_through(state: TcpState, segment: Segment, known: _Known) -> bool:
+def _answers_let_through(state: TcpState, segment: Segment, direction: int, known: _Known) -> bool:
     """The RST answers a SYN or ACK that had been let through without belief."""
-    after_syn = known.seen_reply and state.last_kind == "syn"
+    after_syn = known.seen_reply and state.last_kind == "syn" and state.last_direction != direction
     after_ack = not known.assured and state.last_kind == "ack"
     if (after_syn or after_ack) and segment.ack == state.last_end:
         return True
@@ -348,7 +350,7 @@ def _accepted(state: TcpState, segment: Segment, direction: int, new: str) -> Tc
 # ---- windows
 
 
-def _in_window(state: TcpState, segment: Segment, direction: int, new: str, liberal: bool) -> TcpStep:
+def _in_window(state: TcpState, segment: Segment, direction: int, new: str, known: _Known) -> TcpStep:
     """Check sequence and acknowledgement against both windows, then take them over."""
     state, done = _introduce(state, segment, direction)
     if done:
@@ -360,11 +362,11 @@ def _in_window(state: TcpState, segment: Segment, direction: int, new: str, libe
         state = state.with_side(direction, evolve(sender, end=ranges.end))
         problem = _IGNORED
     if problem:
-        if sender.liberal or liberal:
+        if sender.liberal or known.liberal:
             return _accepted(state, segment, direction, new)
         if problem == _IGNORED:
             return TcpStep("valid", state)
-        return TcpStep(_INVALID, _after_invalid(state, segment, direction))
+        return TcpStep(_INVALID, _after_invalid(state, segment, direction) if known.assured else state)
     return _accepted(_taken_over(state, segment, direction, ranges), segment, direction, new)
 
 
@@ -439,7 +441,7 @@ def _window_problem(ranges: _Ranges, sender: TcpSide, receiver: TcpSide) -> str 
 
 
 def _after_invalid(state: TcpState, segment: Segment, direction: int) -> TcpState:
-    """An out-of-window FIN or RST is noted, so that its echo from the other end is understood."""
+    """Note an out-of-window FIN or RST of an assured connection, to understand its echo."""
     echoed = state.last_direction != direction and state.last_kind in ("fin", "rst")
     if segment.kind in ("fin", "rst") and not echoed:
         return evolve(state, last_kind=segment.kind, last_direction=direction)

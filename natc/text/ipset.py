@@ -14,8 +14,6 @@ from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import Any
 
-from attrs import field, frozen
-
 from natc.errors import NodeError, Span
 from natc.netfilter.header import Protocol
 from natc.netfilter.iproute import Prefix
@@ -53,43 +51,40 @@ _ICMP_NAMES = {
 }  # fmt: skip
 
 
-@frozen
-class _Line:
-    """One line, and what is needed to point at a word of it."""
+class _LineError(ValueError):
+    """What is wrong with a line, and at which of its words."""
 
-    file: str
-    number: int
-    text: str
-    words: tuple[str, ...] = field(init=False)
-
-    @words.default
-    def _split(self) -> tuple[str, ...]:
-        return tuple(_WORD.findall(self.text))
-
-    def error(self, message: str, place: int = 0) -> NodeError:
-        """Return an error about the word at ``place``."""
-        spans = [match.span() for match in _WORD.finditer(self.text)]
-        start, end = spans[min(place, len(spans) - 1)]
-        return NodeError(message, Span(self.file, self.number, start + 1, self.text, end - start))
+    def __init__(self, message: str, place: int) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def read_sets(text: str, file: str = "<ipset save>") -> Sets:
     """Read the text of ``ipset save``; raise :class:`NodeError` with the place of what is wrong."""
     sets = Sets()
-    for number, content in enumerate(text.split("\n"), 1):
-        line = _Line(file, number, content)
-        if not line.words or line.words[0].startswith("#") or line.words == ("COMMIT",):
-            continue
-        command = _COMMANDS.get(line.words[0])
-        if command is None:
-            raise line.error(f"{line.words[0]} is no line of ipset save")
-        if len(line.words) < 3:
-            raise line.error(f"{command} needs a set and more", len(line.words) - 1)
-        if command == "create":
-            _create(sets, line)
-        else:
-            _add(sets, line)
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            _read_line(sets, line)
+        except _LineError as wrong:
+            spans = [match.span() for match in _WORD.finditer(line)]
+            start, end = spans[min(wrong.place, len(spans) - 1)]
+            raise NodeError(str(wrong), Span(file, number, start + 1, line, end - start)) from None
     return sets
+
+
+def _read_line(sets: Sets, line: str) -> None:
+    words = _WORD.findall(line) if '"' in line else line.split()
+    if not words or words[0].startswith("#") or words == ["COMMIT"]:
+        return
+    command = _COMMANDS.get(words[0])
+    if command is None:
+        raise _LineError(f"{words[0]} is no line of ipset save", 0)
+    if len(words) < 3:
+        raise _LineError(f"{command} needs a set and more", len(words) - 1)
+    if command == "create":
+        _create(sets, words)
+    else:
+        _add(sets, words, line)
 
 
 def write_sets(sets: Iterable[IpSet]) -> str:
@@ -104,16 +99,16 @@ def write_sets(sets: Iterable[IpSet]) -> str:
 # ---- create
 
 
-def _create(sets: Sets, line: _Line) -> None:
-    _, name, kind, *rest = line.words
+def _create(sets: Sets, words: list[str]) -> None:
+    _, name, kind, *rest = words
     if kind not in TYPES:
-        raise line.error(f"{kind} is no type of set", 2)
+        raise _LineError(f"{kind} is no type of set", 2)
     if sets.get(_bare(name)) is not None:
-        raise line.error(f"set {_bare(name)} is created twice", 1)
+        raise _LineError(f"set {_bare(name)} is created twice", 1)
     try:
         options = _options(kind, tuple(rest))
     except ValueError as error:
-        raise line.error(str(error), 2) from None
+        raise _LineError(str(error), 2) from None
     sets.put(IpSet(_bare(name), kind, options))
 
 
@@ -182,6 +177,9 @@ def _addresses(text: str) -> tuple[int, int]:
     low, dash, high = text.partition("-")
     if dash:
         return int(ip_address(low)), int(ip_address(high))
+    if "/" not in text:
+        address = int(ip_address(text))
+        return address, address
     network = ip_network(text, strict=False)
     return int(network.network_address), int(network.broadcast_address)
 
@@ -189,23 +187,23 @@ def _addresses(text: str) -> tuple[int, int]:
 # ---- add
 
 
-def _add(sets: Sets, line: _Line) -> None:
-    _, name, element, *rest = line.words
+def _add(sets: Sets, words: list[str], line: str) -> None:
+    _, name, element, *rest = words
     found = sets.get(_bare(name))
     if found is None:
-        raise line.error(f"there is no set {_bare(name)}", 1)
+        raise _LineError(f"there is no set {_bare(name)}", 1)
     try:
-        extra = _extras(tuple(rest))
+        extra = _extras(rest) if rest else {}
         elements = list(_elements(found, element, "wildcard" in rest))
     except ValueError as error:
-        raise line.error(str(error), 2) from None
-    text = line.text.split(maxsplit=2)[2].rstrip() if len(elements) == 1 else None
+        raise _LineError(str(error), 2) from None
+    text = None if len(elements) > 1 else line.split(maxsplit=2)[2].rstrip() if rest else element
     for parts in elements:
-        if not found.add(Entry(parts, text=text, **extra), exist="-exist" in line.words):
-            raise line.error(f"set {found.name} has this member already, or is full", 2)
+        if not found.add(Entry(parts, text=text, **extra), exist="-exist" in rest):
+            raise _LineError(f"set {found.name} has this member already, or is full", 2)
 
 
-def _extras(words: tuple[str, ...]) -> dict[str, Any]:
+def _extras(words: list[str]) -> dict[str, Any]:
     """Read what a member carries along."""
     values: dict[str, Any] = {}
     kept: list[tuple[str, str]] = []
@@ -257,6 +255,8 @@ def _network(found: IpSet, word: str) -> Prefix:
 def _single_addresses(found: IpSet, word: str) -> list[Part]:
     first, last = _addresses(word)
     bits = found.options.bits
+    if first == last and found.options.netmask is None and (":" in word) == (bits == 128):
+        return [Prefix(first, bits, bits)]
     ones = (1 << bits) - 1
     if (":" in word) != (bits == 128):
         raise ValueError(f"{word} is of the other family")

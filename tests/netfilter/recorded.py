@@ -1,6 +1,8 @@
-"""The recorded kernel cases, read for tests of connection tracking and NAT."""
+"""The recorded kernel cases, read for tests of connection tracking and NAT; and asking for more of them."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from natc.netfilter.conntrack_sctp import SctpPacket
 from natc.netfilter.conntrack_tcp import Segment
 from natc.netfilter.host import Host
 from tests.netfilter.nodes import number
+from tests.support import need_kernel, shared
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "gre": 47, "udplite": 136}
 FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG", "E": "ECE", "C": "CWR"}
@@ -114,3 +117,20 @@ def recorded_status(words: list[str]) -> Status:
     for word in words:
         status |= Status[word]
     return status
+
+
+def ask(
+    tmp_path: Path, node: dict[str, Any], dump: str, packets: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Ask the judge's program what the kernel does with packets."""
+    need_kernel("ip", "nft", "iptables-legacy-restore")
+    program = shared("kernel/kernel_oracle.py")
+    files = {"dump": dump, "node": json.dumps(node), "packets": json.dumps(packets)}
+    arguments = []
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        arguments += [f"--{name}", str(tmp_path / name)]
+    command = [sys.executable, str(program), "run", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers: list[dict[str, Any]] = json.loads(done.stdout)["packets"]
+    return answers

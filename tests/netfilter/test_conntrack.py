@@ -113,6 +113,24 @@ def test_an_ack_before_the_answer_is_invalid_and_a_stray_answer_passes() -> None
     assert table.track(tcp("ACK", back=True, seq=77, ack=99)).state == "ESTABLISHED"
 
 
+@pytest.mark.parametrize(("back", "state"), [(True, "ESTABLISHED"), (False, "INVALID")])
+def test_a_reset_far_out_of_window_answers_only_the_other_ends_stray_syn(back: bool, state: str) -> None:
+    table = Connections()
+    accept(table, tcp("SYN", seq=1000))
+    accept(table, tcp("SYN ACK", back=True, seq=5000, ack=1001))
+    accept(table, tcp("ACK", seq=1001, ack=5001))
+    assert table.track(tcp("SYN", seq=3000)).state == "ESTABLISHED"
+    assert table.track(tcp("RST ACK", back=back, seq=77001, ack=3001)).state == state
+
+
+def test_half_the_circle_of_sequence_numbers_counts_as_before() -> None:
+    table = Connections()
+    accept(table, tcp("SYN", seq=1000))
+    accept(table, tcp("SYN ACK", back=True, seq=5000, ack=1001))
+    accept(table, tcp("ACK", seq=1001, ack=5001))
+    assert table.track(tcp("RST", back=True, seq=1001 + (1 << 31))).state == "INVALID"
+
+
 def test_windows_are_not_checked_when_liberal_or_picked_up() -> None:
     strange = tcp("ACK", back=True, seq=900_000_000, ack=1)
     picked_up = Connections()

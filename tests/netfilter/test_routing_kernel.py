@@ -1,9 +1,6 @@
 """What matches and targets ask of routing, against the kernel: addrtype, rpfilter, MASQUERADE, REDIRECT."""
 
-import json
 import random
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,26 +19,9 @@ from natc.netfilter.routing import (
     route_output,
 )
 from tests.netfilter.nodes import number
-from tests.support import need_kernel, shared
+from tests.netfilter.recorded import ask
 
 pytestmark = [pytest.mark.kernel, pytest.mark.shared]
-
-
-def ask(
-    tmp_path: Path, node: dict[str, Any], dump: str, packets: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Ask the judge's program what the kernel does with packets."""
-    need_kernel("ip", "nft", "iptables-legacy-restore")
-    program = shared("kernel/kernel_oracle.py")
-    files = {"dump": dump, "node": json.dumps(node), "packets": json.dumps(packets)}
-    arguments = []
-    for name, content in files.items():
-        (tmp_path / name).write_text(content)
-        arguments += [f"--{name}", str(tmp_path / name)]
-    command = [sys.executable, str(program), "run", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    answers: list[dict[str, Any]] = json.loads(done.stdout)["packets"]
-    return answers
 
 
 MATCHES = (
