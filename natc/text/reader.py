@@ -13,18 +13,19 @@ distinct literal, by reading the extension it belongs to.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from natc.collector import collector_paused
-from natc.errors import DumpError, Span
+from natc.errors import DumpError
 from natc.netfilter.extension import OptionError
-from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
-from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Table
+from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset
 from natc.text import grammar
 from natc.text.complaints import complaint
 from natc.text.shapes import LineShape, ShapeError, shapes_of
+from natc.text.source import Source
+from natc.text.tables import Tables
 
 if TYPE_CHECKING:
     from natc.text.grammar import Grammar
@@ -36,15 +37,17 @@ _OPTION_WORDS = re.compile(r"(?:^|[ \t])(-[mp] \S+|--?[A-Za-z][\w-]*|!|[:*#])")
 _ADDRESS = re.compile(r" (?:-[sd]|--to-destination|--to-source) ([0-9a-fA-F.:\[]+)")
 
 
-def read(text: str, *, file: str = "<text>", family: int | None = None) -> Ruleset:
-    """Read a dump.
+def read(text: str, *, file: str = "<text>", family: int | None = None, noflush: bool = False) -> Ruleset:
+    """Read a dump, or carry out a rules file as iptables-restore does on a node without rules.
 
-    ``family`` is 4 or 6; by default it is told from the header line or the first IPv6 address.
+    ``family`` is 4 or 6; by default it is told from the header line or the first IPv6 address. A
+    table that comes twice loses what came first, unless ``noflush``.
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if family is None:
         family = family_of(text)
-    reader = _Reader(text, file, family)
+    source = Source(text, file)
+    reader = _Reader(source, Tables(source, Ruleset(family=family, file=file), noflush), family)
     with collector_paused():
         return reader.ruleset()
 
@@ -59,25 +62,17 @@ def family_of(text: str) -> int:
 
 @define
 class _Reader:
-    text: str
-    file: str
+    source: Source
+    tables: Tables
     family: int
-    result: Ruleset = field(init=False)
-    table: Table | None = None
-    remarks: list[str] = field(factory=list)
     shapes: dict[tuple[str, ...], list[LineShape]] = field(factory=dict)
     """The shapes met so far, by their option words; the stricter before the general one."""
     parser: Grammar | None = None
 
     def ruleset(self) -> Ruleset:
-        self.result = Ruleset(family=self.family, file=self.file)
         self._lines()
-        if self.table is not None:
-            raise self._error("the table is not closed", len(self.text.split("\n")), expected="COMMIT")
-        if not self.result.tables:
-            raise self._error("there is no table in this text", 1, expected="a line such as *filter")
-        self.result.remarks = self.remarks
-        return self.result
+        self.tables.close()
+        return self.tables.ruleset
 
     # ---- the fast path
 
@@ -86,7 +81,7 @@ class _Reader:
         shape = LineShape("empty", re.compile("").fullmatch)
         chains: dict[str, Chain] = {}
         rules, chain = list[Rule](), ""
-        for number, line in enumerate(self.text.split("\n"), 1):
+        for number, line in enumerate(self.source.text.split("\n"), 1):
             followers = shape.followers
             if followers:
                 shape = followers[0]
@@ -96,11 +91,11 @@ class _Reader:
             values = found.groups()
             if shape.rule is None or shape.kind != "append":
                 self._statement(shape, values, line, number)
-                chains, chain = self.table.chains if self.table else {}, ""
+                chains, chain = self.tables.table.chains if self.tables.table else {}, ""
                 continue
             name = values[shape.rule.chain]
             if name != chain:
-                rules, chain = (chains.get(name) or self._chain(name, line, number)).rules, name
+                rules, chain = (chains.get(name) or self.tables.chain(name, number)).rules, name
             if shape.unchecked:
                 self._check(shape, values, line, number)
             rules.append(Rule(shape.rule, values, number))
@@ -138,82 +133,44 @@ class _Reader:
         from lark.exceptions import UnexpectedInput
 
         if self.parser is None:
-            self.parser = grammar.build(grammar.blocks_named(self.text))
+            self.parser = grammar.build(grammar.blocks_named(self.source.text))
         try:
             return shapes_of(self.parser, self.parser.parse(line), line, self.family)
         except UnexpectedInput as error:
-            raise complaint(error, self.parser, self._span(number, line=line)) from None
+            raise complaint(error, self.parser, self.source.span(number)) from None
         except ShapeError as error:
             column = (error.token.start_pos or 0) + 1
-            raise self._error(str(error), number, column, len(error.token)) from None
+            raise self.source.error(str(error), number, column, len(error.token)) from None
 
     # ---- what lines mean
 
     def _statement(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
+        """Carry out a line that does not append a rule, or that appends several."""
         if shape.kind == "chain":
-            self._declare(values, number)
+            self.tables.declare(values, number)
+        elif shape.rule is not None:
+            self._rules(shape, values, line, number)
+        elif shape.kind == "remark":
+            self.tables.remarks.append(line)
         elif shape.kind == "table":
-            self._open(values[0][1:], number)
+            self.tables.open(values[0], number)
         elif shape.kind == "commit":
             self._commit(number)
-        elif shape.kind == "remark":
-            self.remarks.append(line)
-        elif shape.kind == "insert":
-            self._insert(shape, values, line, number)
-
-    def _open(self, name: str, number: int) -> None:
-        if self.table is not None:
-            raise self._error(
-                f"table {name} begins before {self.table.name} is closed", number, expected="COMMIT"
-            )
-        if name not in BUILTIN_CHAINS:
-            raise self._error(
-                f"unknown table {name!r}", number, 2, len(name), expected=", ".join(BUILTIN_CHAINS)
-            )
-        self.table = self.result.tables.setdefault(name, Table(name, line=number))
-        self.table.remarks.extend(self.remarks)
-        self.remarks = []
-
-    def _declare(self, values: tuple[str, ...], number: int) -> None:
-        name, policy = values[0][1:], values[1]
-        table = self._open_table(number)
-        if name in BUILTIN_CHAINS[table.name]:
-            if policy == "-":
-                raise self._error(
-                    f"{name} is a builtin chain and needs a policy", number, expected="ACCEPT or DROP"
-                )
-        elif policy != "-":
-            raise self._error(
-                f"{name} is not a builtin chain of {table.name}: it has no policy", number, expected="-"
-            )
-        counters = values[2] if len(values) > 2 else None
-        table.chains[name] = Chain(name, None if policy == "-" else policy, counters, line=number)
+        elif shape.kind != "empty":
+            getattr(self.tables, shape.kind)(values, number)
 
     def _commit(self, number: int) -> None:
-        table = self._open_table(number)
-        for chain in table.chains.values():
-            for rule in chain.rules:
-                place = rule.shape.jump
-                if place is not None and rule.values[place] not in table.chains:
-                    self._check_verdict(rule, place)
-        self.table = None
+        found = list(self.tables.commit(number))
+        if found:
+            raise min(found, key=lambda error: error.span.line if error.span else 0)
 
-    def _check_verdict(self, rule: Rule, place: int) -> None:
-        name = rule.values[place]
-        if name in VERDICTS and not rule.shape.goto:
-            return
-        what = "chain" if rule.shape.goto else "chain, verdict or target"
-        column = self._line(rule.line).rfind(f" {name}") + 2
-        raise self._error(f"there is no {what} {name!r} in this table", rule.line, column, len(name))
-
-    def _insert(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
+    def _rules(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         assert shape.rule is not None
-        chain = self._chain(values[shape.rule.chain], line, number)
+        self.tables.chain(values[shape.rule.chain], number)
         self._check(shape, values, line, number)
-        at = 1 if shape.insert_at is None else int(values[shape.insert_at])
-        if not 1 <= at <= len(chain.rules) + 1:
-            raise self._error(f"{chain.name} has no place {at} for a rule", number, 1, len(line))
-        chain.rules.insert(at - 1, Rule(shape.rule, values, number))
+        at = None if shape.insert_at is None else values[shape.insert_at]
+        carry_out = getattr(self.tables, shape.kind)
+        carry_out([Rule(shape.rule, values, number)], at, number)
 
     def _read_all(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         """Read every part of a new shape: options that are missing, doubled or at odds show here."""
@@ -237,36 +194,10 @@ class _Reader:
 
     def _option_error(self, error: OptionError, line: str, number: int) -> DumpError:
         if error.use is None:
-            return self._error(str(error), number, 1, len(line))
+            return self.source.error(str(error), number, 1, len(line))
         words = [error.use.name, *error.use.words]
         column = line.find(" ".join(words)) + 1
         if column == 0:
-            return self._error(str(error), number, 1, len(line))
+            return self.source.error(str(error), number, 1, len(line))
         skip = len(words[0]) + 1 if len(words) > 1 else 0
-        return self._error(str(error), number, column + skip, len(" ".join(words)) - skip)
-
-    # ---- places
-
-    def _open_table(self, number: int) -> Table:
-        if self.table is None:
-            raise self._error(
-                "this line stands in no table", number, expected="a line such as *filter before it"
-            )
-        return self.table
-
-    def _chain(self, name: str, line: str, number: int) -> Chain:
-        table = self._open_table(number)
-        if name not in table.chains:
-            raise self._error(
-                f"there is no chain {name!r} in table {table.name}", number, line.find(name) + 1, len(name)
-            )
-        return table.chains[name]
-
-    def _line(self, number: int) -> str:
-        return self.text.split("\n")[number - 1]
-
-    def _span(self, number: int, column: int = 1, width: int = 1, *, line: str | None = None) -> Span:
-        return Span(self.file, number, column, self._line(number) if line is None else line, width)
-
-    def _error(self, message: str, number: int, column: int = 1, width: int = 1, **more: Any) -> DumpError:
-        return DumpError(message, self._span(number, column, width), **more)
+        return self.source.error(str(error), number, column + skip, len(" ".join(words)) - skip)

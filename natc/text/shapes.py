@@ -19,6 +19,7 @@ from attrs import define, evolve, field, frozen
 
 from natc.netfilter.extension import NEVER, Extension, Match, Target
 from natc.netfilter.header import Header
+from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.matches import match_class
 from natc.netfilter.ruleset import Part, Shape, UseForm
 from natc.netfilter.targets import target_class
@@ -35,6 +36,14 @@ _IMPLICIT = {
     "dccp": "dccp", "33": "dccp", "udplite": "udplite", "136": "udplite", "icmp": "icmp", "1": "icmp",
     "icmpv6": "icmp6", "ipv6-icmp": "icmp6", "58": "icmp6", "esp": "esp", "50": "esp", "ah": "ah", "51": "ah",
 }  # fmt: skip
+
+
+#: The commands that take a rule, and the lines around them that begin in the first column.
+_COMMANDS = frozenset({"append", "insert", "replace", "delete", "check"})
+_FRAMING = frozenset({"table", "chain", "commit", "remark"})
+
+#: No verdict stands here: ``-g`` leads to chains only.
+_NO_VERDICT = rf"(?!(?:{'|'.join(sorted(VERDICTS))})(?:[ \t]|$))"
 
 
 class ShapeError(ValueError):
@@ -68,7 +77,7 @@ class LineShape:
     """A kind of line: how to recognise it, and for a rule what it is made of."""
 
     kind: str
-    """``append``, ``insert``, ``table``, ``chain``, ``commit``, ``remark`` or ``empty``."""
+    """The name of the line's node in the grammar: ``append``, ``table``, ``flush``, ...; or ``empty``."""
     fullmatch: Callable[[str], re.Match[str] | None]
     rule: Shape | None = None
     unchecked: tuple[Unchecked, ...] = ()
@@ -137,6 +146,7 @@ class _Builder:
     def statement(self, tree: Any) -> str:
         """Walk one statement; return its kind."""
         if tree.data != "rule":
+            self._at_line_start(tree)
             for token in tree.children:
                 self.token(token)
             return str(tree.data)
@@ -144,13 +154,21 @@ class _Builder:
         for child in tree.children:
             if not hasattr(child, "data"):
                 self.counters = self.token(child)
-            elif child.data in ("append", "insert"):
+            elif child.data in _COMMANDS:
                 kind = str(child.data)
                 _, chain, *number = [self.token(t) for t in child.children]
                 self.chain, self.insert_at = chain or 0, number[0] if number else None
             else:
                 self._clause(child)
         return kind
+
+    def _at_line_start(self, tree: Any) -> None:
+        """iptables-restore knows these lines by their first byte, and COMMIT as the whole line."""
+        first = tree.children[0]
+        if tree.data in _FRAMING and first.start_pos != 0:
+            raise ShapeError(f"{first} is known only at the beginning of a line", first)
+        if tree.data == "commit" and first.end_pos != len(self.line):
+            raise ShapeError("COMMIT must be all of its line", first)
 
     def _clause(self, tree: Any) -> None:
         handler = getattr(self, f"_{tree.data}", None)
@@ -210,6 +228,9 @@ class _Builder:
             self._clause(child)
 
     def _goto(self, tree: Any) -> None:
+        name = tree.children[1]
+        if name in VERDICTS:
+            raise ShapeError(f"there is no chain {str(name)!r} in this table", name)
         self.goto = True
         self._jump(tree)
 
@@ -243,7 +264,11 @@ class _Builder:
         if pattern is None or token.type in _SHAPING or token.type == "NOT":
             self.fixed[-1] += str(token)
             return None
-        self.literals.append(_no_target() + pattern if token.type == "CHAIN_OR_TARGET" else pattern)
+        if token.type == "CHAIN_OR_TARGET":
+            pattern = _no_target() + pattern
+        elif self.goto and token.type == "CHAIN":
+            pattern = _NO_VERDICT + pattern
+        self.literals.append(pattern)
         self.fixed.append("")
         return len(self.literals) - 1
 
@@ -253,7 +278,7 @@ class _Builder:
         """Return the shapes of the line that has been walked."""
         self.fixed[-1] += self.line[self.position :]
         general = self._expression(self.literals)
-        if kind not in ("append", "insert"):
+        if kind not in _COMMANDS:
             return [LineShape(kind, general)]
         rule = self._rule()
         plain = {

@@ -28,8 +28,11 @@ REFUSED = {
     "*nat\n*filter\nCOMMIT\n": "<text>:2:1: table filter begins before nat is closed (expected COMMIT)",
     "-A X -j ACCEPT\n": "<text>:1:1: this line stands in no table (expected a line such as *filter before it)",
     "*nat\n:X\nCOMMIT\n": "<text>:2:2: the line ends too early (expected policy)",
+    "  *nat\nCOMMIT\n": "<text>:1:3: *nat is known only at the beginning of a line",
+    "*nat\nCOMMIT \n": "<text>:2:1: COMMIT must be all of its line",
+    "*nat\n -A X\n": "<text>:2:5: there is no chain 'X' in table nat",
     "*nat\n:X ACCEPT\nCOMMIT\n": "<text>:2:1: X is not a builtin chain of nat: it has no policy (expected -)",
-    "*nat\n:INPUT -\nCOMMIT\n": "<text>:2:1: INPUT is a builtin chain and needs a policy",
+    "*nat\n:INPUT RETURN\nCOMMIT\n": "<text>:2:8: RETURN is no policy (expected ACCEPT or DROP)",
     nat("-A Z -j X"): "<text>:5:4: there is no chain 'Z' in table nat",
     nat("-A X -j Z"): "<text>:5:9: there is no chain, verdict or target 'Z' in this table",
     nat("-A X -g ACCEPT"): "<text>:5:9: there is no chain 'ACCEPT' in this table",
@@ -47,7 +50,39 @@ REFUSED = {
     nat("-A X -j"): "<text>:5:7: the line ends too early (expected chain or target)",
     nat("-A X -j Y -j ACCEPT"): "<text>:5:11: a rule has one target",
     nat("-A X -m comment --comment"): "<text>:5:25: the line ends too early (expected string)",
-    nat("-I X 3 -j Y"): "<text>:5:1: X has no place 3 for a rule",
+    nat("-I X 3 -j Y"): "<text>:5:1: there is no rule 3",
+}
+
+
+REFUSED |= {
+    nat(line): f"<text>:5:{message}"
+    for line, message in {
+        "-N Y": "4: there is a chain 'Y' already",
+        "-N OUTPUT": "4: there is a chain 'OUTPUT' already",
+        "-N DNAT": "4: 'DNAT' is no name for a chain",
+        "-N ACCEPT": "4: ACCEPT is a verdict, no name for a chain",
+        f"-N {'x' * 29}": f"4: chain name '{'x' * 29}' is longer than 28 bytes",
+        f":{'é' * 15} - [0:0]": f"2: chain name '{'é' * 15}' is longer than 28 bytes",
+        "-D X 1": "1: there is no rule 1",
+        "-D X -j Y": "1: X has no such rule",
+        "-C X -j Y": "1: X has no such rule",
+        "-R X 1 -j Y": "1: there is no rule 1",
+        "-F Z": "4: there is no chain 'Z' in table nat",
+        "-X PREROUTING": "4: PREROUTING is a builtin chain",
+        "-P X DROP": "4: X is no builtin chain: it has no policy",
+        "-P OUTPUT RETURN": "11: RETURN is no policy (expected ACCEPT or DROP)",
+        "-E PREROUTING Z": "4: PREROUTING is a builtin chain",
+        "-E X Y": "6: there is a chain 'Y' already",
+        "-A X -j PREROUTING": "9: PREROUTING is a builtin chain: nothing can lead to it",
+        "-A X -j Z\n-N Z": "9: chain 'Z' is made only in line 6",
+    }.items()
+}
+REFUSED |= {
+    nat("-A X -j Y\n-X Y"): "<text>:6:4: line 5 leads to chain 'Y'",
+    nat("-A X -j Y\n-X X"): "<text>:6:4: chain 'X' is not empty",
+    nat("-A PREROUTING -j X\n-A X -j Y\n-A Y -g X"): (
+        "<text>:7:9: the chains go round in a circle: X -> Y -> X"
+    ),
 }
 
 
@@ -167,3 +202,67 @@ def test_every_recorded_save_comes_back_byte_for_byte(dump):
 def test_the_measuring_dumps_come_back_byte_for_byte(size):
     text = gzip.decompress(shared(f"bench/kube-proxy-{size}.save.gz").read_bytes()).decode()
     assert save(read(text)) == text
+
+
+ORDERS = {
+    "-A X -j Y\n-A X -j ACCEPT\n-D X 1": "-A X -j ACCEPT",
+    "-A X -s 1.2.3.4 -j Y\n-A X -j Y\n-A X -j Y\n--delete X -j Y": "-A X -s 1.2.3.4/32 -j Y\n-A X -j Y",
+    "-A X -j Y\n-R X 1 -j ACCEPT": "-A X -j ACCEPT",
+    "-A X -j Y\n-F X": "",
+    "-A X -j Y\n-F": "",
+    "[5:6] -A X -j Y\n-Z X 1": "[0:0] -A X -j Y",
+    "-A X -j Y\n-C X -j Y\n-L\n-S X 1": "-A X -j Y",
+    "-N Z\n-X Z\n-A X -j Y": "-A X -j Y",
+}
+
+
+@pytest.mark.parametrize("lines", ORDERS)
+def test_orders_are_carried_out(lines):
+    assert save(read(nat(lines))) == nat(*ORDERS[lines].splitlines())
+
+
+def test_a_chain_is_renamed_with_the_jumps_to_it():
+    chains = read(nat("-A X -j Y", "-A Y -j ACCEPT", "-E Y Z")).tables["nat"].chains
+    assert [*chains] == ["PREROUTING", "X", "Z"]
+    assert [rule.save() for chain in chains.values() for rule in chain.rules] == [
+        "-A X -j Z",
+        "-A Z -j ACCEPT",
+    ]
+
+
+def test_a_policy_is_set_and_counters_are_zeroed():
+    text = save(read("*filter\n:INPUT DROP [7:8]\n:X - [1:2]\n-P INPUT ACCEPT\n-Z X\nCOMMIT\n"))
+    assert text == "*filter\n:INPUT ACCEPT [7:8]\n:X - [0:0]\nCOMMIT\n"
+
+
+def test_builtin_chains_are_there_without_a_declaration():
+    text = save(read("*filter\n-N X\n:FORWARD DROP\n-A INPUT -j X\nCOMMIT"))
+    assert text == (
+        "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:X - [0:0]\n-A INPUT -j X\nCOMMIT\n"
+    )
+
+
+def test_a_table_that_comes_twice_is_flushed_unless_asked_not_to():
+    text = "*filter\n-A INPUT -j DROP\nCOMMIT\n*filter\n-A INPUT -j ACCEPT\nCOMMIT\n"
+    assert [rule.save() for rule in read(text).rules()] == ["-A INPUT -j ACCEPT"]
+    assert [rule.save() for rule in read(text, noflush=True).rules()] == [
+        "-A INPUT -j DROP",
+        "-A INPUT -j ACCEPT",
+    ]
+
+
+@pytest.mark.parametrize("name", ["#hash", "*filter", ":colon", "COMMIT", "%s", "-X-"])
+def test_odd_chain_names(name):
+    text = nat(f":{name} - [0:0]", f"-A {name} -j Y")
+    if not name.startswith("-"):
+        text = text.replace("-j Y", f"-j Y\n-A X -j {name}")
+    chain = read(text).tables["nat"].chains[name]
+    assert len(chain.rules) == 1
+
+
+def test_a_long_way_of_chains_is_no_circle_and_no_recursion():
+    chains = [f":C{i} - [0:0]" for i in range(3000)]
+    rules = [f"-A C{i} -j C{i + 1}" for i in range(2999)]
+    assert read(nat(*chains, *rules, "-A PREROUTING -j C0"))
+    with pytest.raises(DumpError, match="round in a circle"):
+        read(nat(*chains, *rules, "-A PREROUTING -j C0", "-A C2999 -j C7"))

@@ -1,0 +1,279 @@
+"""What the lines of a text do to the tables, as iptables-restore carries them out.
+
+Facts: iptables-restore of iptables 1.8.9, asked line by line: ``*TABLE`` empties the table, a chain
+line makes or empties a chain, the builtin chains are there without being declared, COMMIT must follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from natc.errors import DumpError
+from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
+from natc.netfilter.ruleset import Chain, Rule, Ruleset, Table
+from natc.netfilter.targets import target_class
+from natc.text.checks import faults
+from natc.text.source import Source
+
+#: Most bytes in the name of a chain (XT_EXTENSION_MAXNAMELEN less the final zero).
+LONGEST_CHAIN_NAME = 28
+NO_COUNTERS = "[0:0]"
+_POLICIES = ("ACCEPT", "DROP")
+
+
+@define
+class Tables:
+    """The tables while a text is carried out, and the comment lines on the way."""
+
+    source: Source
+    ruleset: Ruleset
+    keep: bool = False
+    """Whether ``*TABLE`` leaves what an earlier part of the text put there (``--noflush``)."""
+    table: Table | None = None
+    remarks: list[str] = field(factory=list)
+
+    # ---- the frame of a table
+
+    def open(self, word: str, number: int) -> None:
+        """Carry out ``*TABLE``."""
+        name = word[1:]
+        if self.table is not None:
+            raise self.source.error(
+                f"table {name} begins before {self.table.name} is closed", number, expected="COMMIT"
+            )
+        if name not in BUILTIN_CHAINS:
+            raise self.source.error(
+                f"unknown table {name!r}", number, 2, len(name), expected=", ".join(BUILTIN_CHAINS)
+            )
+        tables = self.ruleset.tables
+        if name not in tables or not self.keep:
+            tables[name] = Table(name, line=number)
+        self.table = tables[name]
+        self.table.remarks.extend(self.remarks)
+        self.remarks = []
+
+    def declare(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``:CHAIN POLICY [PACKETS:BYTES]``: an old chain of that name loses its rules."""
+        name, policy = values[0][1:], values[1]
+        table = self.opened(number)
+        if len(name) > LONGEST_CHAIN_NAME or name in VERDICTS or not name.isascii():
+            self._check_name(name, number, 2)
+        counters = values[2] if len(values) > 2 and values[2].startswith("[") else NO_COUNTERS
+        builtin = name in BUILTIN_CHAINS[table.name]
+        if builtin and policy == "-":
+            policy = "ACCEPT"
+        elif builtin and policy not in _POLICIES:
+            raise self.source.error_at(f"{policy} is no policy", number, policy, expected="ACCEPT or DROP")
+        elif not builtin and policy != "-":
+            raise self.source.error(
+                f"{name} is not a builtin chain of {table.name}: it has no policy", number, expected="-"
+            )
+        before = table.chains.get(name)
+        line = before.line if before else number
+        table.chains[name] = Chain(name, policy if builtin else None, counters, line=line)
+
+    def commit(self, number: int) -> Iterator[DumpError]:
+        """Carry out COMMIT; yield what the kernel would refuse of the table."""
+        table = self.opened(number)
+        self.table = None
+        yield from faults(table, self.source)
+
+    def close(self) -> None:
+        """Check that the text ended where a text may end, and keep the last comment lines."""
+        last = self.source.text.count("\n") + 1
+        if self.table is not None:
+            raise self.source.error("the table is not closed", last, expected="COMMIT")
+        if not self.ruleset.tables:
+            raise self.source.error("there is no table in this text", 1, expected="a line such as *filter")
+        self.ruleset.remarks = self.remarks
+
+    # ---- places
+
+    def opened(self, number: int) -> Table:
+        """Return the table the lines stand in."""
+        if self.table is None:
+            raise self.source.error(
+                "this line stands in no table", number, expected="a line such as *filter before it"
+            )
+        return self.table
+
+    def chain(self, name: str, number: int) -> Chain:
+        """Return a chain of the open table; builtin chains need no declaration."""
+        table = self.opened(number)
+        if name not in table.chains and name in BUILTIN_CHAINS[table.name]:
+            _add_builtin(table)
+        if name not in table.chains:
+            raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)
+        return table.chains[name]
+
+    def _own_chain(self, name: str, number: int) -> Chain:
+        chain = self.chain(name, number)
+        if chain.policy:
+            raise self.source.error_at(f"{name} is a builtin chain", number, name)
+        return chain
+
+    def _check_name(self, name: str, number: int, column: int) -> None:
+        if len(name.encode("utf-8", "surrogateescape")) > LONGEST_CHAIN_NAME:
+            raise self.source.error(
+                f"chain name {name!r} is longer than {LONGEST_CHAIN_NAME} bytes", number, column, len(name)
+            )
+        if name in VERDICTS:
+            raise self.source.error(f"{name} is a verdict, no name for a chain", number, column, len(name))
+
+    def _free_name(self, name: str, number: int) -> str:
+        table = self.opened(number)
+        self._check_name(name, number, self.source.line(number).rfind(name) + 1)
+        if name in table.chains or name in BUILTIN_CHAINS[table.name]:
+            raise self.source.error_at(f"there is a chain {name!r} already", number, name)
+        if target_class(name) is not None or name[:1] in "-!":
+            raise self.source.error_at(f"{name!r} is no name for a chain", number, name)
+        return name
+
+    def place(self, rules: list[Rule], word: str, number: int, *, more: int = 0) -> int:
+        """Return the index of the rule with the number ``word``; ``more`` counts places behind the last."""
+        at = int(word)
+        if not 1 <= at <= len(rules) + more:
+            raise self.source.error(
+                f"there is no rule {at}", number, 1, max(1, len(self.source.line(number)))
+            )
+        return at - 1
+
+    # ---- rules
+
+    def insert(self, rules: list[Rule], at: str | None, number: int) -> None:
+        """Carry out ``-I CHAIN [NUMBER]``: of several rules from one line the last comes first."""
+        for rule in rules:
+            chain = self.chain(rule.chain, number)
+            place = self.place(chain.rules, at or "1", number, more=1)
+            chain.rules.insert(place, rule)
+
+    def replace(self, rules: list[Rule], at: str | None, number: int) -> None:
+        """Carry out ``-R CHAIN NUMBER``."""
+        if len(rules) > 1:
+            raise self.source.error("a replacement is one rule, not several addresses", number)
+        chain = self.chain(rules[0].chain, number)
+        chain.rules[self.place(chain.rules, at or "1", number)] = rules[0]
+
+    def delete(self, rules: list[Rule], _at: str | None, number: int) -> None:
+        """Carry out ``-D CHAIN RULE``: the first rule that says the same goes."""
+        for rule in rules:
+            self.check([rule], None, number)
+            self.chain(rule.chain, number).rules.remove(rule)
+
+    def check(self, rules: list[Rule], _at: str | None, number: int) -> None:
+        """Carry out ``-C CHAIN RULE``: such a rule must be there."""
+        for rule in rules:
+            if rule not in self.chain(rule.chain, number).rules:
+                width = max(1, len(self.source.line(number)))
+                raise self.source.error(f"{rule.chain} has no such rule", number, 1, width)
+
+    # ---- other orders
+
+    def delete_number(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-D CHAIN NUMBER``."""
+        *_, name, at = values
+        rules = self.chain(name, number).rules
+        del rules[self.place(rules, at, number)]
+
+    def new_chain(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-N CHAIN``."""
+        name = self._free_name(values[0], number)
+        self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS, line=number)
+
+    def policy(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-P CHAIN POLICY``."""
+        chain = self.chain(values[0], number)
+        if not chain.policy:
+            raise self.source.error_at(
+                f"{chain.name} is no builtin chain: it has no policy", number, chain.name
+            )
+        if values[1] not in _POLICIES:
+            raise self.source.error_at(
+                f"{values[1]} is no policy", number, values[1], expected="ACCEPT or DROP"
+            )
+        chain.policy = values[1]
+
+    def flush(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-F [CHAIN]``."""
+        for chain in self._chains(values, number):
+            chain.rules.clear()
+
+    def zero(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-Z [CHAIN [NUMBER]]``."""
+        rules: slice = slice(None)
+        for chain in self._chains(values[:1], number):
+            if len(values) > 1:
+                at = self.place(chain.rules, values[1], number)
+                rules = slice(at, at + 1)
+            else:
+                chain.counters = NO_COUNTERS
+            chain.rules[rules] = [_without_counters(rule) for rule in chain.rules[rules]]
+
+    def show(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-L`` and ``-S``, which change nothing."""
+        self._chains(values[:1], number)
+
+    def delete_chain(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-X [CHAIN]``: the chain must be empty and nothing may lead to it."""
+        table = self.opened(number)
+        names = [self._own_chain(name, number).name for name in values] or [
+            chain.name for chain in table.chains.values() if not chain.policy
+        ]
+        for name in names:
+            if table.chains[name].rules:
+                raise self.source.error_at(f"chain {name!r} is not empty", number, name)
+            leading = next((rule for rule in _rules(table) if _leads_to(rule) == name), None)
+            if leading is not None:
+                raise self.source.error_at(f"line {leading.line} leads to chain {name!r}", number, name)
+        for name in names:
+            del table.chains[name]
+
+    def rename_chain(self, values: tuple[str, ...], number: int) -> None:
+        """Carry out ``-E OLD NEW``: the jumps follow."""
+        old, new = values
+        table = self.opened(number)
+        chain = self._own_chain(old, number)
+        self._free_name(new, number)
+        chain.name = new
+        for other in table.chains.values():
+            other.rules[:] = [_renamed(rule, old, new) for rule in other.rules]
+        renamed = {chain.name: chain for chain in table.chains.values()}
+        table.chains.clear()
+        table.chains.update(renamed)
+
+    def _chains(self, names: tuple[str, ...], number: int) -> list[Chain]:
+        table = self.opened(number)
+        return [self.chain(name, number) for name in names] or [*table.chains.values()]
+
+
+def _add_builtin(table: Table) -> None:
+    """Add the builtin chains that were not declared, in front and in the order of a save."""
+    declared = dict(table.chains)
+    table.chains.clear()
+    for name in BUILTIN_CHAINS[table.name]:
+        table.chains[name] = declared.get(name) or Chain(name, "ACCEPT", NO_COUNTERS)
+    table.chains.update(declared)
+
+
+def _rules(table: Table) -> Iterator[Rule]:
+    for chain in table.chains.values():
+        yield from chain.rules
+
+
+def _leads_to(rule: Rule) -> str | None:
+    return None if rule.shape.jump is None else rule.values[rule.shape.jump]
+
+
+def _renamed(rule: Rule, old: str, new: str) -> Rule:
+    places = {rule.shape.chain, rule.shape.jump}
+    values = tuple(new if i in places and word == old else word for i, word in enumerate(rule.values))
+    return rule if values == rule.values else Rule(rule.shape, values, rule.line)
+
+
+def _without_counters(rule: Rule) -> Rule:
+    place = rule.shape.counters
+    if place is None:
+        return rule
+    return Rule(rule.shape, (*rule.values[:place], NO_COUNTERS, *rule.values[place + 1 :]), rule.line)
