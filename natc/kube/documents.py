@@ -14,8 +14,10 @@ from typing import Any
 from attrs import define, field, frozen
 
 from natc.errors import ManifestError, NatcError, Span
-from natc.kube import json_source, yaml_lines, yaml_source
+from natc.kube import json_source, yaml_source
 from natc.kube.fields import Place
+from natc.kube.yaml_lines import GIVEN_UP
+from natc.kube.yaml_shapes import Shapes
 
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 _JSON_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]').match
@@ -72,11 +74,12 @@ class Document:
 def read_documents(name: str, content: str, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
     """Yield each document that holds something, and its value; ``errors`` takes why others cannot be read."""
     text = Text(name, content)
+    shapes = Shapes()
     for start, end in _cut(text, errors):
         if _JSON_START(content, start, end):
             yield from _read_json(text, start, end, errors)
         else:
-            yield from _read_yaml(text, start, end, errors)
+            yield from _read_yaml(text, start, end, shapes, errors)
 
 
 def _cut(text: Text, errors: list[NatcError]) -> Iterator[tuple[int, int]]:
@@ -109,11 +112,13 @@ def _read_json(text: Text, start: int, end: int, errors: list[NatcError]) -> Ite
         start = after
 
 
-def _read_yaml(text: Text, start: int, end: int, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
+def _read_yaml(
+    text: Text, start: int, end: int, shapes: Shapes, errors: list[NatcError]
+) -> Iterator[tuple[Document, Any]]:
     content = text.content[start:end]
     try:
-        value = yaml_lines.load(content)
-        if value is yaml_lines.GIVEN_UP:
+        value = shapes.load(content)
+        if value is GIVEN_UP:
             value = yaml_source.load(content)
     except yaml_source.YamlError as error:
         errors.append(ManifestError(error.message, text.span_from(start, error.mark), error.expected))

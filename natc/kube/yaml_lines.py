@@ -25,9 +25,14 @@ GIVEN_UP: Final = object()
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_./-]{0,200}"
 _PLAIN_START = "[A-Za-z0-9_./]"
-_PLAIN = rf"{_PLAIN_START}(?:[A-Za-z0-9_./@%+=,;()-]|:(?=:|{_PLAIN_START})| (?={_PLAIN_START}))*"
+_PLAIN_INNER = "[A-Za-z0-9_./@%+=,;()-]*"
+#: What may follow the first character of a plain scalar; a colon or a blank ends none of them here.
+PLAIN_REST = rf"{_PLAIN_INNER}(?:(?::(?=:|{_PLAIN_START})| (?={_PLAIN_START})){_PLAIN_INNER})*"
+_PLAIN = _PLAIN_START + PLAIN_REST
 _VALUE = rf"""{_PLAIN}|'[ -&(-~]*'|"[ !#-\[\]-~]*"|\{{\}}|\[\]"""
-_LINE = re.compile(rf"( *)(- )?(?:({_KEY}):(?: ({_VALUE}|\|-?))?|(?<=- )({_VALUE}))", re.ASCII).fullmatch
+_LINE = rf"( *)(- )?(?:({_KEY}):(?: ({_VALUE}|\|-?))?|(?<=- )({_VALUE}))"
+#: Matches a plain line: its indentation, dash, key, value after a key, value without one.
+match_line = re.compile(_LINE, re.ASCII).fullmatch
 _BLANK = re.compile(r" *(?:#[ -~]*)?", re.ASCII).fullmatch
 _BLOCK_TEXT = re.compile(r"[ -~]+", re.ASCII).fullmatch
 _LONGEST_LINE = 100_000
@@ -83,7 +88,7 @@ def _look_up(line: str) -> _Line:
 def _parse(line: str) -> _Line:
     if len(line) > _LONGEST_LINE:
         return _UNSURE_LINE
-    match = _LINE(line)
+    match = match_line(line)
     if match is None:
         return _SKIPPED_LINE if _BLANK(line) else _UNSURE_LINE
     spaces, dash, key, written, item = match.groups()

@@ -12,7 +12,8 @@ import re
 
 Scalar = str | int | float | bool | None
 
-_WORDS: dict[str, bool | None] = {
+#: Plain scalars that are booleans or null.
+WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -45,8 +46,8 @@ def resolve(text: str) -> Scalar:
     first = text[0]
     if first not in SPECIAL_FIRST:
         return text
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in WORDS:
+        return WORDS[text]
     if text in _NOT_JSON:
         return _NOT_JSON[text]
     if first.isalpha() or first == "~" or len(text) > _LONGEST_NUMBER:

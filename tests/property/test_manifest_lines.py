@@ -5,7 +5,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from natc.kube import yaml_lines, yaml_source
+from natc.kube import yaml_lines, yaml_shapes, yaml_source
 from tests.support import shared_cases
 
 ODD_WORDS = "n y on no fd::1 fd:: ::1 null ~ 0o17 010 08 1_000 1e3 .5 .inf - | << 2001-01-01 1:30 ' \" {} [] *a &a !x é"
@@ -99,6 +99,70 @@ BLOCK_LINES = st.sampled_from(
 )
 def test_lines_and_parser_agree_on_blocks_of_text(head, lines, ends):
     check("\n".join(["z: 1", head, *lines]) + "\n" * ends)
+
+
+@settings(max_examples=600, deadline=None)
+@given(DOCUMENTS, EDITS, st.lists(st.tuples(st.integers(0, 30), WORDS), max_size=3))
+def test_shapes_and_parser_agree_on_edited_documents(document, edits, values):
+    """A document of the learnt one's shape, or almost: some values, then some lines changed."""
+    text = yaml.dump(document, allow_unicode=True)
+    shape = yaml_shapes.shape_of(text)
+    if shape is None:
+        return
+    assert same(shape.read(text), yaml_source.load(text))
+    other = edited(edited(text, [(at, "replace", word) for at, word in values]), edits)
+    value = shape.read(other)
+    if value is not yaml_shapes.GIVEN_UP:
+        assert same(value, yaml_source.load(other))
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.sampled_from(["a", "10.0.0.1", "fd::1", "no", "5", "010", "true", "'a'", '"a"', "{}", "~", "a b"]),
+    WORDS,
+)
+def test_a_shape_takes_only_values_of_its_kind(learnt, value):
+    shape = yaml_shapes.shape_of(f"k: {learnt}\nl:\n- {learnt}\n")
+    if shape is None:
+        return
+    other = f"k: {value}\nl:\n- {value}\n"
+    read = shape.read(other)
+    if read is not yaml_shapes.GIVEN_UP:
+        assert same(read, yaml_source.load(other))
+
+
+def test_documents_of_one_shape_are_read_by_it():
+    texts = [
+        f"a: n{n}\nb:\n- port: {n}\n  on: 10.0.0.{n}\n  c: '{n}'\n  d: {'true' if n % 2 else 'false'}\n"
+        for n in range(99)
+    ]
+    texts = [text.replace(" on:", " ip:") for text in texts]
+    shape = yaml_shapes.shape_of(texts[0])
+    shapes = yaml_shapes.Shapes()
+    for text in texts:
+        assert same(shape.read(text), yaml_source.load(text))
+        assert same(shapes.load(text), yaml_source.load(text))
+
+
+@pytest.mark.parametrize(
+    ("learnt", "other"),
+    [
+        ("a: b\n", "a: no\n"),
+        ("a: b\n", "a: 5\n"),
+        ("a: b\n", "a: 'b'\n"),
+        ("a: 5\n", "a: 05\n"),
+        ("a: 5\n", "a: 5.0\n"),
+        ("a: true\n", "a: yes\n"),
+        ("a: b\n", "b: b\n"),
+        ("a: b\n", "a: b\nb: c\n"),
+        ("a: b\n", "a: b"),
+        ("a: 'b'\n", "a: 'b\\c'\n"),
+        ("a: 10.0.0.1\n", "a: 10.0\n"),
+        ("a: fd::1\n", "a: fd::\n"),
+    ],
+)
+def test_a_shape_gives_up_what_is_not_sure_to_be_like_it(learnt, other):
+    assert yaml_shapes.shape_of(learnt).read(other) is yaml_shapes.GIVEN_UP
 
 
 LINES = st.lists(
