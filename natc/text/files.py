@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from natc.errors import DumpError, Span
 from natc.inputs import name_of, read_bytes
-from natc.netfilter.ruleset import Ruleset
-from natc.text.reader import read
+
+if TYPE_CHECKING:
+    from natc.netfilter.ruleset import Ruleset
 
 #: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
@@ -18,6 +20,8 @@ def read_dump(path: str | Path) -> Ruleset:
 
     Raises :class:`~natc.errors.DumpError` when it cannot be read or is no ruleset.
     """
+    from natc.text.reader import read  # here, so that writing a text does not pay for reading one
+
     name = name_of(path)
     content = read_bytes(path, error=DumpError)
     if not content.strip():
