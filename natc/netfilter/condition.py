@@ -102,6 +102,24 @@ class AddressType(Condition):
 
 
 @frozen
+class ReversePath(Condition):
+    """The way back to the source is the way the packet came (ipt_rpfilter.c)."""
+
+    loose: bool
+    valid_mark: bool
+    accept_local: bool
+
+
+@frozen
+class DeviceGroup(Condition):
+    """``group of the interface in field & mask == value`` (xt_devgroup.c)."""
+
+    field: str
+    value: int
+    mask: int
+
+
+@frozen
 class OfConnection(Condition):
     """Whatever ``holds`` says of the packet's connection entry; ``without`` when it has none."""
 
@@ -113,10 +131,11 @@ class OfConnection(Condition):
 
 @frozen
 class ConnectionMark(Condition):
-    """``connection's mark & mask == value``; never true of a packet without a connection."""
+    """``connection's mark & mask == value``, or not; never true of a packet without a connection."""
 
     value: int
     mask: int
+    inverted: bool = False
 
 
 @frozen
@@ -129,8 +148,8 @@ class Translated(Condition):
 class Probe(Protocol):
     """A match that looks something up in what the kernel remembers, and may change it."""
 
-    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
-        """Return whether it matches and what is remembered afterwards.
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+        """Return whether it matches (None: cannot be told) and what is remembered afterwards.
 
         ``rule`` identifies the rule for matches that keep their own count (nth, limit).
         """

@@ -56,6 +56,8 @@ class Track(Effect):
     """The CT target: which zone the packet is tracked in, by which helper, or not at all."""
 
     zone: Zone | None = None
+    from_mark: bool = False
+    """The zone's number is the packet's mark."""
     untracked: bool = False
     helper: str | None = None
 
@@ -77,7 +79,10 @@ class Change(Effect):
 
 @frozen
 class Translate(Effect):
-    """Binds the connection's source ("src") or destination ("dst") to ``to``; ends the table."""
+    """Binds the connection's source ("src") or destination ("dst") to ``to``; ends the table.
+
+    Side "" is the one that is translated at the hook where the packet is.
+    """
 
     side: str
     to: NatRange

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
+from natc.netfilter.condition import ALWAYS, All, Condition, In
+from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import Kind, number
 
 #: The type that stands for every type in a rule.
@@ -92,3 +94,15 @@ class IcmpKind(Kind[IcmpType]):
         if (value.low, value.high) == (0, 0xFF):
             return (str(value.type),)
         return (f"{value.type}/{value.low}",)
+
+
+def icmp_condition(wanted: IcmpType) -> Condition:
+    """Return the condition on type and code; type 255 with every code is any ICMP packet."""
+    if (wanted.type, wanted.low, wanted.high) == (0xFF, 0, 0xFF):
+        return ALWAYS
+    return All(
+        (
+            In("icmp_type", numbers(wanted.type, wanted.type)),
+            In("icmp_code", numbers(wanted.low, wanted.high)),
+        )
+    )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.ipset import Probe
 from natc.netfilter.kinds import Kind, unquoted
+from natc.netfilter.packet import Packet
 
 #: Longest name of an ipset, and how many parts an element has at most (ip_set.h).
 LONGEST_NAME = 31
@@ -37,3 +39,36 @@ class SetLookupKind(Kind[SetLookup]):
 
     def words(self, value: SetLookup) -> tuple[str, ...]:
         return (value.name, ",".join(value.directions))
+
+
+#: Where the sets of the node are kept in a memory.
+SETS = "ipsets"
+
+
+def probe_of(packet: Packet) -> Probe:
+    """Return what sets look at in a packet; what is open counts as unset."""
+
+    def number(value: object) -> int:
+        return value if isinstance(value, int) else 0
+
+    def name(value: object) -> str:
+        return value if isinstance(value, str) else ""
+
+    return Probe(
+        packet.family,
+        number(packet.src),
+        number(packet.dst),
+        number(packet.proto),
+        number(packet.sport),
+        number(packet.dport),
+        number(packet.icmp_type) << 8 | number(packet.icmp_code),
+        name(packet.in_interface),
+        name(packet.out_interface),
+        name(packet.bridge_port_in),
+        name(packet.bridge_port_out),
+        number(packet.mark),
+        packet.link_source if isinstance(packet.link_source, bytes) else None,
+        packet.link_destination,
+        bool(packet.fragment & 0x1FFF),
+        number(packet.length),
+    )

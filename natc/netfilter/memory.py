@@ -20,6 +20,13 @@ class Memory:
     base: dict[Hashable, Any] = field(factory=dict)
     changes: Mapping[Hashable, Any] = field(factory=dict)
     now: float = 0.0
+    start: float | None = None
+    """Seconds since 1970 at time 0, None when that is not known."""
+
+    @property
+    def clock(self) -> float | None:
+        """Seconds since 1970."""
+        return None if self.start is None else self.start + self.now
 
     def get(self, key: Hashable, default: Any = None) -> Any:
         """Return what is remembered under ``key``."""
@@ -29,7 +36,7 @@ class Memory:
 
     def with_value(self, key: Hashable, value: Any) -> Memory:
         """Return a memory that differs in one value; None forgets it."""
-        return Memory(self.base, {**self.changes, key: value}, self.now)
+        return Memory(self.base, {**self.changes, key: value}, self.now, self.start)
 
     def settled(self, now: float) -> Memory:
         """Make the changes permanent and return the memory for a packet at time ``now``."""
@@ -38,7 +45,7 @@ class Memory:
                 self.base.pop(key, None)
             else:
                 self.base[key] = value
-        return Memory(self.base, {}, now)
+        return Memory(self.base, {}, now, self.start)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Memory) and self.base is other.base and self.changes == other.changes

@@ -108,7 +108,13 @@ class Packet:
     gid: Number = None
     link_source: bytes | Open | None = None
     """The sender's MAC address, None where the packet came with none."""
+    link_destination: bytes | None = None
     link_type: str = "unicast"
+    """To this node, to all or to a group: unicast, broadcast, multicast, otherhost."""
+    ipsec: bool | Open = False
+    """IPsec handled the packet, or will."""
+    ident: int = 0
+    """IPv4 identification or IPv6 flow label."""
     inner: Packet | None = None
     """The packet that an ICMP error quotes."""
     chunk: Number = None
@@ -169,6 +175,9 @@ def question_packet(  # noqa: PLR0913 - one parameter a field that a question ma
         flags=frozenset({"SYN"}) if number == 6 else None,
         icmp_type={1: 8, 58: 128}.get(number),
         icmp_code=0 if number in (1, 58) else None,
+        ipsec=Open("question", "the packet is handled by IPsec", YES_OR_NO),
+        tcp_options=Open("TCP options") if number == 6 else None,
+        link_source=Open("link address"),
     )
 
 

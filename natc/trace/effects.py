@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from natc.netfilter.conntrack import Zone
 from natc.netfilter.effect import (
     Answer,
     Change,
@@ -22,6 +23,7 @@ from natc.netfilter.effect import (
     Undecided,
     Verdict,
 )
+from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.packet import Open, OpenMark
 from natc.netfilter.values import changed
 from natc.trace.program import ReadyRule
@@ -77,6 +79,8 @@ def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> l
     if effect.untracked:
         return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]
     zone = effect.zone or state.binding.zone
+    if effect.from_mark and isinstance(state.packet.mark, int):
+        zone = Zone(state.packet.mark & 0xFFFF, zone.original, zone.reply)
     binding = changed(state.binding, zone=zone, helper=effect.helper)
     return [(changed(state, binding=binding), CONTINUE)]
 
@@ -94,7 +98,8 @@ def _change(effects: Effects, effect: Change, state: State, ready: ReadyRule) ->
 
 
 def _translate(effects: Effects, effect: Translate, state: State, ready: ReadyRule) -> list[After]:
-    return [(after, ACCEPT) for after in effects.tracker.translate(state, effect)]
+    side = effect.side or NAT_SIDE[state.hook]
+    return [(after, ACCEPT) for after in effects.tracker.translate(state, evolve(effect, side=side))]
 
 
 def _masquerade(effects: Effects, effect: Masquerade, state: State, ready: ReadyRule) -> list[After]:

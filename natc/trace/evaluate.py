@@ -21,10 +21,12 @@ from natc.netfilter.condition import (
     Computed,
     Condition,
     ConnectionMark,
+    DeviceGroup,
     In,
     Not,
     OfConnection,
     Remembered,
+    ReversePath,
     Some,
     Translated,
     Unknown,
@@ -170,7 +172,16 @@ def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answe
 
 def _connection_mark(asker: Asker, condition: ConnectionMark, state: State) -> Answer:
     binding = state.binding
-    return binding.tracked and binding.mark & condition.mask == condition.value
+    equal = binding.mark & condition.mask == condition.value
+    return binding.tracked and equal is not condition.inverted
+
+
+def _reverse_path(asker: Asker, condition: ReversePath, state: State) -> Answer:
+    return asker.node.reverse_path(state, condition)
+
+
+def _device_group(asker: Asker, condition: DeviceGroup, state: State) -> Answer:
+    return asker.node.device_group(state, condition)
 
 
 def _translated(asker: Asker, condition: Translated, state: State) -> Answer:
@@ -181,6 +192,8 @@ def _remembered(asker: Asker, condition: Remembered, state: State) -> Answer:
     if state.memory is None:
         return asker.ask(condition.unknown, state)
     truth, memory = condition.probe.consult(state.memory, state.packet, asker.rule)
+    if truth is None:
+        return asker.ask(condition.unknown, state)
     return [Split(truth, changed(state, memory=memory))]
 
 
@@ -201,6 +214,8 @@ _FORMS: dict[type[Condition], Callable[[Asker, Any, State], Answer]] = {
     AddressType: _address_type,
     OfConnection: _of_connection,
     ConnectionMark: _connection_mark,
+    ReversePath: _reverse_path,
+    DeviceGroup: _device_group,
     Translated: _translated,
     Remembered: _remembered,
     Unknown: _unknown,

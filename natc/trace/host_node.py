@@ -9,6 +9,7 @@ from attrs import frozen
 from natc.errors import NodeError
 from natc.inputs import read_bytes
 from natc.netfilter import routing
+from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Open, Packet
@@ -33,6 +34,19 @@ class HostNode:
         found = 0 if isinstance(address, Open) else address
         interface = device if isinstance(device, str) and device else None
         return routing.address_type_matches(self.host, found, types, interface)
+
+    def reverse_path(self, state: State, asked: ReversePath) -> Answer:
+        return routing.reverse_path_matches(
+            self.host,
+            flow_of(state.packet),
+            loose=asked.loose,
+            valid_mark=asked.valid_mark,
+            accept_local=asked.accept_local,
+        )
+
+    def device_group(self, state: State, asked: DeviceGroup) -> Answer:
+        """A node file puts every interface into the default group."""
+        return asked.value & asked.mask == 0
 
     def refused(self, state: State) -> bool:
         """Whether a packet from the wire vanishes before any hook sees it."""

@@ -86,6 +86,7 @@ def _packet(entry: Entry, family: int, ident: int) -> Packet:
         ttl=entry.get("ttl", 64),
         payload=payload,
         fragment=entry.get("frag", 0),
+        ident=ident,
         bad_checksum=bool(entry.get("badsum", 0)) and number not in (1, 132),
         **transport,
     )

@@ -46,7 +46,6 @@ PLACES = {
     "CHECKSUM": _place("mangle"),
     "TPROXY": _place("mangle", "PREROUTING"),
     "CLASSIFY": _place("", "INPUT FORWARD OUTPUT POSTROUTING"),
-    "TCPMSS": _place("", "FORWARD OUTPUT POSTROUTING"),
 }
 
 

@@ -11,10 +11,11 @@ from typing import Protocol
 
 from attrs import frozen
 
+from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.kinds import address_of
-from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, Open, Packet
+from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
 from natc.netfilter.values import changed
-from natc.trace.split import Answer, split
+from natc.trace.split import Answer, question, split
 from natc.trace.state import Route, State
 
 #: What an address can be as far as a rule may ask; without a node nothing else is told apart.
@@ -28,6 +29,14 @@ class NodeView(Protocol):
         self, state: State, address: int | Open, types: frozenset[str], device: str | Open
     ) -> Answer:
         """Whether the routing table takes ``address`` for one of ``types``, perhaps as seen by one device."""
+        ...
+
+    def reverse_path(self, state: State, asked: ReversePath) -> Answer:
+        """Whether the way back to the source is the way the packet came."""
+        ...
+
+    def device_group(self, state: State, asked: DeviceGroup) -> Answer:
+        """Whether an interface is in a group."""
         ...
 
     def arrive(self, state: State) -> list[State]:
@@ -58,6 +67,14 @@ class OpenNode:
     ) -> Answer:
         found = self.kind(state, address)
         return split(state, found, types) if isinstance(found, Open) else found in types
+
+    def reverse_path(self, state: State, asked: ReversePath) -> Answer:
+        text = "the way back to the source is the way it came"
+        return question(state, Open("question", text, YES_OR_NO))
+
+    def device_group(self, state: State, asked: DeviceGroup) -> Answer:
+        text = f"the {asked.field.replace('_', ' ')}'s group is {asked.value:#x}/{asked.mask:#x}"
+        return question(state, Open("question", text, YES_OR_NO))
 
     def kind(self, state: State, address: int | Open) -> str | Open:
         """Return the type of an address, or the open value that stands for it."""

@@ -5,14 +5,17 @@ A node file, a dump, a list of packets: every packet meets what the ones before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 from natc.errors import NatcError
 from natc.netfilter.conntrack import Connections, Settings
+from natc.netfilter.datagrams import TABLE
 from natc.netfilter.host import Host
+from natc.netfilter.ipset import Sets
+from natc.netfilter.ipsets import SETS
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.host_node import HostNode
@@ -23,7 +26,7 @@ from natc.trace.responses import Response, response_to
 from natc.trace.results import Result, open_result, result_of
 from natc.trace.search import branches
 from natc.trace.state import State
-from natc.trace.table_tracking import TABLE, TableTracker
+from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
 
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
@@ -37,15 +40,20 @@ class Replay:
     host: Host
     ruleset: Ruleset
     backend: str = "legacy"
-    ipsets: str = ""
-    """The sets, as ``ipset save`` prints them."""
+    ipsets: Sets | None = None
+    """The node's sets; without them rules that ask for one stay open."""
+    clock: float | None = None
+    """Seconds since 1970 when the replay begins; without it rules about time stay open."""
     memory: Memory = field(init=False)
     sender: Sender = field(init=False)
     _way: Way = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         settings = Settings(self.host.tcp_loose, self.host.tcp_be_liberal, self.host.checks_checksums)
-        self.memory = Memory({TABLE: Connections(settings)})
+        remembered: dict[Hashable, Any] = {TABLE: Connections(settings)}
+        if self.ipsets is not None:
+            remembered[SETS] = self.ipsets
+        self.memory = Memory(remembered, start=self.clock)
         self.sender = Sender(self.host)
         self.load(self.ruleset)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from natc.netfilter import nat, routing
-from natc.netfilter.conntrack import Connection, Connections, Datagram, Status
-from natc.netfilter.conntrack_sctp import SctpPacket
-from natc.netfilter.conntrack_tcp import Segment
+from natc.netfilter.conntrack import Connection, Connections, Status
+from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.host import Host
@@ -18,8 +17,6 @@ from natc.netfilter.values import changed
 from natc.trace.split import Answer
 from natc.trace.state import State
 
-#: Where the connection table is kept in a memory.
-TABLE = "connections"
 _ICMP = (1, 58)
 
 
@@ -191,39 +188,3 @@ def _rewritten(packet: Packet, rewrite: Rewrite) -> Packet:
         else:
             fields["sport" if rewrite.side == "src" else "dport"] = rewrite.port
     return changed(packet, **fields)
-
-
-def datagram_of(packet: Packet) -> Datagram:
-    """Return what connection tracking looks at in a packet all of whose fields are known."""
-
-    def number(value: object) -> int:
-        assert value is None or isinstance(value, int), "a replayed packet leaves nothing open"
-        return value or 0
-
-    return Datagram(
-        packet.family,
-        number(packet.proto),
-        number(packet.src),
-        number(packet.dst),
-        number(packet.sport),
-        number(packet.dport),
-        number(packet.icmp_type),
-        number(packet.icmp_code),
-        number(packet.icmp_id),
-        _segment(packet) if packet.proto == 6 else None,
-        SctpPacket(number(packet.chunk)) if packet.proto == 132 else None,
-        packet.bad_checksum,
-        datagram_of(packet.inner) if packet.inner else None,
-    )
-
-
-def _segment(packet: Packet) -> Segment | None:
-    if not isinstance(packet.flags, frozenset) or not isinstance(packet.payload, bytes):
-        return None
-    seq, ack = packet.sequence, packet.acknowledgement
-    return Segment(
-        packet.flags,
-        seq if isinstance(seq, int) else 0,
-        ack if isinstance(ack, int) else 0,
-        length=len(packet.payload),
-    )

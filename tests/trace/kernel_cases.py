@@ -10,10 +10,14 @@ from attrs import define, field
 
 from natc.errors import NatcError
 from natc.netfilter.host import Host
+from natc.netfilter.ipset import Sets
+from natc.text.ipset import read_sets
 from natc.text.reader import read
 from natc.trace.replay import Replay
 
 BACKENDS = ("legacy", "nft")
+#: When the cases were recorded, in seconds since 1970, to a few days.
+RECORDED_AT = 1_795_000_000.0
 #: The fields of a result that natc answers for.
 COMPARED = (
     "verdict", "out", "final", "dnat", "snat", "mark", "ctstate", "drop_at", "reject", "errno", "path",
@@ -91,7 +95,8 @@ def answers(folder: Path, packets: dict, backend: str) -> Iterator[dict]:
     host = Host.from_node(node)
     ruleset = read((folder / "dump.txt").read_text(), file=str(folder / "dump.txt"), family=host.family)
     sets = folder / "ipset.txt"
-    run = Replay(host, ruleset, backend, ipsets=sets.read_text() if sets.exists() else "")
+    known = read_sets(sets.read_text()) if sets.exists() else Sets()
+    run = Replay(host, ruleset, backend, known, clock=RECORDED_AT)
     if packets["mode"] == "branches":
         for entry in packets["packets"]:
             yield {"branches": run.all_branches(entry)}

@@ -8,9 +8,13 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.bpf_machine import run
+from natc.netfilter.condition import Computed, Condition, Unknown
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Kind, Name, unquoted
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
+from natc.netfilter.wire import NEEDS, encode
 
 #: Most instructions of a program (XT_BPF_MAX_NUM_INSTR).
 MOST_INSTRUCTIONS = 64
@@ -67,3 +71,12 @@ class Bpf(Match):
 
     program: tuple[Instruction, ...] | None = option("--bytecode", _Program())
     pinned: str | None = option("--object-pinned", Name(511))
+
+    def condition(self) -> Condition:
+        if self.program is None:
+            return Unknown(f"-m bpf {' '.join(self.words())}")
+        return Computed(NEEDS, self._returns, f"-m bpf {' '.join(self.words())}")
+
+    def _returns(self, packet: Packet) -> bool:
+        assert self.program is not None
+        return run(self.program, encode(packet)) != 0

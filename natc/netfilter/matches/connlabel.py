@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, OfConnection, Unknown
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, Kind, number, unquoted
 from natc.netfilter.matches import register_match
@@ -38,3 +39,14 @@ class Connlabel(Match):
 
     label: Term[int | str] | None = option("--label", _Label(), negatable=True, required=True)
     set: bool = option("--set", Flag(), default=False)
+
+    def condition(self) -> Condition:
+        """A packet without a connection has no label, so the inverted match holds."""
+        assert self.label is not None
+        label, inverted = self.label.value, self.label.inverted
+        text = f"the connection has label {label}"
+        if isinstance(label, str) or self.set:
+            return Unknown(text)
+        return OfConnection(
+            lambda connection, _: (label in connection.labels) is not inverted, text, without=inverted
+        )

@@ -6,9 +6,13 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, Remembered, Unknown
+from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, Number, PrefixLength
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 
 
 @register_match("connlimit")
@@ -36,3 +40,22 @@ class Connlimit(Match):
         values.setdefault("mask", 32 if family == 4 else 128)
         values.setdefault("saddr", "daddr" not in values)
         return values
+
+    def condition(self) -> Condition:
+        return Remembered(self, Unknown(f"-m connlimit {' '.join(self.words())}", "rate"))
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+        """Count the connections of the packet's network that this rule has seen and that still exist."""
+        table = memory.get(TABLE)
+        if table is None:
+            return None, memory
+        here = datagram_of(packet).key()
+        address = packet.dst if self.daddr else packet.src
+        assert isinstance(address, int) and self.mask is not None
+        key = ("connlimit", rule, address >> (packet.bits - self.mask))
+        alive = tuple(seen for seen in memory.get(key, ()) if seen != here and table.find(seen))
+        counted = (*alive, here)
+        limit = self.above or self.upto
+        assert limit is not None
+        over = len(counted) > limit.value
+        return over is (self.above is not None), memory.with_value(key, counted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, ConnectionMark
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Masked, MaskedHex
 from natc.netfilter.matches import register_match
@@ -15,3 +16,8 @@ class Connmark(Match):
     """True when ``connection mark & mask == value``."""
 
     mark: Term[Masked] | None = option("--mark", MaskedHex(), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        assert self.mark is not None
+        asked = self.mark.value
+        return ConnectionMark(asked.value, asked.mask, self.mark.inverted)

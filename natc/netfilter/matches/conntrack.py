@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from attrs import frozen
 
-from natc.netfilter.condition import All, Condition, In, Some, Translated, Unknown, both, term
+from natc.netfilter.condition import Condition, In, OfConnection, Some, Translated, Unknown, both, term
+from natc.netfilter.conntrack import Connection, Status
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.header import Protocol
 from natc.netfilter.kinds import Choice, Network, NetworkKind, NumberRange, Numbers, PortRange, Ports, WordSet
@@ -105,9 +106,36 @@ class Conntrack(Match):
     direction: str | None = option("--ctdir", _Direction(("ORIGINAL", "REPLY")))
 
     def condition(self) -> Condition:
-        known = both(term(self.ctstate, state_condition))
-        others = any(getattr(self, name) is not None for name in self.one_of if name != "ctstate")
-        return All((known, Unknown(f"-m conntrack {' '.join(self.words())}"))) if others else known
+        """Without a connection a state that holds is enough, and without a state nothing is."""
+        state = term(self.ctstate, state_condition)
+        asked = [name for name in self.one_of if name not in ("ctstate", "expire")]
+        if all(getattr(self, name) is None for name in [*asked, "expire"]):
+            return both(state)
+        text = f"-m conntrack {' '.join(self.words())}"
+        expire = None if self.expire is None else Unknown(f"{text}: seconds left", "clock")
+        return both(state, OfConnection(self._holds, text, without=state is not None), expire)
+
+    def _holds(self, connection: Connection, direction: int) -> bool:
+        """Ask an entry everything but its state and lifetime."""
+        if self.direction is not None and (self.direction == "REPLY") is not bool(direction):
+            return False
+        original, reply = connection.original, connection.reply
+        return (
+            _asked(self.proto, lambda number: number == original.proto)
+            and _asked(self.orig_src, lambda net: original.src & net.mask == net.address)
+            and _asked(self.orig_dst, lambda net: original.dst & net.mask == net.address)
+            and _asked(self.reply_src, lambda net: reply.src & net.mask == net.address)
+            and _asked(self.reply_dst, lambda net: reply.dst & net.mask == net.address)
+            and _asked(self.orig_src_port, lambda ports: original.sport in ports)
+            and _asked(self.orig_dst_port, lambda ports: original.dport in ports)
+            and _asked(self.reply_src_port, lambda ports: reply.sport in ports)
+            and _asked(self.reply_dst_port, lambda ports: reply.dport in ports)
+            and _asked(self.status, lambda words: any(Status[word] in connection.status for word in words))
+        )
+
+
+def _asked(wanted: Term[Any] | None, holds: Callable[[Any], bool]) -> bool:
+    return wanted is None or holds(wanted.value) is not wanted.inverted
 
 
 def state_condition(words: frozenset[str]) -> Condition:

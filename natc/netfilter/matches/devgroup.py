@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, DeviceGroup, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind, Masked, MaskedHex
 from natc.netfilter.matches import register_match
@@ -33,3 +34,17 @@ class Devgroup(Match):
 
     src: Term[Masked | str] | None = option("--src-group", _Group(), negatable=True)
     dst: Term[Masked | str] | None = option("--dst-group", _Group(), negatable=True)
+
+    def condition(self) -> Condition:
+        return both(
+            term(self.src, lambda group: _in_group("in_interface", group)),
+            term(self.dst, lambda group: _in_group("out_interface", group)),
+        )
+
+
+def _in_group(field: str, group: Masked | str) -> Condition:
+    if isinstance(group, str):
+        if group != "default":
+            return Unknown(f"the {field.replace('_', ' ')} is in group {group}", same_everywhere=True)
+        group = Masked(0, 0xFFFFFFFF)
+    return DeviceGroup(field, group.value, group.mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Bits, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import DSCP, DscpClass
 from natc.netfilter.matches import register_match
@@ -17,3 +18,6 @@ class Dscp(Match):
     dscp: Term[int] | None = option(
         "--dscp", DSCP, also={"--dscp-class": DscpClass()}, negatable=True, required=True
     )
+
+    def condition(self) -> Condition:
+        return both(term(self.dscp, lambda dscp: Bits("tos", dscp << 2, 0xFC)))

@@ -6,9 +6,11 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Bits, Computed, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 
 
 @register_match("ecn")
@@ -21,3 +23,17 @@ class Ecn(Match):
     tcp_ece: Term[bool] | None = option("--ecn-tcp-ece", Flag(), negatable=True)
     tcp_cwr: Term[bool] | None = option("--ecn-tcp-cwr", Flag(), negatable=True)
     ip_ect: Term[int] | None = option("--ecn-ip-ect", Number(0, 3), negatable=True)
+
+    def condition(self) -> Condition:
+        return both(
+            term(self.ip_ect, lambda bits: Bits("tos", bits, 3)),
+            term(self.tcp_ece, lambda _: _flag("ECE")),
+            term(self.tcp_cwr, lambda _: _flag("CWR")),
+        )
+
+
+def _flag(name: str) -> Condition:
+    def holds(packet: Packet) -> bool:
+        return isinstance(packet.flags, frozenset) and name in packet.flags
+
+    return Computed(("flags",), holds, f"the TCP flag {name} is set")

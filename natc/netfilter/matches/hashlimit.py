@@ -8,9 +8,13 @@ from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
+from natc.netfilter.bucket import Bucket
+from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Flag, Kind, Name, Number, PrefixLength, Rate, RateKind, leading_number
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 
 #: One second in the units of a rate (XT_HASHLIMIT_SCALE_v2), and how fine bytes are counted.
 SCALE = 1_000_000
@@ -177,6 +181,29 @@ class Hashlimit(Match):
             return 1000 * (_BYTE_EXPIRE_BURST if self.burst else _BYTE_EXPIRE)
         return 1000 * self.rate.unit[1]
 
+    def condition(self) -> Condition:
+        unknown = Unknown(f"-m hashlimit {' '.join(self.words())}", "rate")
+        return unknown if isinstance(self.rate, ByteRate) or self.rate_match else Remembered(self, unknown)
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
+        """Take one packet out of the bucket of this source, destination or port."""
+        rate = self.rate
+        assert isinstance(rate, Rate)
+        key = ("hashlimit", self.table_name, self._group(packet))
+        bucket = memory.get(key) or Bucket.full(rate, self.burst, memory.now)
+        within, left = bucket.taken(rate, self.burst, memory.now)
+        return within is (self.upto is not None), memory.with_value(key, left)
+
+    def _group(self, packet: Packet) -> tuple[object, ...]:
+        """Which bucket a packet belongs to."""
+        fields = {
+            "srcip": _network(packet.src, self.srcmask, packet.bits),
+            "srcport": packet.sport,
+            "dstip": _network(packet.dst, self.dstmask, packet.bits),
+            "dstport": packet.dport,
+        }
+        return tuple(fields[name] for name in self.mode)
+
 
 def _complete_bytes(values: dict[str, Any], rate: ByteRate) -> None:
     """Turn a burst of bytes into seconds' worth."""
@@ -201,3 +228,7 @@ def _complete_rate_match(values: dict[str, Any], rate: Rate | ByteRate) -> None:
 def _in_units(count: int) -> str:
     unit, size = next((unit, size) for unit, size in _UNITS.items() if count >= size)
     return f"{count // size}{unit}b"
+
+
+def _network(address: object, length: int | None, bits: int) -> object:
+    return address if length is None or not isinstance(address, int) else address >> (bits - length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import ALWAYS, NEVER, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Text
 from natc.netfilter.matches import register_match
@@ -15,3 +16,8 @@ class Helper(Match):
     """The name of a connection tracking helper; an empty one stands for any."""
 
     helper: Term[str] | None = option("--helper", Text(29, cut=True), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        """Only a connection that a helper expected has one; expectations are not modelled."""
+        assert self.helper is not None
+        return ALWAYS if self.helper.inverted else NEVER

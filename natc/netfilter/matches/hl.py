@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import Number
 from natc.netfilter.matches import register_match
 
@@ -23,3 +25,10 @@ class Hl(Match):
     eq: Term[int] | None = option("--hl-eq", Number(0, 255), also=("--hl",), negatable=True)
     lt: int | None = option("--hl-lt", Number(0, 255))
     gt: int | None = option("--hl-gt", Number(0, 255))
+
+    def condition(self) -> Condition:
+        return both(
+            term(self.eq, lambda value: In("ttl", numbers(value, value))),
+            None if self.lt is None else In("ttl", numbers(0, self.lt - 1)),
+            None if self.gt is None else In("ttl", numbers(self.gt + 1, 255)),
+        )

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.icmp import ICMP_NAMES, IcmpKind, IcmpType
+from natc.netfilter.icmp import ICMP_NAMES, IcmpKind, IcmpType, icmp_condition
 from natc.netfilter.matches import register_match
 
 
@@ -19,3 +20,6 @@ class Icmp(Match):
     families: ClassVar[frozenset[int]] = frozenset({4})
 
     type: Term[IcmpType] | None = option("--icmp-type", IcmpKind(ICMP_NAMES), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        return both(term(self.type, icmp_condition))

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.icmp import ICMPV6_NAMES, IcmpKind, IcmpType
+from natc.netfilter.icmp import ICMPV6_NAMES, IcmpKind, IcmpType, icmp_condition
 from natc.netfilter.matches import register_match
 
 
@@ -21,3 +22,6 @@ class Icmp6(Match):
     type: Term[IcmpType] | None = option(
         "--icmpv6-type", IcmpKind(ICMPV6_NAMES), negatable=True, required=True
     )
+
+    def condition(self) -> Condition:
+        return both(term(self.type, icmp_condition))

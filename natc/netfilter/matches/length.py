@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import NumberRange, Numbers
 from natc.netfilter.matches import register_match
 
@@ -15,3 +17,6 @@ class Length(Match):
     """The lengths that match; in IPv6 the header counts."""
 
     length: Term[NumberRange] | None = option("--length", Numbers(16), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        return both(term(self.length, lambda span: In("length", numbers(span.low, span.high))))

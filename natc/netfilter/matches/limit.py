@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.bucket import Bucket
+from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Number, Rate, RateKind
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 
 
 @register_match("limit")
@@ -16,3 +20,13 @@ class Limit(Match):
 
     limit: Rate = option("--limit", RateKind(), default=Rate(12_000_000))
     burst: int = option("--limit-burst", Number(0, 10000), default=5, omit=5)
+
+    def condition(self) -> Condition:
+        return Remembered(self, Unknown(f"-m limit {' '.join(self.words())}", "rate"))
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
+        """Take one packet out of this rule's bucket."""
+        key = ("limit", rule)
+        bucket = memory.get(key) or Bucket.full(self.limit, self.burst, memory.now)
+        within, left = bucket.taken(self.limit, self.burst, memory.now)
+        return within, memory.with_value(key, left)

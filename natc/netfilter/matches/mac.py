@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import MacAddress
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 
 
 @register_match("mac")
@@ -15,3 +17,12 @@ class Mac(Match):
     """Never true of a packet that came without an Ethernet header."""
 
     source: Term[bytes] | None = option("--mac-source", MacAddress(), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        assert self.source is not None
+        wanted, inverted = self.source.value, self.source.inverted
+
+        def holds(packet: Packet) -> bool:
+            return packet.link_source is not None and (packet.link_source == wanted) is not inverted
+
+        return Computed(("link_source",), holds, f"-m mac {' '.join(self.words())}")

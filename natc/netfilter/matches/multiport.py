@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, In, Some, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.intervals import Intervals, union
 from natc.netfilter.kinds import Kind, PortRange, port
 from natc.netfilter.matches import register_match
 
@@ -53,3 +55,14 @@ class Multiport(Match):
         "--dports", PortList(), also=("--destination-ports",), negatable=True
     )
     ports: Term[tuple[PortRange, ...]] | None = option("--ports", PortList(), negatable=True)
+
+    def condition(self) -> Condition:
+        return both(
+            term(self.sports, lambda ports: In("sport", _set(ports))),
+            term(self.dports, lambda ports: In("dport", _set(ports))),
+            term(self.ports, lambda ports: Some((In("sport", _set(ports)), In("dport", _set(ports))))),
+        )
+
+
+def _set(ports: tuple[PortRange, ...]) -> Intervals:
+    return union((span.low, span.high + 1) for span in ports)

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Computed, Condition, In, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import Flag, Kind, Name, Number, number
 from natc.netfilter.matches import register_match
 
@@ -64,3 +66,32 @@ class Owner(Match):
     pid: Term[int] | None = option("--pid-owner", Number(0, 0x7FFFFFFF), negatable=True)
     sid: Term[int] | None = option("--sid-owner", Number(0, 0x7FFFFFFF), negatable=True)
     command: Term[str] | None = option("--cmd-owner", Name(15), negatable=True)
+
+    def condition(self) -> Condition:
+        """A packet that no process here sent satisfies only what is inverted."""
+        return both(
+            term(self.socket_exists, lambda _: _HAS_SOCKET),
+            term(self.uid, lambda wanted: _owned("uid", wanted)),
+            term(self.gid, lambda wanted: _owned("gid", wanted)),
+            None if (self.pid, self.sid, self.command) == (None, None, None) else self._of_old(),
+            self._supplementary(),
+        )
+
+    def _of_old(self) -> Condition:
+        return Unknown(f"-m owner {' '.join(self.words())}: asks what kernels no longer know")
+
+    def _supplementary(self) -> Condition | None:
+        if not self.suppl_groups:
+            return None
+        return Unknown(
+            f"-m owner {' '.join(self.words())}: further groups of the process", same_everywhere=True
+        )
+
+
+_HAS_SOCKET = Computed((), lambda packet: packet.uid is not None, "a process here sent the packet")
+
+
+def _owned(field: str, wanted: IdRange | str) -> Condition:
+    if isinstance(wanted, str):
+        return Unknown(f"the sender's {field} is that of {wanted}", same_everywhere=True)
+    return In(field, numbers(wanted.low, wanted.high))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Choice
 from natc.netfilter.matches import register_match
@@ -32,3 +33,6 @@ class PacketType(Match):
         negatable=True,
         required=True,
     )
+
+    def condition(self) -> Condition:
+        return both(term(self.type, lambda kind: In("link_type", frozenset({kind}))))

@@ -7,6 +7,7 @@ from typing import Self
 
 from attrs import evolve, field, frozen
 
+from natc.netfilter.condition import All, Condition, In, Unknown
 from natc.netfilter.extension import Extension, Match, OptionError, Term, Use, declare, option
 from natc.netfilter.header import Protocol
 from natc.netfilter.kinds import Choice, Flag, Network, NetworkKind, Number
@@ -95,3 +96,9 @@ class Policy(Match):
         for number, element in enumerate(self.elements):
             words += ["--next"] * (number > 0) + element.words()
         return words
+
+    def condition(self) -> Condition:
+        """Without IPsec only ``--pol none`` is true; what a transformed packet matches is not modelled."""
+        if self.pol == "none":
+            return In("ipsec", frozenset({False}))
+        return All((In("ipsec", frozenset({True})), Unknown(f"-m policy {' '.join(self.words())}")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, ReversePath
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.matches import register_match
@@ -18,3 +19,7 @@ class Rpfilter(Match):
     validmark: bool = option("--validmark", Flag(), default=False)
     accept_local: bool = option("--accept-local", Flag(), default=False)
     invert: bool = option("--invert", Flag(), default=False)
+
+    def condition(self) -> Condition:
+        asked = ReversePath(self.loose, self.validmark, self.accept_local)
+        return ~asked if self.invert else asked

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipsets import SetLookup, SetLookupKind
+from natc.netfilter.ipset import CounterLimits
+from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, probe_of
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 
 _COUNTER = Number(0, 2**64 - 1)
 
@@ -40,3 +45,37 @@ class SetMatch(Match):
     bytes_eq: Term[int] | None = option("--bytes-eq", _COUNTER, negatable=True)
     bytes_lt: int | None = option("--bytes-lt", _COUNTER)
     bytes_gt: int | None = option("--bytes-gt", _COUNTER)
+
+    def condition(self) -> Condition:
+        assert self.lookup is not None
+        wanted = self.lookup.value
+        text = f"set {wanted.name} has the packet's {','.join(wanted.directions)}"
+        asked = Remembered(self, Unknown(text, "set", same_everywhere=True))
+        return ~asked if self.lookup.inverted else asked
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+        """Look the packet up; None when the set is not known. Counters of the member may go up."""
+        assert self.lookup is not None
+        known = memory.get(SETS)
+        if known is None:
+            return None, memory
+        sets = known.copy()
+        found = sets.matches(
+            self.lookup.value.name,
+            self.lookup.value.directions,
+            probe_of(packet),
+            return_nomatch=self.return_nomatch,
+            limits=CounterLimits(self._allowed("packets"), self._allowed("bytes")),
+            count=not self.update_counters.inverted,
+        )
+        return found, memory.with_value(SETS, sets)
+
+    def _allowed(self, what: str) -> Callable[[int], bool] | None:
+        """Return what the options ask of a counter, None when they ask nothing."""
+        equal, below = getattr(self, f"{what}_eq"), getattr(self, f"{what}_lt")
+        above = getattr(self, f"{what}_gt")
+        if equal is not None:
+            return lambda count: (count == equal.value) is not equal.inverted
+        if below is not None:
+            return lambda count: count < below
+        return None if above is None else lambda count: count > above

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Choice, Flag, Kind, Number, unquoted
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
+from natc.netfilter.wire import NEEDS, encode
 
 #: Longest pattern in bytes (XT_STRING_MAX_PATTERN_SIZE).
 LONGEST_PATTERN = 128
@@ -81,3 +84,18 @@ class String(Match):
             at = words.index("--string")
             words[at : at + 2] = ["--hex-string", *_HexPattern().words(raw)]
         return words
+
+    def condition(self) -> Condition:
+        assert self.pattern is not None
+        text = f"-m string {' '.join(self.words())}"
+        asked = Computed(NEEDS, self._found, text.replace("! ", ""))
+        return ~asked if self.pattern.inverted else asked
+
+    def _found(self, packet: Packet) -> bool:
+        """Whether the first place of the pattern, from ``start`` on, ends before ``stop``."""
+        assert self.pattern is not None
+        data, pattern = encode(packet), self.pattern.value
+        if self.ignore_case:
+            data, pattern = data.lower(), pattern.lower()
+        place = data.find(pattern, self.start)
+        return place >= 0 and place + len(pattern) <= self.stop

@@ -9,9 +9,12 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Flag, Kind, number
 from natc.netfilter.matches import register_match
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 
 #: Weekdays by number from 1.
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -132,3 +135,30 @@ class Time(Match):
         """The whole day is left out."""
         words = super().words()
         return words[4:] if (self.start, self.stop) == (0, END_OF_DAY) else words
+
+    def condition(self) -> Condition:
+        return Remembered(self, Unknown(f"-m time {' '.join(self.words())}", "clock"))
+
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+        """Ask the clock (xt_time.c, time_mt); None without one, or where the node's own zone decides."""
+        if memory.clock is None or self.kernel_zone:
+            return None, memory
+        return self._holds(int(memory.clock)), memory
+
+    def _holds(self, now: int) -> bool:
+        if not self.date_start <= now <= self.date_stop:
+            return False
+        day, seconds = now - now % _DAY, now % _DAY
+        if self.start < self.stop:
+            if not self.start <= seconds <= self.stop:
+                return False
+        else:
+            if self.stop < seconds < self.start:
+                return False
+            if self.contiguous and seconds <= self.stop:
+                day -= _DAY
+        date = datetime.fromtimestamp(day, UTC)
+        return date.isoweekday() in self.week_days.value and date.day in self.month_days.value
+
+
+_DAY = 86400

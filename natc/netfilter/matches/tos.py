@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.condition import Bits, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Masked, Tos
 from natc.netfilter.matches import register_match
@@ -15,3 +16,6 @@ class TypeOfService(Match):
     """True when ``tos & mask == value``."""
 
     tos: Term[Masked] | None = option("--tos", Tos(), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        return both(term(self.tos, lambda tos: Bits("tos", tos.value, tos.mask)))

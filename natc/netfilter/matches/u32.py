@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind, NumberRange, number, unquoted
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
+from natc.netfilter.wire import NEEDS, encode
 
 #: How many numbers, ranges and tests fit (XT_U32_MAXSIZE).
 MOST_PARTS = 10
@@ -90,3 +93,37 @@ class U32(Match):
     """True when every test is."""
 
     tests: Term[tuple[U32Test, ...]] | None = option("--u32", _Tests(), negatable=True, required=True)
+
+    def condition(self) -> Condition:
+        assert self.tests is not None
+        asked = Computed(NEEDS, self._all_hold, f"-m u32 {' '.join(self.words())}".replace("! ", ""))
+        return ~asked if self.tests.inverted else asked
+
+    def _all_hold(self, packet: Packet) -> bool:
+        assert self.tests is not None
+        data = encode(packet)
+        return all(_holds(test, data) for test in self.tests.value)
+
+
+def _holds(test: U32Test, data: bytes) -> bool:
+    """Read where the test says; a place outside the packet makes it false (xt_u32.c, u32_match_it)."""
+    base, value = 0, _read(data, test.start)
+    for operator, operand in test.steps:
+        if value is None:
+            return False
+        if operator == "@":
+            base += value
+            value = _read(data, base + operand)
+        else:
+            value = _changed(value, operator, operand)
+    return value is not None and any(value in span for span in test.values)
+
+
+def _read(data: bytes, place: int) -> int | None:
+    return int.from_bytes(data[place : place + 4], "big") if place + 4 <= len(data) else None
+
+
+def _changed(value: int, operator: str, operand: int) -> int:
+    if operator == "&":
+        return value & operand
+    return (value << operand if operator == "<<" else value >> operand) & 0xFFFFFFFF

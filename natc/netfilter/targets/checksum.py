@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.targets import register_target
@@ -15,3 +16,6 @@ class Checksum(Target):
     """Changes nothing that a rule could see."""
 
     fill: bool = option("--checksum-fill", Flag(), default=False, required=True)
+
+    def effect(self) -> Effect:
+        return Nothing()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.targets import register_target
@@ -34,3 +35,6 @@ class Classify(Target):
     """The traffic control class that the priority stands for."""
 
     priority: int | None = option("--set-class", _TrafficClass(), required=True)
+
+    def effect(self) -> Effect:
+        return Nothing()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, ExchangeMarks
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Masked, Number
 from natc.netfilter.targets import register_target
@@ -48,3 +49,20 @@ class SetConnmark(Target):
         if "xmark" in values:
             return {key: value for key, value in values.items() if key not in ("nfmask", "ctmask")}
         return {"nfmask": both, "ctmask": both, **values}
+
+    def effect(self) -> Effect:
+        return ExchangeMarks(self._exchanged)
+
+    def _exchanged(self, mark: int, kept: int) -> tuple[int, int]:
+        """Return the packet's and the connection's new marks (xt_connmark.c, connmark_tg_shift)."""
+        if self.xmark is not None:
+            return mark, self._shifted((kept & ~self.xmark.mask) ^ self.xmark.value)
+        assert self.nfmask is not None and self.ctmask is not None
+        if self.save:
+            return mark, (kept & ~self.ctmask) ^ self._shifted(mark & self.nfmask)
+        return (mark & ~self.nfmask) ^ self._shifted(kept & self.ctmask), kept
+
+    def _shifted(self, value: int) -> int:
+        if self.right_shift:
+            return value >> self.right_shift
+        return value << (self.left_shift or 0) & _ONES

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.conntrack import Zone
+from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Name, number
 from natc.netfilter.targets import register_target
@@ -69,3 +71,9 @@ class Ct(Target):
     zone: int = option("--zone", _Zone(), default=0, omit=0)
     zone_orig: int = option("--zone-orig", _Zone(), default=0, omit=0)
     zone_reply: int = option("--zone-reply", _Zone(), default=0, omit=0)
+
+    def effect(self) -> Effect:
+        zones = (self.zone, self.zone_orig, self.zone_reply)
+        chosen = next((zone for zone in zones if zone), 0)
+        zone = Zone(chosen, not self.zone_reply, not self.zone_orig) if chosen else None
+        return Track(zone, from_mark=chosen == MARK_ZONE, untracked=self.notrack, helper=self.helper)

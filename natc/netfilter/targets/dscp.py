@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import DSCP, DscpClass
 from natc.netfilter.targets import register_target
+from natc.netfilter.targets.tos import set_tos
 
 
 @register_target("DSCP")
@@ -15,3 +17,7 @@ class SetDscp(Target):
     """The upper six bits of type of service or traffic class."""
 
     dscp: int | None = option("--set-dscp", DSCP, also={"--set-dscp-class": DscpClass()}, required=True)
+
+    def effect(self) -> Effect:
+        assert self.dscp is not None
+        return set_tos(self.dscp << 2, 0xFC)

@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.netfilter.values import changed
 
 
 @register_target("ECN")
@@ -31,3 +34,16 @@ class SetEcn(Target):
         if values.get("ece") == 0 and values.get("cwr") == 0 and "ip_ect" not in values:
             return {"remove": True}
         return values
+
+    def effect(self) -> Effect:
+        return Change(("flags", "tos"), self._changed)
+
+    def _changed(self, packet: Packet) -> Packet:
+        assert isinstance(packet.flags, frozenset) and isinstance(packet.tos, int)
+        wanted = {"ECE": 0 if self.remove else self.ece, "CWR": 0 if self.remove else self.cwr}
+        flags = packet.flags
+        for name, value in wanted.items():
+            if value is not None:
+                flags = flags | {name} if value else flags - {name}
+        tos = packet.tos if self.ip_ect is None else packet.tos & 0xFC | self.ip_ect
+        return changed(packet, flags=flags, tos=tos)

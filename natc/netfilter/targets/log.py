@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Text, number
 from natc.netfilter.targets import register_target
@@ -54,3 +55,6 @@ class Log(Target):
     ip_options: bool = option("--log-ip-options", Flag(), default=False)
     uid: bool = option("--log-uid", Flag(), default=False)
     macdecode: bool = option("--log-macdecode", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        return Nothing()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Translate
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Network, NetworkKind
+from natc.netfilter.kinds import NatRange, Network, NetworkKind
 from natc.netfilter.targets import register_target
 
 
@@ -15,3 +16,6 @@ class Netmap(Target):
     """The network that takes the place of the address's own, the rest of the address kept."""
 
     to: Network | None = option("--to", NetworkKind(), required=True)
+
+    def effect(self) -> Effect:
+        return Translate("", NatRange(), network=self.to)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Number, Text
 from natc.netfilter.targets import register_target
@@ -23,3 +24,6 @@ class Nflog(Target):
     size: int | None = option("--nflog-size", Number())
     range: int | None = option("--nflog-range", Number(), omit=0)
     threshold: int = option("--nflog-threshold", Number(0, 65535), default=0, omit=0)
+
+    def effect(self) -> Effect:
+        return Nothing()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target
 from natc.netfilter.targets import register_target
 
@@ -12,3 +13,6 @@ from natc.netfilter.targets import register_target
 @frozen
 class Notrack(Target):
     """The same as ``-j CT --notrack``."""
+
+    def effect(self) -> Effect:
+        return Track(untracked=True)

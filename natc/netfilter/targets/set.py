@@ -7,9 +7,12 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Remember, Undecided
 from natc.netfilter.extension import Target, option
-from natc.netfilter.ipsets import SetLookup, SetLookupKind
+from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, probe_of
 from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.memory import Memory
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 
 
@@ -39,3 +42,19 @@ class SetTarget(Target):
     map_mark: bool = option("--map-mark", Flag(), default=False)
     map_prio: bool = option("--map-prio", Flag(), default=False)
     map_queue: bool = option("--map-queue", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        if self.map is not None:
+            return Undecided(f"-j SET {' '.join(self.words())}")
+        return Remember(self._remembered)
+
+    def _remembered(self, memory: Memory, packet: Packet) -> Memory:
+        known = memory.get(SETS)
+        if known is None:
+            return memory
+        sets, probe = known.copy(), probe_of(packet)
+        if self.add is not None:
+            sets.add_packet(self.add.name, self.add.directions, probe, exist=self.exist, timeout=self.timeout)
+        if self.delete is not None:
+            sets.delete_packet(self.delete.name, self.delete.directions, probe)
+        return memory.with_value(SETS, sets)

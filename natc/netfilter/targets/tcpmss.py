@@ -6,9 +6,12 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.netfilter.values import changed
 
 
 @register_target("TCPMSS")
@@ -21,3 +24,28 @@ class SetTcpMss(Target):
 
     set: int | None = option("--set-mss", Number(0, 65535 - 20))
     clamp_to_pmtu: bool = option("--clamp-mss-to-pmtu", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        return Change(("tcp_options", "payload", "length"), self._changed)
+
+    def _changed(self, packet: Packet) -> Packet:
+        """Lower the size a SYN announces; one that announces none gets the usual one (xt_TCPMSS.c)."""
+        assert isinstance(packet.tcp_options, tuple) and isinstance(packet.length, int)
+        headers = 40 if packet.family == 4 else 60
+        size = _MTU - headers if self.set is None else self.set
+        options = packet.tcp_options
+        for place, (kind, data) in enumerate(options):
+            if (kind, len(data)) == (_MSS, 2):
+                lower = (_MSS, min(size, int.from_bytes(data, "big")).to_bytes(2, "big"))
+                return changed(packet, tcp_options=(*options[:place], lower, *options[place + 1 :]))
+        if packet.payload:
+            return packet
+        usual = (_MSS, min(size, _USUAL[packet.family]).to_bytes(2, "big"))
+        return changed(packet, tcp_options=(usual, *options), length=packet.length + 4)
+
+
+_MSS = 2
+#: The path's largest packet, in bytes: routes and devices with another one are not modelled.
+_MTU = 1500
+#: What a host that announces no size is taken to accept.
+_USUAL = {4: 536, 6: 1220}

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
+from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Kind, Masked, Number, Tos
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.netfilter.values import changed
 
 
 @frozen
@@ -36,3 +39,17 @@ class SetTos(Target):
         },
         required=True,
     )
+
+    def effect(self) -> Effect:
+        assert self.tos is not None
+        return set_tos(self.tos.value, self.tos.mask)
+
+
+def set_tos(value: int, mask: int) -> Effect:
+    """Return the effect that makes the type of service ``(tos & ~mask) ^ value``."""
+
+    def change(packet: Packet) -> Packet:
+        assert isinstance(packet.tos, int)
+        return changed(packet, tos=(packet.tos & ~mask) ^ value)
+
+    return Change(("tos",), change)

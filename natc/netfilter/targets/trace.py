@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target
 from natc.netfilter.targets import register_target
 
@@ -12,3 +13,6 @@ from natc.netfilter.targets import register_target
 @frozen
 class Trace(Target):
     """Changes nothing about the packet."""
+
+    def effect(self) -> Effect:
+        return Nothing()

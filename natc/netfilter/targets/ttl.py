@@ -6,9 +6,12 @@ from typing import ClassVar
 
 from attrs import frozen
 
+from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Number
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.netfilter.values import changed
 
 
 @register_target("TTL")
@@ -23,3 +26,13 @@ class SetTtl(Target):
     set: int | None = option("--ttl-set", Number(0, 255))
     increase: int | None = option("--ttl-inc", Number(1, 255))
     decrease: int | None = option("--ttl-dec", Number(1, 255))
+
+    def effect(self) -> Effect:
+        return Change(("ttl",), self._changed)
+
+    def _changed(self, packet: Packet) -> Packet:
+        assert isinstance(packet.ttl, int)
+        if self.set is not None:
+            return changed(packet, ttl=self.set)
+        moved = packet.ttl + (self.increase or 0) - (self.decrease or 0)
+        return changed(packet, ttl=max(0, min(255, moved)))

@@ -1,0 +1,139 @@
+"""A packet as bytes on the wire: for matches that look at bytes rather than fields.
+
+Facts: RFC 791, 8200, 9293, 768, 792, 4443, 9260.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from natc.netfilter.packet import Packet
+
+_FLAG_BITS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
+_WINDOW = 8192
+#: What a wrong checksum is off by.
+_WRONG = 0x5555
+#: Most bytes of a packet that an ICMP error quotes.
+_QUOTED = 48
+
+#: The fields that :func:`encode` needs to know.
+NEEDS = (
+    "src", "dst", "proto", "sport", "dport", "flags", "sequence", "acknowledgement", "tcp_options",
+    "icmp_type", "icmp_code", "icmp_id", "tos", "ttl", "payload", "chunk",
+)  # fmt: skip
+
+
+def encode(packet: Packet) -> bytes:
+    """Return a packet's bytes from its IP header on; none of its fields may be open."""
+    transport = _TRANSPORT.get(_number(packet.proto), _raw)(packet)
+    if packet.family == 6:
+        return _header6(packet, len(transport)) + transport
+    return _header4(packet, len(transport)) + transport
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _header4(packet: Packet, size: int) -> bytes:
+    head = bytearray(20)
+    head[0], head[1] = 0x45, _number(packet.tos)
+    head[2:4] = (20 + size).to_bytes(2, "big")
+    head[4:6] = packet.ident.to_bytes(2, "big")
+    head[6:8] = packet.fragment.to_bytes(2, "big")
+    head[8], head[9] = _number(packet.ttl), _number(packet.proto)
+    head[12:16] = _number(packet.src).to_bytes(4, "big")
+    head[16:20] = _number(packet.dst).to_bytes(4, "big")
+    head[10:12] = checksum(bytes(head)).to_bytes(2, "big")
+    return bytes(head)
+
+
+def _header6(packet: Packet, size: int) -> bytes:
+    first = 0x60000000 | _number(packet.tos) << 20 | packet.ident
+    return (
+        first.to_bytes(4, "big")
+        + size.to_bytes(2, "big")
+        + bytes([_number(packet.proto), _number(packet.ttl)])
+        + _number(packet.src).to_bytes(16, "big")
+        + _number(packet.dst).to_bytes(16, "big")
+    )
+
+
+def checksum(data: bytes) -> int:
+    """Return the Internet checksum (RFC 1071)."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _payload(packet: Packet) -> bytes:
+    return packet.payload if isinstance(packet.payload, bytes) else b""
+
+
+def _raw(packet: Packet) -> bytes:
+    return _payload(packet)
+
+
+def _ports(packet: Packet) -> bytes:
+    return _number(packet.sport).to_bytes(2, "big") + _number(packet.dport).to_bytes(2, "big")
+
+
+def _tcp(packet: Packet) -> bytes:
+    flags = packet.flags if isinstance(packet.flags, frozenset) else frozenset()
+    options = packet.tcp_options if isinstance(packet.tcp_options, tuple) else ()
+    tail = b"".join(bytes([kind]) if kind < 2 else bytes([kind, len(d) + 2]) + d for kind, d in options)
+    head = (
+        _ports(packet)
+        + _number(packet.sequence).to_bytes(4, "big")
+        + _number(packet.acknowledgement).to_bytes(4, "big")
+        + bytes([(5 + len(tail) // 4) << 4, sum(_FLAG_BITS[flag] for flag in flags)])
+        + _WINDOW.to_bytes(2, "big")
+        + bytes(4)
+    )
+    return _summed(packet, head + tail + _payload(packet), 16)
+
+
+def _udp(packet: Packet) -> bytes:
+    payload = _payload(packet)
+    return _summed(packet, _ports(packet) + (8 + len(payload)).to_bytes(2, "big") + bytes(2) + payload, 6)
+
+
+def _sctp(packet: Packet) -> bytes:
+    chunk = bytes([_number(packet.chunk), 0]) + (20).to_bytes(2, "big") + (0x1234).to_bytes(4, "big")
+    chunk += (65535).to_bytes(4, "big") + (10).to_bytes(2, "big") * 2 + (1).to_bytes(4, "big")
+    return _ports(packet) + bytes(8) + chunk
+
+
+def _icmp(packet: Packet) -> bytes:
+    head = bytes([_number(packet.icmp_type), _number(packet.icmp_code), 0, 0])
+    if packet.inner is not None:
+        body = head + bytes(4) + encode(packet.inner)[:_QUOTED]
+    else:
+        body = head + _number(packet.icmp_id).to_bytes(2, "big") + b"\0\1" + _payload(packet)
+    if packet.family == 6:
+        return _summed(packet, body, 2)
+    return body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
+
+
+def _summed(packet: Packet, body: bytes, place: int) -> bytes:
+    """Fill in a checksum that covers a pseudo header of addresses, length and protocol."""
+    width = packet.bits // 8
+    pseudo = _number(packet.src).to_bytes(width, "big") + _number(packet.dst).to_bytes(width, "big")
+    pseudo += len(body).to_bytes(4, "big") + _number(packet.proto).to_bytes(4, "big")
+    found = checksum(pseudo + body) or 0xFFFF
+    if packet.bad_checksum:
+        found ^= _WRONG
+    return body[:place] + found.to_bytes(2, "big") + body[place + 2 :]
+
+
+_TRANSPORT: dict[int, Callable[[Packet], bytes]] = {
+    6: _tcp,
+    17: _udp,
+    136: _udp,
+    132: _sctp,
+    1: _icmp,
+    58: _icmp,
+}
