@@ -306,7 +306,7 @@ def _reset(state: TcpState, segment: Segment, direction: int, known: _Known) -> 
         return _accepted(state, segment, direction, new)
     expected = state.sides[1 - direction].max_ack
     if expected is not None and state.last_kind != "syn":
-        established = state.state == "ESTABLISHED"
+        established = state.state == "ESTABLISHED" and known.assured
         if segment.seq == 0 and not established:
             return _in_window(state, segment, direction, new, known)
         if _before(segment.seq, expected):

@@ -16,6 +16,16 @@ def flow(destination: str, source: str = "0.0.0.0", interface: str = "lo", **mor
     return Flow(number(destination), number(source), interface, **more)
 
 
+def plugged(name: str) -> list[str]:
+    """Return the commands that make an interface with a carrier: without one IPv6 waits before it works."""
+    other = f"p-{name}"
+    return [
+        f"ip link add {name} type veth peer name {other}",
+        f"ip link set {other} up",
+        f"ip link set {name} up",
+    ]
+
+
 #: An ordinary node with a second router, reached by policy.
 NODE4: dict[str, Any] = {
     "interfaces": [

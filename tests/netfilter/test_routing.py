@@ -27,7 +27,7 @@ from natc.netfilter.routing import (
     route_input,
     route_output,
 )
-from tests.netfilter.nodes import NODE4, NODE6, flow, number
+from tests.netfilter.nodes import NODE4, NODE6, flow, number, plugged
 from tests.support import case_id, need_kernel, present, shared_cases
 
 HOST4 = Host.from_node(NODE4)
@@ -326,7 +326,7 @@ def ask_kernel(node: dict[str, Any], questions: list[str], sysctls: dict[str, in
     for interface in node["interfaces"]:
         name = interface["name"]
         if name != "lo":
-            lines += [f"ip link add {name} type bridge", f"ip link set {name} up"]
+            lines += plugged(name)
         lines += [f"ip addr add {a} dev {name}{' nodad' if dash6 else ''}" for a in interface["addrs"]]
     lines += ["for f in ipv4/conf/*/rp_filter ipv4/conf/*/send_redirects; do echo 0 > $f; done"]
     lines += ["echo 1 > ipv6/conf/all/forwarding"]

@@ -10,7 +10,7 @@ from natc.errors import NodeError
 from natc.netfilter.host import Host
 from natc.netfilter.iproute import parse_route, parse_rule
 from natc.text.ip_json import host_of, interface_of, route_of, rule_of
-from tests.netfilter.nodes import NODE4, NODE6
+from tests.netfilter.nodes import NODE4, NODE6, plugged
 from tests.support import need_kernel
 
 
@@ -78,7 +78,8 @@ def test_what_ip_never_shows_is_refused(routes: list[Any]) -> None:
 def test_a_running_node_is_the_one_its_node_file_says(node: dict[str, Any]) -> None:
     need_kernel("ip")
     expected = Host.from_node(node)
-    shown = [json.loads(text) for text in show(node, expected.family)]
+    addresses, *tables = [json.loads(text) for text in show(node, expected.family)]
+    shown = [[link for link in addresses if not link["ifname"].startswith("p-")], *tables]
     host = host_of(expected.family, *shown, {"net.ipv6.conf.all.forwarding": 1, "net.ipv4.ip_forward": 1})
     assert [(i.name, i.addresses) for i in host.interfaces] == [
         (i.name, i.addresses) for i in expected.interfaces
@@ -107,7 +108,7 @@ def show(node: dict[str, Any], family: int) -> list[str]:
     for interface in node["interfaces"]:
         name = interface["name"]
         if name != "lo":
-            lines += [f"ip link add {name} type bridge", f"ip link set {name} up"]
+            lines += plugged(name)
         lines += [f"ip addr add {a} dev {name}{' nodad' if family == 6 else ''}" for a in interface["addrs"]]
     lines += [f"ip {dash} route add {route}" for route in node["routes"]]
     lines += [f"ip {dash} rule add {rule}" for rule in node["rules"]]
