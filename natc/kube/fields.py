@@ -11,7 +11,7 @@ kubectl 1.32.4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -78,13 +78,6 @@ class Fields:
         self._wrong_type((place, key), value, "true or false")
         return None
 
-    def booleans(self, obj: Object, keys: Sequence[str], place: Place) -> list[bool | None]:
-        """Return several booleans at once, each None when it is absent."""
-        values = [obj.get(key) for key in keys]
-        if _BOOLEANS.issuperset(map(type, values)):
-            return values
-        return [self.boolean(obj, key, place) for key in keys]
-
     def mapping(self, obj: Object, key: str, place: Place) -> Object:
         """Return the object ``obj[key]``, or an empty one when it is absent."""
         value = obj.get(key)
@@ -145,7 +138,6 @@ class Fields:
 
 
 _EMPTY: dict[str, Any] = {}
-_BOOLEANS = frozenset((bool, type(None)))
 
 
 def causes(problems: list[Problem]) -> list[Problem]:

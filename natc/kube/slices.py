@@ -23,6 +23,7 @@ from natc.kube.objects import (
 SERVICE_LABEL = "kubernetes.io/service-name"
 _ADDRESS_TYPES = ("IPv4", "IPv6", "FQDN")
 _MOST_ADDRESSES = 100
+_RARER_FIELDS = frozenset(("hints", "hostname", "topology", "deprecatedTopology"))
 
 
 def read_slice(fields: Fields, obj: Object, place: Place) -> EndpointSlice:
@@ -41,7 +42,8 @@ def read_slice(fields: Fields, obj: Object, place: Place) -> EndpointSlice:
         ports=ports,
         endpoints=tuple(
             [
-                _endpoint(fields, endpoint, (inside, index), address_type)
+                _usual_endpoint(endpoint, address_type)
+                or _endpoint(fields, endpoint, (inside, index), address_type)
                 for index, endpoint in enumerate(fields.sequence(obj, "endpoints", place))
             ]
         ),
@@ -81,6 +83,29 @@ def _check_port_names(fields: Fields, ports: tuple[EndpointPort, ...], at: Place
         seen.add(port.name)
 
 
+def _usual_endpoint(obj: Any, address_type: str) -> Endpoint | None:
+    """Return the endpoint nearly all are like, in half the time; None where to look closer.
+
+    It has one ordinary IPv4 address, all three conditions, a node, and nothing else natc reads.
+    """
+    try:
+        addresses, conditions, node_name = obj["addresses"], obj["conditions"], obj["nodeName"]
+        ready, serving, terminating = conditions["ready"], conditions["serving"], conditions["terminating"]
+        if (
+            address_type == "IPv4"
+            and ready.__class__ is serving.__class__ is terminating.__class__ is bool
+            and addresses.__class__ is list
+            and len(addresses) == 1
+            and is_ordinary_v4(addresses[0])
+            and node_name.__class__ is str
+            and _RARER_FIELDS.isdisjoint(obj)
+        ):
+            return Endpoint((addresses[0],), ready, serving, terminating, node_name)
+    except (KeyError, TypeError):
+        pass
+    return None
+
+
 def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoint:
     if obj.__class__ is not dict:
         if obj is not None:
@@ -92,10 +117,9 @@ def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoin
     ready = serving = terminating = None
     if conditions:
         inside = (at, "conditions")
-        ready, serving, terminating = fields.booleans(conditions, ("ready", "serving", "terminating"), inside)
-    node_name = fields.text(obj, "nodeName", at)
-    if len(obj) == 3 and conditions and node_name:  # nothing but what has been read
-        return Endpoint(addresses, ready, serving, terminating, node_name)
+        ready = fields.boolean(conditions, "ready", inside)
+        serving = fields.boolean(conditions, "serving", inside)
+        terminating = fields.boolean(conditions, "terminating", inside)
     zones, nodes = _hints(fields, obj, at)
     topology = "topology" if "topology" in obj else "deprecatedTopology"
     return Endpoint(
@@ -103,7 +127,7 @@ def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoin
         ready,
         serving,
         terminating,
-        node_name,
+        fields.text(obj, "nodeName", at),
         fields.text(obj, "hostname", at),
         zones,
         nodes,
@@ -113,8 +137,6 @@ def _endpoint(fields: Fields, obj: Any, at: Place, address_type: str) -> Endpoin
 
 def _addresses(fields: Fields, obj: Object, at: Place, address_type: str) -> tuple[str, ...]:
     addresses = fields.texts(obj, "addresses", at)
-    if address_type == "IPv4" and len(addresses) == 1 and is_ordinary_v4(addresses[0]):
-        return addresses
     if not 1 <= len(addresses) <= _MOST_ADDRESSES:
         fields.refuse(at, f"has {len(addresses)} addresses", f"1 to {_MOST_ADDRESSES} addresses")
     for index, address in enumerate(addresses):
