@@ -16,8 +16,7 @@ from attrs import define, field, frozen
 from natc.errors import ManifestError, NatcError, Span
 from natc.kube import json_source, yaml_source
 from natc.kube.fields import Place
-from natc.kube.yaml_lines import GIVEN_UP
-from natc.kube.yaml_shapes import Shapes
+from natc.kube.yaml_reader import YamlReader
 
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 _JSON_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]').match
@@ -74,12 +73,12 @@ class Document:
 def read_documents(name: str, content: str, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
     """Yield each document that holds something, and its value; ``errors`` takes why others cannot be read."""
     text = Text(name, content)
-    shapes = Shapes()
+    reader = YamlReader()
     for start, end in _cut(text, errors):
         if _JSON_START(content, start, end):
             yield from _read_json(text, start, end, errors)
         else:
-            yield from _read_yaml(text, start, end, shapes, errors)
+            yield from _read_yaml(text, start, end, reader, errors)
 
 
 def _cut(text: Text, errors: list[NatcError]) -> Iterator[tuple[int, int]]:
@@ -113,13 +112,11 @@ def _read_json(text: Text, start: int, end: int, errors: list[NatcError]) -> Ite
 
 
 def _read_yaml(
-    text: Text, start: int, end: int, shapes: Shapes, errors: list[NatcError]
+    text: Text, start: int, end: int, reader: YamlReader, errors: list[NatcError]
 ) -> Iterator[tuple[Document, Any]]:
     content = text.content[start:end]
     try:
-        value = shapes.load(content)
-        if value is GIVEN_UP:
-            value = yaml_source.load(content)
+        value = reader.load(content)
     except yaml_source.YamlError as error:
         errors.append(ManifestError(error.message, text.span_from(start, error.mark), error.expected))
         return

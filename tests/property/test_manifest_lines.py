@@ -6,6 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from natc.kube import yaml_lines, yaml_shapes, yaml_source
+from natc.kube.yaml_reader import YamlReader
+from natc.kube.yaml_source import YamlError
 from tests.support import shared_cases
 
 ODD_WORDS = "n y on no fd::1 fd:: ::1 null ~ 0o17 010 08 1_000 1e3 .5 .inf - | << 2001-01-01 1:30 ' \" {} [] *a &a !x é"
@@ -228,3 +230,59 @@ def test_recorded_clusters_agree_and_take_the_fast_way():
                 given_up += yaml_lines.load(text + "\n") is yaml_lines.GIVEN_UP
     if documents:
         assert given_up < documents / 20
+
+
+def outcome(load, text):
+    try:
+        return load(text)
+    except YamlError as error:
+        return str(error)
+
+
+ITEM_LINES = st.sampled_from(
+    [
+        "- a: 1",
+        "  b: x",
+        "  c:",
+        "  - d",
+        "- &x e",
+        "- *x",
+        "- 'f",
+        "  g'",
+        "- [h",
+        "- i]",
+        "- |",
+        "   j",
+        "# k",
+        "",
+        "l: 1",
+        "items: 2",
+    ]
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(ITEM_LINES, max_size=8), st.sampled_from(["kind: List", "kind: 'List", "x: &x 1"]))
+@example(["  b: x", "- a: 1"], "kind: List")
+def test_items_read_one_by_one_are_what_the_document_says(lines, head):
+    text = "\n".join([head, "items:", "- a: 1", *lines]) + "\n"
+    ours, theirs = outcome(YamlReader().load, text), outcome(yaml_source.load, text)
+    assert same(ours, theirs)
+
+
+def test_a_list_as_kubectl_writes_it_is_read_item_by_item(monkeypatch):
+    items = [
+        {"kind": "Service", "metadata": {"name": f"s{n}"}, "spec": {"ports": [{"port": n}]}}
+        for n in range(50)
+    ]
+    items[7]["metadata"]["annotations"] = {"odd": "caf\u00e9: [x]"}
+    text = yaml.dump(
+        {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
+    )
+    judged = []
+    monkeypatch.setattr(
+        yaml_source, "load", lambda text, load=yaml_source.load: judged.append(text) or load(text)
+    )
+    assert YamlReader().load(text)["items"] == items
+    assert len(judged) == 1
+    assert "odd" in judged[0]
