@@ -74,10 +74,14 @@ def command(
     Example:
       kubectl get svc,endpointslices -A -o json | natc compile --cluster-cidr 10.244.0.0/16
     """
+    from natc.compile.notes import open_questions
+
     config = _config(config_file, {key: value for key, value in given.items() if value is not None})
     with collector_paused():  # once around it all: each time it comes back it walks all there is
         cluster = _cluster(manifests or ("-",))
         _say(str(config.version))
+        for question in open_questions(cluster, config):
+            _say(question)
         emit(_text(cluster, config, form, backend), path)
 
 
