@@ -448,7 +448,6 @@ L1_20 = evolve(
     vip_refusal_chain="KUBE-EXTERNAL-SERVICES",
     jumps=(*_FILTER_1_20, *_NAT_SERVICES, POSTROUTING_JUMP),
     makes_mark_drop=True,
-    kubelet=KubeletLayout(canary=True, localnet_rule=True),
 )
 L1_21 = evolve(
     L1_20,

@@ -44,6 +44,26 @@ def test_refused(message, settings):
 
 
 @pytest.mark.parametrize(
+    ("version", "known"),
+    [
+        ("1.17", {"ClusterCIDR"}),
+        ("1.18.2", {"ClusterCIDR", "NodeCIDR"}),
+        ("1.23", {"ClusterCIDR", "NodeCIDR"}),
+        ("1.24", {"ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix"}),
+    ],
+)
+def test_detect_local_modes(version, known):
+    assert ProxyConfig(kube_version=version).layout.detect_modes == known
+    for mode in known:
+        ProxyConfig(
+            kube_version=version,
+            detect_local_mode=mode,
+            pod_bridge_interface="cni0",
+            pod_interface_name_prefix="veth",
+        )
+
+
+@pytest.mark.parametrize(
     ("gates", "on"),
     [
         ({}, False),

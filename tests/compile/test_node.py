@@ -132,7 +132,9 @@ def test_table_order_with_kubelet(version, tables):
 @pytest.mark.parametrize(
     ("version", "chains"),
     [
+        ("1.17.2", {"KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY"}),
         ("1.17", {"KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY"}),
+        ("1.18.2", {"KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY"}),
         ("1.24", {"KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY", "KUBE-IPTABLES-HINT"}),
         ("newer", {"KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY", "KUBE-IPTABLES-HINT"}),
     ],
