@@ -344,6 +344,37 @@ def check_rewriting(case: Case, table: Connections, looked: Datagram, result: di
         assert (seen["sport"], seen["dport"]) == (final["sport"], final["dport"]), result
 
 
+def check_error_rewriting(
+    case: Case, table: Connections, result: dict[str, Any], about: dict[str, Any]
+) -> None:
+    """An ICMP error that left: its own addresses and those of the packet it quotes, as they were seen."""
+    final, quoted = result.get("final"), about.get("final")
+    if result["ctstate"] != "RELATED" or not final or not quoted or case.host.family == 6:
+        return
+    inner = datagram(quoted, 4)
+    reversed_key = inner.key().inverted()
+    assert reversed_key is not None
+    found = table.find(reversed_key)
+    if found is None:  # in a zone
+        return
+    seen = {"src": number(result["orig"]["src"]), "dst": number(result["orig"]["dst"])}
+    within: dict[str, int | None] = {"src": inner.src, "dst": inner.dst}
+    for side in ("dst", "src"):
+        changes = rewrite_error(*found, side)
+        if changes:
+            outer, inside = changes
+            seen[outer.side] = outer.address
+            within |= {
+                inside.side: inside.address,
+                {"src": "sport", "dst": "dport"}[inside.side]: inside.port,
+            }
+    assert seen == {side: number(final[side]) for side in ("src", "dst")}, result
+    shown = final["inner"]
+    for name, value in within.items():
+        if name in shown:
+            assert (number(shown[name]) if name in ("src", "dst") else shown[name]) == value, result
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("path", shared_cases("kernel/cases/*"), ids=case_id)
 def test_translations_are_those_of_the_kernel(path: Path | None) -> None:
@@ -359,5 +390,8 @@ def test_translations_are_those_of_the_kernel(path: Path | None) -> None:
                 table.clear()
             if result.get("ct"):
                 check_translation(case, table, result)
-            elif "icmp_error" not in asked:
+            elif "icmp_error" in asked:
+                quoted = case.answers[backend]["packets"][asked["reply_to"]]
+                check_error_rewriting(case, table, result, quoted)
+            else:
                 check_rewriting(case, table, datagram(result["orig"], case.host.family), result)
