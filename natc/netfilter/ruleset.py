@@ -175,6 +175,10 @@ class Table:
     line: int = field(default=0, eq=False)
     remarks: list[str] = field(factory=list, eq=False)
     """The comment lines that stood before the table, as written."""
+    notes: dict[int, list[str]] = field(factory=dict, eq=False)
+    """The comment lines inside the table, by the number of the line they stood before."""
+    end: int = field(default=0, eq=False)
+    """The line of COMMIT."""
 
     def lines(
         self, chains: Iterable[Chain] | None = None, show: Callable[[Rule], str] = Rule.show
@@ -189,6 +193,16 @@ class Table:
             yield from map(show, chain.rules)
         yield "COMMIT"
 
+    def lines_with_notes(self, chains: Iterable[Chain], show: Callable[[Rule], str]) -> Iterator[str]:
+        """Yield what :meth:`lines` does, with the comment lines inside the table where they stood."""
+        listed = list(chains)
+        places = [0, *(chain.line for chain in listed)]
+        places += [rule.line for chain in listed for rule in chain.rules]
+        left = dict(self.notes)
+        for place, line in zip([*places, self.end], self.lines(listed, show), strict=True):
+            yield from left.pop(place, ())
+            yield line
+
 
 @define
 class Ruleset:
@@ -199,6 +213,9 @@ class Ruleset:
     file: str = field(default="<text>", eq=False)
     remarks: list[str] = field(factory=list, eq=False)
     """The comment lines behind the last table."""
+    saved: bool = field(default=False, eq=False)
+    """Whether an iptables-save says in the text that it wrote it: then it is printed as it stands,
+    in the spelling of that version."""
 
     def rules(self) -> Iterator[Rule]:
         """Every rule, table by table and chain by chain."""

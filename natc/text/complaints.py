@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\S+")
 _LISTED = 6
+#: How the messages begin that say only what Lark met.
+SYNTAX = ("unknown option", "did not expect", "the line ends too early")
 _MODULE = re.compile(r"(?:^|[ \t])(?:-m|--match)[ \t]+(\S+)")
 
 

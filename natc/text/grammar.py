@@ -8,7 +8,7 @@ dump uses, so a parser is built for a set of blocks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -52,6 +52,16 @@ def blocks_named(text: str) -> frozenset[str]:
     """Return the blocks of the extensions that ``text`` mentions; perhaps more than it uses."""
     rare = "\t" in text or "--match" in text or "--jump" in text
     names = set((_RARE_MENTION if rare else _MENTION).findall(text))
+    return frozenset(block for block in all_blocks() if block.split("/")[1] in names)
+
+
+def blocks_hinted(line: str, implied: Mapping[str, str]) -> frozenset[str]:
+    """Return the blocks a line may mean however it spells them; perhaps more than it uses.
+
+    ``implied`` says which match a protocol brings along.
+    """
+    words = re.findall(r"[\w.-]+", line)
+    names = {*words, *(word[2:] for word in words), *(implied.get(word.lower(), "") for word in words)}
     return frozenset(block for block in all_blocks() if block.split("/")[1] in names)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Literals that decide what the rest of a line means, so they belong to its shape.
 _SHAPING = frozenset({"PROTOCOL"})
 #: Which match a protocol's own options belong to when they are used without ``-m``.
-_IMPLICIT = {
+IMPLIED = {
     "tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp", "sctp": "sctp", "132": "sctp",
     "dccp": "dccp", "33": "dccp", "udplite": "udplite", "136": "udplite", "icmp": "icmp", "1": "icmp",
     "icmpv6": "icmp6", "ipv6-icmp": "icmp6", "58": "icmp6", "esp": "esp", "50": "esp", "ah": "ah", "51": "ah",
@@ -182,7 +182,7 @@ class _Builder:
         self.header.uses.append(use)
 
     def _implicit(self, tree: Any) -> None:
-        name = _IMPLICIT.get(self.protocol)
+        name = IMPLIED.get(self.protocol)
         kind = match_class(name) if name else None
         if kind is None:
             option = next(t for t in tree.children if t.type != "NOT")

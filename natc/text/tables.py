@@ -38,7 +38,7 @@ class Tables:
 
     def open(self, word: str, number: int) -> None:
         """Carry out ``*TABLE``."""
-        name = word[1:]
+        name = word[1:].strip()
         if self.table is not None:
             raise self.source.error(
                 f"table {name} begins before {self.table.name} is closed", number, expected="COMMIT"
@@ -56,11 +56,12 @@ class Tables:
 
     def declare(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``:CHAIN POLICY [PACKETS:BYTES]``: an old chain of that name loses its rules."""
-        name, policy = values[0][1:], values[1]
+        name, policy = values[0][1:].lstrip(), values[1]
         table = self.opened(number)
         if len(name) > LONGEST_CHAIN_NAME or name in VERDICTS or not name.isascii():
             self._check_name(name, number, 2)
-        counters = values[2] if len(values) > 2 and values[2].startswith("[") else NO_COUNTERS
+        absent = None if self.ruleset.saved else NO_COUNTERS
+        counters = values[2] if len(values) > 2 and values[2].startswith("[") else absent
         builtin = name in BUILTIN_CHAINS[table.name]
         if builtin and policy == "-":
             policy = "ACCEPT"
@@ -77,8 +78,20 @@ class Tables:
     def commit(self, number: int) -> Iterator[DumpError]:
         """Carry out COMMIT; yield what the kernel would refuse of the table."""
         table = self.opened(number)
+        table.end = number
         self.table = None
         yield from faults(table, self.source)
+
+    def faults_so_far(self) -> Iterator[DumpError]:
+        """Yield what is wrong with the open table, for an error on the way: the first one counts."""
+        if self.table is not None:
+            yield from faults(self.table, self.source)
+
+    def note(self, number: int) -> None:
+        """Keep the comment lines on the way with the line they stand before."""
+        if self.table is not None and self.remarks:
+            self.table.notes[number] = self.remarks
+            self.remarks = []
 
     def close(self) -> None:
         """Check that the text ended where a text may end, and keep the last comment lines."""
