@@ -1,0 +1,180 @@
+"""Every service destination of a dump with its distribution, and how far that is from fair.
+
+A destination is what a rule of nat asks for by address and port, or by port alone for NodePorts,
+before it jumps to where packets are translated. Fair means that every target gets the same part as
+far as the kernel's 31-bit numbers allow: a chain of n endpoints with the chances 1/n, 1/(n-1), ...
+each rounded to 2^-31 gives every target a part within 2^-30 of 1/n. (Each chance p has an error of
+at most e = 2^-31; target i's part p_i (1-p_1)...(1-p_{i-1}) is then off by at most
+e ((n-i+1)/n + 2(i-1)/n) < 2e.)
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import define, field, frozen
+
+from natc.analysis.chain_odds import Alternative, Alternatives, ChainOdds, literal
+from natc.netfilter.header import Header
+from natc.netfilter.matches.comment import Comment
+from natc.netfilter.matches.sctp import Sctp
+from natc.netfilter.matches.tcp import Tcp
+from natc.netfilter.matches.udp import Udp
+from natc.netfilter.ruleset import Rule, Ruleset, Shape
+from natc.probability import Odds
+
+#: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
+_EXPLAINED = 30
+_NAME = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
+#: Chains that kube-proxy makes for a service port: without a target behind them, it is lost.
+_SERVICE_CHAIN = re.compile(r"KUBE-(?:SVC|SVL|XLB|EXT|FW)-")
+_REFUSED = re.compile(r"\S+ (has no (?:local )?endpoints)$")
+
+
+@frozen
+class Target:
+    """One place a destination's packets go to, and the part that goes there."""
+
+    to: str
+    odds: Odds
+
+
+@frozen
+class Service:
+    """One destination of a dump."""
+
+    dst: str
+    """ADDRESS:PORT, or :PORT for every address of the node."""
+    proto: str
+    name: str
+    """The service by the rule's comment, empty without one."""
+    rule: Rule = field(eq=False)
+    targets: tuple[Target, ...] = ()
+    """Under the conditions that are least fair, if they make a difference."""
+    max_error: float | None = None
+    """The largest distance of a part from 1/n; None when nothing is reached or the parts are open."""
+    problem: str = ""
+    """Why it is not fair; empty when it is."""
+
+    @property
+    def fair(self) -> bool:
+        """Whether every target gets the same part, as far as 31-bit numbers allow."""
+        return not self.problem
+
+
+def audit(ruleset: Ruleset) -> tuple[Service, ...]:
+    """Return every service destination in the dump, in the order of its rules."""
+    auditor = _Auditor()
+    if "nat" in ruleset.tables:
+        auditor.translated(ChainOdds(ruleset.tables["nat"]))
+    if "filter" in ruleset.tables:
+        for chain in ruleset.tables["filter"].chains.values():
+            for rule in chain.rules:
+                auditor.refused(rule)
+    return tuple(auditor.found.values())
+
+
+@frozen
+class _Places:
+    """Where the rules of a shape that ask for a destination hold its words."""
+
+    address: int | None
+    port: int
+    proto: str
+    comment: int | None
+
+
+@define
+class _Auditor:
+    found: dict[tuple[str, str, tuple[Target, ...]], Service] = field(factory=dict)
+    """By destination and targets: older kube-proxies write two rules for one external IP."""
+    shapes: dict[Shape, _Places | None] = field(factory=dict)
+
+    def translated(self, odds: ChainOdds) -> None:
+        """Note the destinations of nat's rules."""
+        for chain in odds.table.chains.values():
+            for rule in chain.rules:
+                places = self._places(rule.shape)
+                if places is None:
+                    continue
+                ways = odds.of_rule(rule)
+                if ways is None or any(way.shares for way in ways) or _is_lost(rule):
+                    self._note(rule, places, *_judged(ways))
+
+    def refused(self, rule: Rule) -> None:
+        """Note a destination that filter refuses because it has no endpoints."""
+        places = self._places(rule.shape)
+        if places is None or places.comment is None:
+            return
+        refusal = _REFUSED.match(_unquoted(rule.values[places.comment]))
+        if refusal:
+            self._note(rule, places, (), None, refusal.group(1))
+
+    def _note(
+        self, rule: Rule, places: _Places, targets: tuple[Target, ...], error: float | None, problem: str
+    ) -> None:
+        address = "" if places.address is None else rule.values[places.address].split("/")[0]
+        host = f"[{address}]" if ":" in address else address
+        comment = "" if places.comment is None else _unquoted(rule.values[places.comment])
+        name = _NAME.match(comment)
+        service = Service(
+            dst=f"{host}:{rule.values[places.port]}",
+            proto=places.proto,
+            name=name.group(1) if name else "",
+            rule=rule,
+            targets=targets,
+            max_error=error,
+            problem=problem,
+        )
+        self.found.setdefault((service.dst, service.proto, targets), service)
+
+    def _places(self, shape: Shape) -> _Places | None:
+        if shape not in self.shapes:
+            self.shapes[shape] = _places_of(shape)
+        return self.shapes[shape]
+
+
+def _places_of(shape: Shape) -> _Places | None:
+    for kind in (Tcp, Udp, Sctp):
+        port = literal(shape, kind, "--dport", "--destination-port")
+        if port is not None:
+            address = literal(shape, Header, "-d", "--destination", "--dst")
+            return _Places(address, port, kind.name, literal(shape, Comment, "--comment"))
+    return None
+
+
+def _unquoted(word: str) -> str:
+    return word.strip('"')
+
+
+def _is_lost(rule: Rule) -> bool:
+    """Tell whether a rule hands packets to a service's chain, where no target waits for them."""
+    place = rule.shape.jump
+    return place is not None and bool(_SERVICE_CHAIN.match(rule.values[place]))
+
+
+def _judged(ways: Alternatives | None) -> tuple[tuple[Target, ...], float | None, str]:
+    """Return the targets of the least fair way, its largest error, and what is wrong with it."""
+    if ways is None:
+        return (), None, "open: depends on more than chance"
+    reaching = [way for way in ways if way.shares]
+    if not reaching:
+        return (), None, "leads nowhere"
+    worst = max(reaching, key=_error)
+    targets = tuple(Target(to, odds) for to, odds in worst.shares.items())
+    error = _error(worst)
+    if _explained(worst):
+        return targets, error, ""
+    return targets, error, f"unfair: a part is off by {error:.3g}"
+
+
+def _error(way: Alternative) -> float:
+    return max(abs(float(odds) - 1 / len(way.shares)) for odds in way.shares.values())
+
+
+def _explained(way: Alternative) -> bool:
+    """Tell exactly whether every part is within 2^-30 of 1/n."""
+    n = len(way.shares)
+    return all(
+        abs(odds.num * n - (1 << odds.exp)) << _EXPLAINED <= n << odds.exp for odds in way.shares.values()
+    )
