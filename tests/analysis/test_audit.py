@@ -1,0 +1,143 @@
+"""The audit: fair and unfair services, and agreement with the machine that traces one packet."""
+
+import json
+
+import pytest
+
+from natc.analysis.audit import audit
+from natc.cli import run
+from natc.netfilter.packet import question_packet
+from natc.text.reader import read
+from natc.trace.machine import Machine
+from tests.support import GOLDEN, case_id, present, shared_cases
+
+DUMPS = sorted(GOLDEN.glob("kube-proxy/*/save-legacy.txt"))
+
+
+def nat(*rules: str) -> str:
+    chains = sorted({word for rule in rules for word in rule.split() if word.startswith("KUBE-")})
+    head = ["*nat", ":PREROUTING ACCEPT [0:0]", *(f":{chain} - [0:0]" for chain in chains)]
+    return "\n".join([*head, *rules, "COMMIT", ""])
+
+
+def balanced(*chances: str, endpoints: int) -> str:
+    """A service whose chain gives the first endpoints these chances and the last one the rest."""
+    rules = [
+        '-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment "a/b cluster IP" -m tcp --dport 80 -j KUBE-SVC-X'
+    ]
+    for number in range(endpoints):
+        chance = (
+            f"-m statistic --mode random --probability {chances[number]} " if number < len(chances) else ""
+        )
+        rules.append(f"-A KUBE-SVC-X {chance}-j KUBE-SEP-{number}")
+        rules.append(f"-A KUBE-SEP-{number} -p tcp -m tcp -j DNAT --to-destination 10.0.0.{number + 1}:80")
+    return nat(*rules)
+
+
+def only(text: str):
+    (service,) = audit(read(text))
+    return service
+
+
+def test_thirds_are_fair_as_far_as_31_bits_allow():
+    service = only(balanced("0.33333333349", "0.50000000000", endpoints=3))
+    assert service.fair
+    assert service.dst == "10.96.0.1:80"
+    assert service.name == "a/b"
+    assert 0 < service.max_error <= 2**-30
+    assert [target.odds.num for target in service.targets] == [715827883, 1431655765 << 30, 1431655765 << 30]
+
+
+def test_five_digit_chances_are_not():
+    """What kube-proxy wrote up to 1.16: 0.33333 for a third."""
+    service = only(balanced("0.33333", "0.50000", endpoints=3))
+    assert not service.fair
+    assert service.problem.startswith("unfair")
+
+
+def test_a_target_that_is_missing_shows():
+    service = only(balanced("0.50000000000", "0.50000000000", endpoints=2))
+    assert not service.fair
+    assert service.max_error == pytest.approx(0.25)
+
+
+def test_a_service_without_targets_leads_nowhere():
+    service = only(nat("-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-X"))
+    assert service.problem == "leads nowhere"
+    assert service.targets == ()
+
+
+def test_marking_is_no_destination():
+    rules = ("-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ",
+             "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000")  # fmt: skip
+    assert audit(read(nat(*rules))) == ()
+
+
+def test_turns_are_no_odds():
+    rules = ("-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-X",
+             "-A KUBE-SVC-X -m statistic --mode nth --every 2 --packet 0 -j KUBE-SEP-1",
+             "-A KUBE-SEP-1 -p tcp -j DNAT --to-destination 10.0.0.1:80")  # fmt: skip
+    assert only(nat(*rules)).problem.startswith("open")
+
+
+def test_a_refused_service_is_listed():
+    text = (
+        "*filter\n:FORWARD ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n"
+        '-A KUBE-SERVICES -d 10.96.0.9/32 -p tcp -m comment --comment "a/b has no endpoints" -m tcp --dport 80 '
+        "-j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n"
+    )
+    assert only(text).problem == "has no endpoints"
+
+
+@pytest.mark.parametrize(("text", "status"), [
+    (balanced("0.50000000000", endpoints=2), 0), (balanced("0.6", endpoints=2), 1),
+])  # fmt: skip
+def test_the_exit_status_and_the_document(text, status, tmp_path, capsys):
+    path = tmp_path / "dump.txt"
+    path.write_text(text)
+    assert run(["audit", str(path), "--output", "json"]) == status
+    (service,) = json.loads(capsys.readouterr().out)["services"]
+    assert service["fair"] is (status == 0)
+    assert [(target["ip"], target["port"]) for target in service["targets"]] == [
+        ("10.0.0.1", 80),
+        ("10.0.0.2", 80),
+    ]
+    assert run(["audit", str(path)]) == status
+
+
+def by_case(answer) -> list[dict]:
+    """The distribution over targets under each condition of a trace."""
+    return [
+        {str(target): odds for target, rows in answer.targets() for under, odds in rows if under is case}
+        for case in answer.cases
+    ]
+
+
+def agrees_with_the_machine(text: str) -> int:
+    """Compare every ClusterIP-like service of a dump with its trace; return how many there were."""
+    ruleset = read(text)
+    machine, compared = Machine.of(ruleset), 0
+    for service in audit(ruleset):
+        host, _, port = service.dst.rpartition(":")
+        if not host or not service.targets:
+            continue
+        packet = question_packet(host.strip("[]"), int(port), proto=service.proto)
+        traced = [shares for origin in ("network", "local") for shares in by_case(machine.trace(packet, origin))]
+        assert {target.to: target.odds for target in service.targets} in traced, service.dst
+        compared += 1
+    return compared
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=case_id)
+def test_golden_dumps_agree_with_the_machine(dump):
+    agrees_with_the_machine(dump.read_text())
+
+
+def test_there_is_something_to_compare():
+    assert sum(agrees_with_the_machine(dump.read_text()) for dump in DUMPS) > 20
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("dump", shared_cases("kube-proxy/corpus/1.30/*/save-legacy.txt"), ids=case_id)
+def test_recorded_dumps_agree_with_the_machine(dump):
+    agrees_with_the_machine(present(dump).read_text())
