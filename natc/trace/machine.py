@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -76,7 +77,7 @@ class Machine:
 
 def trace(
     ruleset: Ruleset,
-    packet: Packet,
+    packet: Any,
     host: NodeView | None = None,
     *,
     origin: str = "network",
@@ -84,9 +85,14 @@ def trace(
 ) -> Distribution:
     """Return what becomes of ``packet``: every outcome, its conditions, its exact odds.
 
-    ``origin`` is "network" or "local" (a process on the node sends it); ``backend`` is "legacy" or
-    "nft". What the packet leaves open stays open in the answer.
+    ``packet`` is natc's own or one of scapy's. ``origin`` is "network" or "local" (a process on the
+    node sends it); ``backend`` is "legacy" or "nft". What the packet leaves open stays open in the
+    answer. Raises :class:`~natc.errors.UsageError` for a packet of scapy's without an IP layer.
     """
+    if not isinstance(packet, Packet):
+        from natc.trace.scapy_packets import packet_of_scapy
+
+        packet = packet_of_scapy(packet)
     return Machine.of(ruleset, host, backend=backend).trace(packet, origin)
 
 

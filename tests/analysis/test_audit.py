@@ -122,7 +122,9 @@ def agrees_with_the_machine(text: str) -> int:
         if not host or not service.targets:
             continue
         packet = question_packet(host.strip("[]"), int(port), proto=service.proto)
-        traced = [shares for origin in ("network", "local") for shares in by_case(machine.trace(packet, origin))]
+        traced = [
+            shares for origin in ("network", "local") for shares in by_case(machine.trace(packet, origin))
+        ]
         assert {target.to: target.odds for target in service.targets} in traced, service.dst
         compared += 1
     return compared
