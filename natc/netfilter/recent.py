@@ -38,10 +38,17 @@ class Entry:
 
 @frozen
 class RecentList:
-    """One list by name; ``stamps`` is how many times of an address it keeps."""
+    """One list by name."""
 
+    mask: int
+    """What of an address counts: the mask of the first rule that named the list, for all its rules."""
     entries: tuple[Entry, ...] = ()
     stamps: int = DEFAULT_STAMPS
+    """How many times of an address it keeps: as many as the largest --hitcount asks for."""
+
+    def grown(self, stamps: int) -> RecentList:
+        """Return the list for rules that ask for more hits; making room empties it."""
+        return evolve(self, entries=(), stamps=stamps) if stamps > self.stamps else self
 
     def find(self, address: int, ttl: int | None) -> Entry | None:
         """Return the address's entry; with ``ttl`` only one that came with the same."""

@@ -74,15 +74,16 @@ def _exchange_marks(effects: Effects, effect: ExchangeMarks, state: State, ready
 
 
 def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> list[After]:
-    if state.binding.tracked or state.packet.ctstate is not None:  # tracked before, as over lo
+    binding = state.binding
+    if binding.tracked or binding.template or state.packet.ctstate is not None:
         return [(state, CONTINUE)]
     if effect.untracked:
         return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]
-    zone = effect.zone or state.binding.zone
+    zone = effect.zone or binding.zone
     if effect.from_mark and isinstance(state.packet.mark, int):
         zone = Zone(state.packet.mark & 0xFFFF, zone.original, zone.reply)
-    binding = changed(state.binding, zone=zone, helper=effect.helper)
-    return [(changed(state, binding=binding), CONTINUE)]
+    marked = changed(binding, zone=zone, helper=effect.helper, template=True)
+    return [(changed(state, binding=marked), CONTINUE)]
 
 
 def _remember(effects: Effects, effect: Remember, state: State, ready: ReadyRule) -> list[After]:

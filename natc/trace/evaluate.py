@@ -55,8 +55,8 @@ class Asker:
 def _in(asker: Asker, condition: In, state: State) -> Answer:
     value = getattr(state.packet, condition.field)
     if type(value) is not Open:
-        if value is None:
-            value = "INVALID" if condition.field == "ctstate" else None
+        if value is None and condition.field == "ctstate":
+            value = "NEW" if state.binding.template else "INVALID"
         return value is not None and value in condition.values
     if state.facts.domain(value) is None:
         return question(state, Open("question", f"{value.kind} in {condition.values}", YES_OR_NO))
@@ -173,7 +173,7 @@ def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answe
 def _connection_mark(asker: Asker, condition: ConnectionMark, state: State) -> Answer:
     binding = state.binding
     equal = binding.mark & condition.mask == condition.value
-    return binding.tracked and equal is not condition.inverted
+    return (binding.tracked or binding.template) and equal is not condition.inverted
 
 
 def _reverse_path(asker: Asker, condition: ReversePath, state: State) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from natc.errors import NodeError
 from natc.inputs import read_bytes
@@ -75,7 +75,10 @@ class HostNode:
         return changed(state, hook="FORWARD", route=route)
 
     def set_out(self, state: State) -> list[State]:
-        found = routing.route_output(self.host, flow_of(state.packet), any_source=True)
+        flow = flow_of(state.packet)
+        if state.header_included:
+            flow = evolve(flow, source=0)
+        found = routing.route_output(self.host, flow, any_source=True)
         return [_routed(state, found)]
 
     def reroute(self, state: State) -> list[State]:

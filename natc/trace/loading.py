@@ -55,6 +55,19 @@ def check_loadable(ruleset: Ruleset) -> None:
         _Check(ruleset, table).run()
 
 
+def in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:
+    """Yield the rules as the kernel is given them.
+
+    The legacy tool sorts user chains by name behind the builtin ones; the other keeps the file's order.
+    """
+    for table in ruleset.tables.values():
+        chains = list(table.chains.values())
+        if backend == "legacy":
+            chains.sort(key=lambda chain: (chain.policy is None, chain.name if chain.policy is None else ""))
+        for chain in chains:
+            yield from chain.rules
+
+
 @define
 class _Check:
     """Walks the chains of one table from each hook."""

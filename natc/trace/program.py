@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field, frozen
 
-from natc.netfilter.condition import Condition
+from natc.netfilter.condition import All, Chance, Condition, Not, Remembered
 from natc.netfilter.effect import Effect
 from natc.netfilter.ruleset import Jump, Rule, Ruleset
 from natc.trace.index import ChainIndex, index_of
@@ -44,7 +44,26 @@ class ReadyChain:
 def _ready_rule(number: int, rule: Rule) -> ReadyRule:
     target = rule.target
     action = target if target is None or isinstance(target, Jump) else target.effect()
-    return ReadyRule(number, rule, rule.condition, action)
+    return ReadyRule(number, rule, _coins_last(rule.condition), action)
+
+
+def _coins_last(condition: Condition) -> Condition:
+    """Draw random numbers only where the rest of the rule holds.
+
+    The odds are the same, and no branch splits over a rule that cannot match anyway. What changes
+    the kernel's memory keeps its place: it happens only when the coin before it fell well.
+    """
+    if not isinstance(condition, All) or any(_remembers(part) for part in condition.parts):
+        return condition
+    return All(tuple(sorted(condition.parts, key=_draws)))
+
+
+def _remembers(part: Condition) -> bool:
+    return isinstance(part.body if isinstance(part, Not) else part, Remembered)
+
+
+def _draws(part: Condition) -> bool:
+    return isinstance(part.body if isinstance(part, Not) else part, Chance)
 
 
 @define(eq=False)

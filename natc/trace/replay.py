@@ -16,11 +16,12 @@ from natc.netfilter.datagrams import TABLE
 from natc.netfilter.host import Host
 from natc.netfilter.ipset import Sets
 from natc.netfilter.ipsets import SETS
+from natc.netfilter.matches.recent import Recent
 from natc.netfilter.memory import Memory
-from natc.netfilter.ruleset import Ruleset
+from natc.netfilter.ruleset import Rule, Ruleset
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
-from natc.trace.loading import check_loadable
+from natc.trace.loading import check_loadable, in_load_order
 from natc.trace.machine import Machine
 from natc.trace.responses import Response, response_to
 from natc.trace.results import Result, open_result, result_of
@@ -61,8 +62,17 @@ class Replay:
         """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
         check_loadable(ruleset)
         self.ruleset = ruleset
+        for rule in in_load_order(ruleset, self.backend):
+            if any(part.kind.name == "recent" for part in rule.shape.matches):
+                self._load_lists(rule)
+        self.memory = self.memory.settled(self.memory.now)
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
         self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
+
+    def _load_lists(self, rule: Rule) -> None:
+        for match in rule.matches:
+            if isinstance(match, Recent):
+                self.memory = match.loaded(self.memory)
 
     # ---- a sequence
 
@@ -96,7 +106,13 @@ class Replay:
     def _starts(self, sent: Sent) -> list[State]:
         if sent.packet.fragment & 0x3FFF:
             return [State(sent.packet, hook="PREROUTING", verdict="STOLEN", hook_mark=sent.packet.mark)]
-        state = State(sent.packet, local=sent.local, memory=self.memory, hook_mark=sent.packet.mark)
+        state = State(
+            sent.packet,
+            local=sent.local,
+            header_included=sent.local,
+            memory=self.memory,
+            hook_mark=sent.packet.mark,
+        )
         if not sent.local and HostNode(self.host).refused(state):
             return [State(sent.packet, verdict="LOST")]
         return self._way.start(state)

@@ -91,6 +91,8 @@ class Binding:
     """The connection's mark."""
     zone: Zone = NO_ZONE
     """The zone that a CT target put the packet in."""
+    template: bool = False
+    """A CT target gave the packet a template of a connection; until it is tracked that counts as one."""
     helper: str | None = None
 
 
@@ -118,6 +120,8 @@ class State:
     """The packet before the table that may have it routed again."""
     local: bool = False
     """A process on the node sent the packet."""
+    header_included: bool = False
+    """The process wrote the header itself, so its first route was chosen without the source."""
     hook_mark: int | OpenMark = 0
     """The mark with which the packet entered the hook it is in."""
     first_state: str | Open | None = None

@@ -157,7 +157,8 @@ def remembering(memory: Memory, table: Connections) -> Memory:
 
 def _bound(state: State, connection: Connection | None, direction: int) -> State:
     if connection is None:
-        return changed(state, binding=changed(state.binding, connection=None, tracked=False))
+        untracked = changed(state.binding, connection=None, tracked=False, template=False)
+        return changed(state, binding=untracked)
     words = {Status.SNAT: "SNAT", Status.DNAT: "DNAT"}
     translated = frozenset(word for status, word in words.items() if status in connection.status)
     binding = changed(
@@ -165,6 +166,7 @@ def _bound(state: State, connection: Connection | None, direction: int) -> State
         connection=connection,
         direction=direction,
         tracked=True,
+        template=False,
         translated=translated,
         mark=connection.mark,
     )

@@ -78,10 +78,21 @@ def _compare_backend(folder: Path, backend: str, packets: dict, expected: dict, 
     if len(results) != len(expected["packets"]):
         _note(found, backend, -1, f"{len(results)} results, not {len(expected['packets'])}")
     for index, (ours, theirs) in enumerate(zip(results, expected["packets"], strict=False)):
-        volatile = [*packets.get("volatile", []), *packets.get("volatile_packets", {}).get(str(index), [])]
+        volatile = _volatile(packets, index)
         for text in _differences(ours, theirs, volatile):
             _note(found, backend, index, text)
         found.compared += 1
+
+
+def _volatile(packets: dict, index: int) -> list[str]:
+    """The fields of a result that differ from run to run, those of a reply to such a packet included."""
+    out = [*packets.get("volatile", []), *packets.get("volatile_packets", {}).get(str(index), [])]
+    entries = packets["packets"]
+    if index < len(entries) and "reply_to" in entries[index]:
+        turned = {"snat.port": "final.dport", "dnat.port": "final.sport"}
+        answered = _volatile(packets, entries[index]["reply_to"])
+        out += [turned[name] for name in answered if name in turned]
+    return out
 
 
 def _note(found: Comparison, backend: str, index: int, text: str) -> None:

@@ -64,13 +64,23 @@ class Recent(Match):
         given = self.set or self.rcheck or self.update or self.remove
         return given is not None and given.inverted
 
+    def loaded(self, memory: Memory) -> Memory:
+        """Return the memory once the rule is loaded: its list exists and keeps enough times."""
+        assert self.mask is not None
+        wanted = 1 << (self.hitcount - 1).bit_length() if self.hitcount else DEFAULT_STAMPS
+        key = ("recent", self.list_name)
+        found = memory.get(key)
+        if found is None:
+            return memory.with_value(key, RecentList(int(self.mask), stamps=wanted))
+        return memory.with_value(key, found.grown(wanted))
+
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
         """Look the address up and change the list (xt_recent.c, recent_mt)."""
         key = ("recent", self.list_name)
-        before = self._sized(memory.get(key, RecentList()))
+        before: RecentList = self.loaded(memory).get(key)
         address = packet.dst if self.rdest else packet.src
-        assert isinstance(address, int) and isinstance(packet.ttl, int) and self.mask is not None
-        address &= int(self.mask)
+        assert isinstance(address, int) and isinstance(packet.ttl, int)
+        address &= before.mask
         forwarded = bool(packet.out_interface) and packet.uid is None  # the hop was counted before
         ttl = packet.ttl + forwarded
         found = before.find(address, ttl if self.rttl else None)
@@ -93,8 +103,3 @@ class Recent(Match):
         hits = sum(1 for stamp in found.stamps if since is None or stamp >= since)
         after = before.reaped(since) if self.reap and since is not None else before
         return hits >= (self.hitcount or 1), after
-
-    def _sized(self, found: RecentList) -> RecentList:
-        """Keep as many times as the largest --hitcount asks for; growing empties the list."""
-        wanted = 1 << (self.hitcount - 1).bit_length() if self.hitcount else DEFAULT_STAMPS
-        return RecentList((), wanted) if wanted > found.stamps else found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.condition import NEVER, Chance, Condition, Remembered, Unknown, term
@@ -16,6 +19,8 @@ from natc.netfilter.packet import Packet
 @frozen
 class Statistic(Match):
     """In mode random true with odds probability / 2^31; in mode nth on packet p of every n."""
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"every": ("packet",), "packet": ("every",)}
 
     mode: str | None = option("--mode", Choice(("random", "nth")), required=True)
     probability: Term[int] | None = option("--probability", Probability(), negatable=True)
