@@ -8,6 +8,7 @@ number of JSON values may follow each other. (k8s.io/apimachinery, util/yaml/dec
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -29,27 +30,31 @@ class Text:
 
     name: str
     content: str
+    _starts: list[int] = field(factory=list, repr=False)
+    """Where each line begins; found when the first span is made."""
     _lines: dict[int, str] = field(factory=dict, repr=False)
 
     def span(self, offset: int, width: int = 1) -> Span:
         """Return the span at an offset."""
-        first = self.content.rfind("\n", 0, offset) + 1
-        number = self.content.count("\n", 0, first) + 1
-        return Span(self.name, number, offset - first + 1, self._line(first), width)
+        number = self._number(offset)
+        return Span(self.name, number + 1, offset - self._starts[number] + 1, self._line(number), width)
 
     def span_from(self, start: int, mark: yaml_source.Mark) -> Span:
         """Return the span of a mark that counts lines from the offset ``start``."""
-        first = start
-        for _ in range(mark.line):
-            first = self.content.find("\n", first) + 1 or first
-        number = self.content.count("\n", 0, first) + 1
-        return Span(self.name, number, mark.column + 1, self._line(first), mark.width)
+        number = min(self._number(start) + mark.line, len(self._starts) - 1)
+        return Span(self.name, number + 1, mark.column + 1, self._line(number), mark.width)
 
-    def _line(self, first: int) -> str:
-        if first not in self._lines:
+    def _number(self, offset: int) -> int:
+        if not self._starts:
+            self._starts = [0, *(match.end() for match in re.finditer("\n", self.content))]
+        return bisect_right(self._starts, offset) - 1
+
+    def _line(self, number: int) -> str:
+        if number not in self._lines:
+            first = self._starts[number]
             last = self.content.find("\n", first)
-            self._lines[first] = self.content[first : last if last >= 0 else None].rstrip("\r")
-        return self._lines[first]
+            self._lines[number] = self.content[first : last if last >= 0 else None].rstrip("\r")
+        return self._lines[number]
 
 
 @frozen

@@ -47,6 +47,8 @@ def conflicts(
 def _same_names(kind: str, objects: Sequence[Any], origins: Sequence[Origin]) -> Iterator[_Conflict]:
     seen: dict[tuple[str, str], Origin] = {}
     for obj, origin in zip(objects, origins, strict=True):
+        if not obj.name:  # refused already
+            continue
         namespace = "" if kind == "Node" else obj.namespace
         first = seen.setdefault((namespace, obj.name), origin)
         if first is not origin:

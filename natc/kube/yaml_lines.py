@@ -35,6 +35,8 @@ _LINE = rf"( *)(- )?(?:({_KEY}):(?: ({_VALUE}|\|-?))?|(?<=- )({_VALUE}))"
 match_line = re.compile(_LINE, re.ASCII).fullmatch
 _BLANK = re.compile(r" *(?:#[ -~]*)?", re.ASCII).fullmatch
 _BLOCK_TEXT = re.compile(r"[ -~]+", re.ASCII).fullmatch
+#: Most characters of a document, or of a block in one, that is read here; no scalar is longer then.
+LONGEST_TEXT = 1_000_000
 _LONGEST_LINE = 100_000
 _DEEPEST_COLUMN = 200
 
@@ -205,4 +207,6 @@ def _block(lines: list[str], start: int, column: int, chomping: _Later) -> tuple
     if lines[end - 1] if end == len(lines) else lines[end].isspace():
         raise _NotPlainError  # the text's own end, or blanks: they decide how the value ends
     text = "\n".join([line[indent:] for line in lines[start:end]]).rstrip("\n")
+    if len(text) > LONGEST_TEXT:
+        raise _NotPlainError
     return (text + "\n" if chomping is _Later.CLIPPED else text), end

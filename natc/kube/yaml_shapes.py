@@ -21,7 +21,7 @@ from typing import Any
 from attrs import frozen
 
 from natc.kube import yaml_lines
-from natc.kube.yaml_lines import GIVEN_UP, PLAIN_REST, match_line
+from natc.kube.yaml_lines import GIVEN_UP, LONGEST_TEXT, PLAIN_REST, match_line
 from natc.kube.yaml_scalars import WORDS, resolve
 
 #: How many unmatched documents of about the same form it takes to learn one's shape.
@@ -68,6 +68,8 @@ class Shapes:
 
     def load(self, text: str) -> Any:
         """Return the value of a document, or ``GIVEN_UP`` when it is not plain."""
+        if len(text) > LONGEST_TEXT:
+            return yaml_lines.load(text)
         form = (text.count("\n"), text[:24])
         for shape in self._by_form[form]:
             value = shape.read(text)

@@ -57,7 +57,21 @@ def load(text: str) -> Any:
 
     Raises :class:`YamlError`.
     """
+    _check_lines(text)
     return _Composer().compose(_events(text))
+
+
+def _check_lines(text: str) -> None:
+    """Refuse a line that is longer than any scalar may be before the parser makes copies of it."""
+    start = number = 0
+    while len(text) - start > MAX_SCALAR:
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        if end - start > MAX_SCALAR:
+            raise YamlError(
+                f"is a line of {end - start} characters", Mark(number, 0), f"at most {MAX_SCALAR}"
+            )
+        start, number = end + 1, number + 1
 
 
 @cache

@@ -305,6 +305,14 @@ def test_many_errors_on_one_long_line_are_found_in_one_pass():
     assert len({id(each.span.text) for each in error.errors}) == 1
 
 
+def test_many_errors_of_a_long_yaml_list_are_found_in_one_pass():
+    items = "".join(f"- apiVersion: v1\n  kind: Node\n  metadata:\n    name: {n}\n" for n in range(3000))
+    start = time.process_time()
+    error = error_of(f"apiVersion: v1\nkind: List\nitems:\n{items}")
+    assert [each.span.line for each in error.errors] == [7 + 4 * n for n in range(3000)]
+    assert time.process_time() - start < 3
+
+
 def test_an_object_given_twice_names_both_places():
     error = error_of(WEB, "\n" + WEB)
     assert str(error) == (

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from natc.kube import yaml_source
+from natc.kube.yaml_reader import YamlReader
 from natc.kube.yaml_source import Mark, YamlError, load, locate
 
 
@@ -93,8 +94,20 @@ def test_deep_nesting_is_refused(text):
 
 
 def test_a_huge_scalar_is_refused():
-    with pytest.raises(YamlError, match=f"is a scalar of {yaml_source.MAX_SCALAR + 1} characters"):
-        load("a: " + "x" * (yaml_source.MAX_SCALAR + 1))
+    most = yaml_source.MAX_SCALAR
+    with pytest.raises(YamlError, match=f"is a line of {most + 4} characters"):
+        load("b: 1\na: " + "x" * (most + 1))
+    with pytest.raises(YamlError, match=f"is a scalar of {most + 2} characters"):
+        load("a: |\n" + f" {'x' * (most // 2)}\n" * 2)
+
+
+@pytest.mark.parametrize("text", [f"a: {'x' * 4_000_000}\n", "a: |\n" + f"  {'x' * 99_000}\n" * 40])
+def test_no_fast_way_takes_a_huge_scalar(text):
+    reader = YamlReader()
+    for _ in range(40):
+        reader.load("a: b\n")
+    with pytest.raises(YamlError, match=r"is a (line|scalar) of"):
+        reader.load(text)
 
 
 def test_places_are_found_again():
