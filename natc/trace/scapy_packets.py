@@ -1,25 +1,24 @@
-"""Packets from scapy: objects, and expressions such as ``IP(dst='10.0.0.1')/TCP(dport=80)``.
+"""Packets of scapy, given as objects, as expressions, or in captures.
 
-The only module that imports scapy, and only when a packet of scapy's is at hand. An expression is
-parsed, never evaluated: it may name the layers below, give their fields as constants, and join them
-with ``/``. A field that was not given stays open where scapy would make one up (addresses, source
-port); what is a property of the packet itself takes scapy's default (a SYN, TTL 64).
+An expression is parsed with Python's own parser into layers and their literal arguments, and built
+here: only the layers of :data:`LAYERS` can be named, nothing is ever evaluated. This is the only
+module that imports scapy, and it does so when a packet is asked for.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from ipaddress import ip_address
 from typing import Any
 
-from natc.errors import Span, UsageError
-from natc.netfilter.intervals import ALL_PORTS, all_addresses
-from natc.netfilter.packet import INCOMING, Open, Packet
+from natc.errors import NatcError, Span, UsageError
+from natc.netfilter.intervals import all_addresses
+from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
 
-#: The layers an expression may name, and the module of scapy each lives in.
-_LAYERS = {
+#: The layers an expression may name, and the scapy module each lives in.
+LAYERS = {
     "Ether": "scapy.layers.l2",
     "IP": "scapy.layers.inet",
     "TCP": "scapy.layers.inet",
@@ -28,147 +27,256 @@ _LAYERS = {
     "IPv6": "scapy.layers.inet6",
     "ICMPv6EchoRequest": "scapy.layers.inet6",
     "ICMPv6EchoReply": "scapy.layers.inet6",
+    "ICMPv6DestUnreach": "scapy.layers.inet6",
     "SCTP": "scapy.layers.sctp",
+    "SCTPChunkInit": "scapy.layers.sctp",
     "Raw": "scapy.packet",
 }
+_EXPECTED = "a scapy expression such as IP(dst='10.0.0.1')/TCP(dport=80)"
+#: Longest expression that is read, and most layers in it.
+_LONGEST, _MOST_LAYERS = 10_000, 32
+
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG", "E": "ECE", "C": "CWR"}
-_EXPECTED = "LAYER(field=value, ...)/LAYER(...), layers being " + ", ".join(_LAYERS)
-_PORTED = ("TCP", "UDP", "SCTP")
+_OPTIONS = {"EOL": 0, "NOP": 1, "MSS": 2, "WScale": 3, "SAckOK": 4, "SAck": 5, "Timestamp": 8}
+_ICMP_ERRORS = (3, 4, 5, 11, 12)
+
+
+# ---- expressions
 
 
 def packet_of_expression(text: str) -> Packet:
     """Return the packet that a scapy expression describes.
 
-    Raises :class:`~natc.errors.UsageError` with the place for anything but layers, constants and ``/``.
+    Raises :class:`UsageError` with a caret for anything that is no layer with literal arguments.
     """
-    try:
-        tree = ast.parse(text, "--packet", "eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-        raise _refusal(text, getattr(problem, "offset", 1) or 1, 1, "is no scapy expression") from None
-    packet = None
-    for call in _calls(text, tree.body):
-        layer = _layer(text, call)
-        packet = layer if packet is None else packet / layer
-    return packet_of_scapy(packet)
+    return packet_of_scapy(_build(_Expression(text).layers()))
 
 
-def _calls(text: str, node: ast.expr) -> list[ast.Call]:
-    """Return the layers of ``a/b/c`` in order."""
-    calls: list[ast.Call] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        calls.append(_call(text, node.right))
-        node = node.left
-    return [_call(text, node), *reversed(calls)]
+class _Expression:
+    """One expression, and where its parts stand."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
 
-def _call(text: str, node: ast.expr) -> ast.Call:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _LAYERS:
-        return node
-    raise _at(text, node, "is no layer that natc builds")
-
-
-def _layer(text: str, call: ast.Call) -> Any:
-    """Build one layer out of constants."""
-    assert isinstance(call.func, ast.Name)
-    make = getattr(import_module(_LAYERS[call.func.id]), call.func.id)
-    known = {field.name for field in make.fields_desc}
-    values: dict[str, Any] = {}
-    if call.args and call.func.id == "Raw":
-        values["load"] = _constant(text, call.args[0])
-    elif call.args:
-        raise _at(text, call.args[0], "needs a field's name before it", "FIELD=VALUE")
-    for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg not in known:
-            raise _at(text, keyword.value, f"{call.func.id} has no such field", ", ".join(sorted(known)))
-        values[keyword.arg] = _checked(text, keyword, call.func.id)
-    try:
-        return make(**values)
-    except Exception as problem:
-        raise _at(text, call, f"scapy refuses it: {problem}") from None
-
-
-def _checked(text: str, keyword: ast.keyword, layer: str) -> Any:
-    """Return a field's constant. Addresses and ports are checked here: scapy would look names up."""
-    value = _constant(text, keyword.value)
-    if layer in ("IP", "IPv6") and keyword.arg in ("src", "dst"):
-        family = 4 if layer == "IP" else 6
+    def layers(self) -> list[tuple[str, dict[str, Any], ast.Call]]:
+        """Return the layers in order: name, arguments, and where it was written."""
+        if len(self.text) > _LONGEST:
+            raise self._error("the expression is too long", None)
         try:
-            good = isinstance(value, str) and ip_address(value).version == family
-        except ValueError:
-            good = False
-        if not good:
-            raise _at(text, keyword.value, f"is no IPv{family} address", "one address in quotes")
-    if keyword.arg in ("sport", "dport") and not (isinstance(value, int) and 0 <= value <= 65535):
-        raise _at(text, keyword.value, "is no port", "a number from 0 to 65535")
-    return value
+            tree = ast.parse(self.text.strip(), "<packet>", "eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise self._error(f"not an expression: {getattr(error, 'msg', error)}", None) from None
+        calls = self._divided(tree)
+        if len(calls) > _MOST_LAYERS:
+            raise self._error(f"more than {_MOST_LAYERS} layers", None)
+        return [self._layer(call) for call in calls]
+
+    def _divided(self, tree: ast.expr) -> list[ast.expr]:
+        """Take ``A/B/C`` apart."""
+        parts: list[ast.expr] = []
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
+            parts.append(tree.right)
+            tree = tree.left
+        return [tree, *reversed(parts)]
+
+    def _layer(self, part: ast.expr) -> tuple[str, dict[str, Any], ast.Call]:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str | bytes):
+            call = ast.copy_location(ast.Call(ast.Name("Raw"), [], []), part)
+            return "Raw", {"load": part.value}, call
+        if not isinstance(part, ast.Call) or not isinstance(part.func, ast.Name):
+            raise self._error("this is not a layer", part)
+        name = part.func.id
+        if name not in LAYERS:
+            raise self._error(f"natc knows no layer {name!r}", part.func, ", ".join(LAYERS))
+        if part.args:
+            raise self._error("arguments need their names", part.args[0])
+        return name, {self._name(word): self._literal(word.value) for word in part.keywords}, part
+
+    def _name(self, word: ast.keyword) -> str:
+        if word.arg is None:
+            raise self._error("** is not allowed", word.value)
+        return word.arg
+
+    def _literal(self, value: ast.expr) -> Any:
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            raise self._error("only literal values are allowed", value) from None
+
+    def _error(self, message: str, part: ast.AST | None, expected: str = _EXPECTED) -> UsageError:
+        skipped = len(self.text) - len(self.text.lstrip())
+        start = getattr(part, "col_offset", 0) + skipped
+        end = getattr(part, "end_col_offset", None)
+        width = len(self.text) - start if end is None else end + skipped - start
+        span = Span("--packet", 1, start + 1, self.text.split("\n", 1)[0], max(1, width))
+        return UsageError(message, span, expected)
 
 
-def _constant(text: str, node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise _at(text, node, "is no constant", "a number, a string or a list of them") from None
+def _build(layers: list[tuple[str, dict[str, Any], ast.Call]]) -> Any:
+    """Make the scapy packet of the layers."""
+    packet = None
+    for name, arguments, _ in layers:
+        kind = getattr(import_module(LAYERS[name]), name)
+        known = {field.name for field in kind.fields_desc}
+        for argument in arguments:
+            if argument not in known:
+                raise UsageError(f"{name} has no field {argument!r}", expected=", ".join(sorted(known)))
+        try:
+            layer = kind(**arguments)
+            bytes(layer)
+        except Exception as error:
+            raise UsageError(f"scapy refuses {name}({arguments}): {error}", expected=_EXPECTED) from None
+        packet = layer if packet is None else packet / layer
+    return packet
 
 
-def _at(text: str, node: ast.expr, message: str, expected: str = _EXPECTED) -> UsageError:
-    width = (node.end_col_offset or node.col_offset + 1) - node.col_offset
-    return _refusal(text, node.col_offset + 1, width, message, expected)
+# ---- packets
 
 
-def _refusal(text: str, column: int, width: int, message: str, expected: str = _EXPECTED) -> UsageError:
-    return UsageError(
-        message, Span("--packet", 1, column, text.split("\n", maxsplit=1)[0], max(1, width)), expected
-    )
+def packet_of_scapy(found: Any) -> Packet:
+    """Return natc's packet for a scapy packet; fields that scapy would guess stay as natc leaves them open.
 
-
-# ---- scapy's packet as natc's
-
-
-def packet_of_scapy(packet: Any) -> Packet:
-    """Return natc's packet for one of scapy's; raise :class:`~natc.errors.UsageError` without IP."""
-    import_module("scapy.layers.inet6")
-    ip = packet.getlayer("IP") or packet.getlayer("IPv6")
+    The source address is open unless it was set. Raises :class:`NatcError` without an IP layer.
+    """
+    ip = _first(found, "IP", "IPv6")
     if ip is None:
-        raise UsageError("the packet has no IP layer", expected="IP(...) or IPv6(...)")
-    four = ip.name == "IP"
-    inner = ip.payload
-    return Packet(
-        family=4 if four else 6,
-        src=_address(ip, "src", Open("source", "", all_addresses(32 if four else 128))),
-        dst=_address(ip, "dst", Open("destination", "", all_addresses(32 if four else 128))),
-        in_interface=INCOMING,
-        tos=ip.tos if four else ip.tc,
-        ttl=ip.ttl if four else ip.hlim,
-        fragment=(int(ip.flags) << 13 | ip.frag) if four else 0,
-        ctstate="NEW",
-        **_transport(ip, inner),
-    )
+        raise NatcError("the packet has no IP layer")
+    given = ip.fields
+    fields = _fields(_rebuilt(ip))
+    if given.get("src") is None:
+        fields["src"] = Open("source", "", all_addresses(32 if fields["family"] == 4 else 128))
+    fields["ipsec"] = Open("question", "the packet is handled by IPsec", YES_OR_NO)
+    link = _first(found, "Ether")
+    fields["link_source"] = _mac(link) if link is not None else Open("link address")
+    return Packet(in_interface=INCOMING, ctstate="NEW", **fields)
 
 
-def _address(ip: Any, name: str, otherwise: Open) -> int | Open:
-    """Return an address that was given; scapy would make up the others by this machine's routes."""
-    return int(ip_address(str(ip.fields[name]))) if name in ip.fields else otherwise
+def captured(path: str) -> Iterator[tuple[float, Packet]]:
+    """Yield the time in seconds and the packet of each IP packet of a capture file, one at a time."""
+    from scapy.utils import PcapReader
+
+    try:
+        with PcapReader(path) as reader:
+            for found in reader:
+                ip = _first(found, "IP", "IPv6")
+                if ip is not None:
+                    link = _first(found, "Ether")
+                    fields = _fields(ip)
+                    fields["link_source"] = _mac(link) if link is not None else None
+                    yield float(found.time), Packet(**fields)
+    except (OSError, EOFError) as error:
+        raise NatcError(f"{path} is no capture that can be read: {error}") from None
+    except Exception as error:
+        if type(error).__name__ != "Scapy_Exception":
+            raise
+        raise NatcError(f"{path} is no capture that can be read: {error}") from None
 
 
-def _transport(ip: Any, inner: Any) -> Mapping[str, Any]:
-    kind = inner.__class__.__name__
-    fields: dict[str, Any] = {"proto": _protocol(ip, inner), "payload": bytes(inner.payload)}
-    if kind in _PORTED:
-        fields["sport"] = inner.fields.get("sport", Open("source port", "", ALL_PORTS))
-        fields["dport"] = inner.fields.get("dport", Open("destination port", "", ALL_PORTS))
+def _first(packet: Any, *names: str) -> Any:
+    """Return the outermost layer of one of these class names."""
+    while packet:
+        if type(packet).__name__ in names:
+            return packet
+        packet = packet.payload
+    return None
+
+
+def _rebuilt(layer: Any) -> Any:
+    """Return the layer as it reads after being sent: lengths and checksums filled in."""
+    copy = layer.copy()
+    if copy.fields.get("src") is None:
+        copy.src = "0.0.0.0" if type(layer).__name__ == "IP" else "::"  # noqa: S104 - not an address to bind
+    return type(layer)(bytes(copy))
+
+
+def _mac(link: Any) -> bytes:
+    return bytes(int(part, 16) for part in str(link.src).split(":"))
+
+
+def _fields(ip: Any) -> dict[str, Any]:
+    """Return the packet's fields from its IP layer inwards."""
+    fields: dict[str, Any] = {"dst": int(ip_address(ip.dst)), "src": int(ip_address(ip.src))}
+    if type(ip).__name__ == "IP":
+        fields |= {
+            "family": 4, "proto": int(ip.proto), "tos": int(ip.tos), "ttl": int(ip.ttl),
+            "length": int(ip.len), "ident": int(ip.id), "fragment": int(ip.flags) << 13 | int(ip.frag),
+        }  # fmt: skip
+    else:
+        fields |= {
+            "family": 6, "proto": int(ip.nh), "tos": int(ip.tc), "ttl": int(ip.hlim),
+            "length": int(ip.plen) + 40, "ident": int(ip.fl),
+        }  # fmt: skip
+    return fields | _transport(ip.payload)
+
+
+def _transport(layer: Any) -> dict[str, Any]:
+    kind = type(layer).__name__
     if kind == "TCP":
-        fields["flags"] = frozenset(_FLAGS[letter] for letter in str(inner.flags) if letter in _FLAGS)
-        fields["sequence"], fields["acknowledgement"] = inner.seq, inner.ack
-    if hasattr(inner, "type") and hasattr(inner, "code"):
-        fields["icmp_type"], fields["icmp_code"] = inner.type, inner.code
-        fields["icmp_id"] = getattr(inner, "id", None)
+        return _tcp(layer)
+    if kind in ("UDP", "SCTP"):
+        payload = bytes(layer.payload)
+        ports: dict[str, Any] = {"sport": int(layer.sport), "dport": int(layer.dport), "payload": payload}
+        return ports | ({"chunk": payload[0] if payload else 0} if kind == "SCTP" else {})
+    if kind.startswith("ICMP"):
+        return _icmp(layer)
+    return {"payload": bytes(layer)}
+
+
+def _tcp(layer: Any) -> dict[str, Any]:
+    return {
+        "sport": int(layer.sport),
+        "dport": int(layer.dport),
+        "flags": frozenset(_FLAGS[letter] for letter in str(layer.flags) if letter in _FLAGS),
+        "sequence": int(layer.seq),
+        "acknowledgement": int(layer.ack),
+        "tcp_options": tuple(_option(name, value) for name, value in layer.options),
+        "payload": bytes(layer.payload),
+    }
+
+
+def _option(name: Any, value: Any) -> tuple[int, bytes]:
+    kind = _OPTIONS.get(name, name if isinstance(name, int) else 254)
+    if isinstance(value, bytes):
+        return kind, value
+    if kind == 2:
+        return kind, int(value).to_bytes(2, "big")
+    return kind, b"" if not isinstance(value, int) else value.to_bytes(1, "big")
+
+
+def _icmp(layer: Any) -> dict[str, Any]:
+    kind = int(layer.type)
+    fields: dict[str, Any] = {
+        "icmp_type": kind,
+        "icmp_code": int(layer.code),
+        "icmp_id": getattr(layer, "id", None) or 0,
+    }
+    inner = _first(layer.payload, "IPerror", "IPerror6", "IP", "IPv6")
+    error = kind in _ICMP_ERRORS if type(layer).__name__ == "ICMP" else kind < 128
+    if error and inner is not None:
+        quoted = type(inner).__name__
+        fields["inner"] = Packet(**_quoted(inner, 4 if quoted in ("IPerror", "IP") else 6))
+        fields["payload"] = b""
+    else:
+        fields["payload"] = bytes(layer.payload)
     return fields
 
 
-def _protocol(ip: Any, inner: Any) -> int:
-    """Return the protocol that was given, or that of the layer that follows."""
-    name = "proto" if ip.name == "IP" else "nh"
-    if name in ip.fields:
-        return int(ip.fields[name])
-    overload = ip.overloaded_fields.get(name)
-    return int(overload) if overload is not None else int(getattr(ip, name))
+def _quoted(inner: Any, family: int) -> dict[str, Any]:
+    """Return what an ICMP error shows of the packet it is about."""
+    proto = int(inner.proto if family == 4 else inner.nh)
+    fields: dict[str, Any] = {
+        "family": family,
+        "src": int(ip_address(inner.src)),
+        "dst": int(ip_address(inner.dst)),
+        "proto": proto,
+    }
+    transport = inner.payload
+    if hasattr(transport, "sport"):
+        fields |= {"sport": int(transport.sport), "dport": int(transport.dport)}
+    elif hasattr(transport, "type"):
+        fields |= {
+            "icmp_type": int(transport.type),
+            "icmp_code": int(transport.code),
+            "icmp_id": getattr(transport, "id", None) or 0,
+        }
+    return fields
