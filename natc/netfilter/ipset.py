@@ -211,12 +211,16 @@ class IpSet:
             return None
         network = parts[0]
         assert isinstance(network, Prefix)
+        nearest: Prefix | None = None
         for entry in self.by_precedence():
             held, device = entry.parts
             assert isinstance(held, Prefix)
             assert isinstance(device, Device)
             if network.address not in held:
                 continue
+            if nearest not in (None, held):  # wider networks are looked at only where none is nearer
+                return None
+            nearest = held
             name = port if device.physdev else plain
             if name and device.fits(name):
                 return entry

@@ -56,6 +56,7 @@ def sets_of(*lines: str) -> Sets:
         ("hash:net,iface", ["10.0.0.0/8,eth wildcard"], "src,src", probe(), True),
         ("hash:net,iface", ["10.0.0.0/8,physdev:eth0"], "src,src", probe(), False),
         ("hash:net,iface", ["10.0.0.0/8,physdev:veth1"], "src,src", probe(bridge_port_in="veth1"), True),
+        ("hash:net,iface", ["10.0.0.0/8,eth1", "10.244.1.0/24,eth0"], "src,src", probe(in_interface="eth1"), False),
         ("hash:net,iface", ["10.0.0.0/8,eth0"], "src,src", probe(in_interface=""), False),
         ("hash:ip,mark", ["10.244.1.5,0x10"], "src,src", probe(mark=0x10), True),
         ("hash:ip,mark markmask 0xf0", ["10.244.1.5,0x10"], "src,src", probe(mark=0x1F), True),
