@@ -28,14 +28,19 @@ from natc.kube.workloads import read_node, read_pod
 
 _Reader = Callable[[Fields, Object, Place], Any]
 
-#: The kinds natc reads: kind -> (API group, versions, reader).
-_KINDS: dict[str, tuple[str, tuple[str, ...], _Reader]] = {
-    "Service": ("", ("v1",), read_service),
-    "EndpointSlice": ("discovery.k8s.io", ("v1", "v1beta1", "v1alpha1"), read_slice),
-    "Endpoints": ("", ("v1",), read_endpoints),
-    "Pod": ("", ("v1",), read_pod),
-    "Node": ("", ("v1",), read_node),
+#: What natc reads: (kind, apiVersion) -> reader.
+_READERS: dict[tuple[str, str], _Reader] = {
+    ("Service", "v1"): read_service,
+    ("EndpointSlice", "discovery.k8s.io/v1"): read_slice,
+    ("EndpointSlice", "discovery.k8s.io/v1beta1"): read_slice,
+    ("EndpointSlice", "discovery.k8s.io/v1alpha1"): read_slice,
+    ("Endpoints", "v1"): read_endpoints,
+    ("Pod", "v1"): read_pod,
+    ("Node", "v1"): read_node,
 }
+_KINDS = tuple(dict.fromkeys(kind for kind, _ in _READERS))
+#: Deepest list in a list that is read; kubectl writes one.
+_DEEPEST_LIST = 20
 
 
 def load_paths(paths: Iterable[str | Path]) -> Cluster:
@@ -108,6 +113,9 @@ class _Loader:
         if not kind.endswith("List") or "items" not in obj:
             self._read_object(fields, document, obj, place, kind, version)
             return
+        if len(keys_of(place)) > 2 * _DEEPEST_LIST:
+            fields.refuse(place, "stands in too many lists", f"at most {_DEEPEST_LIST}")
+            return
         kind = kind.removesuffix("List")
         inside = (place, "items")
         for index, item in enumerate(fields.sequence(obj, "items", place)):
@@ -121,17 +129,22 @@ class _Loader:
             if not obj.get(missing):  # else its type has been refused
                 fields.refuse(place, f"has no {missing}", "apiVersion and kind")
             return
-        group, versions, reader = _KINDS.get(kind, (None, (), None))
-        its_group, _, its_version = version.rpartition("/")
-        if reader is None or its_group != group:
+        reader = _READERS.get((kind, version))
+        if reader is None:
+            self._pass_over(fields, obj, place, kind, version)
+            return
+        self.found[kind].append(reader(fields, obj, place))
+        self.origins[kind].append((document, place))
+
+    def _pass_over(self, fields: Fields, obj: Object, place: Place, kind: str, version: str) -> None:
+        """Count an object of another kind; refuse one whose group has this kind in other versions."""
+        group = version.rpartition("/")[0]
+        known = [each for name, each in _READERS if name == kind and each.rpartition("/")[0] == group]
+        if not known:
             self.skipped[kind] += 1
-        elif its_version not in versions:
-            at = (place, "apiVersion") if "apiVersion" in obj else place
-            known = " or ".join(f"{group}/{known}".lstrip("/") for known in versions)
-            fields.refuse(at, f"is {shorten(version)}, which has no {kind}", known)
-        else:
-            self.found[kind].append(reader(fields, obj, place))
-            self.origins[kind].append((document, place))
+            return
+        at = (place, "apiVersion") if "apiVersion" in obj else place
+        fields.refuse(at, f"is {shorten(version)}, which has no {kind}", " or ".join(known))
 
     def cluster(self) -> Cluster:
         """Return what was read. Raises what was wrong with it."""

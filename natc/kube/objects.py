@@ -8,6 +8,9 @@ from natc.kube.names import DNS_LABEL, NameRule
 
 _PORT_NUMBER = "a port number from 1 to 65535"
 
+#: What a port may be of.
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+
 
 def read_name(fields: Fields, meta: Object, at: Place, rule: NameRule) -> str:
     """Return metadata.name, refusing what ``rule`` does not allow."""

@@ -6,11 +6,14 @@ node port of a NodePort service) has to be given, since rules depend on it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from natc.kube.addresses import family_of, parse_network
 from natc.kube.fields import Fields, Object, Place, shorten
 from natc.kube.model import IngressAddress, Service, ServicePort
 from natc.kube.names import CONTAINER_PORT_NAME, DNS_LABEL, DNS_SUBDOMAIN, SERVICE_NAME
 from natc.kube.objects import (
+    PROTOCOLS,
     check_address,
     check_ordinary_address,
     check_port,
@@ -20,7 +23,6 @@ from natc.kube.objects import (
     read_port,
 )
 
-PROTOCOLS = ("TCP", "UDP", "SCTP")
 _TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _POLICIES = ("Cluster", "Local")
 _FAMILIES = ("IPv4", "IPv6")
@@ -33,16 +35,16 @@ def read_service(fields: Fields, obj: Object, place: Place) -> Service:
     meta, meta_place = fields.mapping(obj, "metadata", place), (place, "metadata")
     spec, at = fields.mapping(obj, "spec", place), (place, "spec")
     kind = fields.text(spec, "type", at, "ClusterIP") or "ClusterIP"
-    check_word(fields, kind, _TYPES, (at, "type"))
+    if kind not in _TYPES:
+        check_word(fields, kind, _TYPES, (at, "type"))
     ips = _cluster_ips(fields, spec, at, kind)
-    headless = ips == ("None",)
-    ports = _ports(fields, spec, at, kind, headless)
-    external_ips = fields.texts(spec, "externalIPs", at)
-    for index, ip in enumerate(external_ips):
-        check_ordinary_address(fields, ip, ((at, "externalIPs"), index))
+    external_ips = _external_ips(fields, spec, at) if "externalIPs" in spec else ()
     accessible = kind in ("NodePort", "LoadBalancer") or (kind == "ClusterIP" and bool(external_ips))
     external_policy = _external_policy(fields, spec, at, accessible)
     affinity, timeout = _affinity(fields, spec, at)
+    rarer: dict[str, Any] = {}
+    if kind == "ExternalName" or not _RARER_FIELDS.isdisjoint(spec):
+        rarer = _rarer_fields(fields, spec, at, kind, external_policy)
     return Service(
         namespace=read_namespace(fields, meta, meta_place),
         name=read_name(fields, meta, meta_place, SERVICE_NAME),
@@ -50,25 +52,51 @@ def read_service(fields: Fields, obj: Object, place: Place) -> Service:
         cluster_ip=ips[0] if ips else "",
         cluster_ips=ips,
         ip_families=_families(fields, spec, at, ips),
-        ports=ports,
+        ports=_ports(fields, spec, at, kind, ips == ("None",)),
         external_ips=external_ips,
-        external_name=_external_name(fields, spec, at, kind),
-        ingress=_ingress(fields, obj, place),
-        load_balancer_source_ranges=_source_ranges(fields, spec, at),
+        ingress=_ingress(fields, obj, place) if "status" in obj else (),
         external_traffic_policy=external_policy,
         internal_traffic_policy=_internal_policy(fields, spec, at, kind),
         session_affinity=affinity,
         affinity_timeout=timeout,
-        health_check_node_port=_health_check(
-            fields, spec, at, kind == "LoadBalancer" and external_policy == "Local"
-        ),
-        publish_not_ready_addresses=bool(fields.boolean(spec, "publishNotReadyAddresses", at)),
-        topology_keys=_topology_keys(fields, spec, at),
-        traffic_distribution=fields.text(spec, "trafficDistribution", at),
         selector=fields.text_map(spec, "selector", at),
         labels=fields.text_map(meta, "labels", meta_place),
         annotations=fields.text_map(meta, "annotations", meta_place),
+        **rarer,
     )
+
+
+#: Fields of a Service's spec that few services have.
+_RARER_FIELDS = frozenset(
+    (
+        "externalName",
+        "loadBalancerSourceRanges",
+        "healthCheckNodePort",
+        "publishNotReadyAddresses",
+        "topologyKeys",
+        "trafficDistribution",
+    )
+)
+
+
+def _rarer_fields(fields: Fields, spec: Object, at: Place, kind: str, external_policy: str) -> dict[str, Any]:
+    """Return the model's fields that come from :data:`_RARER_FIELDS`."""
+    checked = kind == "LoadBalancer" and external_policy == "Local"
+    return {
+        "external_name": _external_name(fields, spec, at, kind),
+        "load_balancer_source_ranges": _source_ranges(fields, spec, at),
+        "health_check_node_port": _health_check(fields, spec, at, checked),
+        "publish_not_ready_addresses": bool(fields.boolean(spec, "publishNotReadyAddresses", at)),
+        "topology_keys": _topology_keys(fields, spec, at),
+        "traffic_distribution": fields.text(spec, "trafficDistribution", at),
+    }
+
+
+def _external_ips(fields: Fields, spec: Object, at: Place) -> tuple[str, ...]:
+    external_ips = fields.texts(spec, "externalIPs", at)
+    for index, ip in enumerate(external_ips):
+        check_ordinary_address(fields, ip, ((at, "externalIPs"), index))
+    return external_ips
 
 
 def _cluster_ips(fields: Fields, spec: Object, at: Place, kind: str) -> tuple[str, ...]:
@@ -234,8 +262,6 @@ def _external_name(fields: Fields, spec: Object, at: Place, kind: str) -> str:
 
 
 def _ingress(fields: Fields, obj: Object, place: Place) -> tuple[IngressAddress, ...]:
-    if "status" not in obj:
-        return ()
     status = fields.mapping(obj, "status", place)
     balancer, at = (
         fields.mapping(status, "loadBalancer", (place, "status")),
@@ -307,7 +333,8 @@ def _health_check(fields: Fields, spec: Object, at: Place, needed: bool) -> int:
 def _affinity(fields: Fields, spec: Object, at: Place) -> tuple[str, int]:
     """Return the kind of session affinity and its timeout in seconds."""
     affinity = fields.text(spec, "sessionAffinity", at, "None") or "None"
-    check_word(fields, affinity, ("None", "ClientIP"), (at, "sessionAffinity"))
+    if affinity not in ("None", "ClientIP"):
+        check_word(fields, affinity, ("None", "ClientIP"), (at, "sessionAffinity"))
     if "sessionAffinityConfig" not in spec:
         return affinity, 10800
     place: Place = (at, "sessionAffinityConfig")

@@ -13,6 +13,7 @@ from natc.kube.fields import Fields, Object, Place, describe, shorten
 from natc.kube.model import Endpoint, EndpointPort, Endpoints, EndpointSlice, EndpointSubset
 from natc.kube.names import DNS_LABEL, DNS_SUBDOMAIN
 from natc.kube.objects import (
+    PROTOCOLS,
     check_ordinary_address,
     check_port,
     check_word,
@@ -63,7 +64,8 @@ def _address_type(fields: Fields, obj: Object, place: Place) -> str:
 
 def _port(fields: Fields, obj: Object, at: Place) -> EndpointPort:
     protocol = fields.text(obj, "protocol", at, "TCP")
-    check_word(fields, protocol, ("TCP", "UDP", "SCTP"), (at, "protocol"))
+    if protocol not in PROTOCOLS:
+        check_word(fields, protocol, PROTOCOLS, (at, "protocol"))
     name = fields.text(obj, "name", at)
     if name and not DNS_LABEL.allows(name):
         fields.refuse((at, "name"), f'is "{shorten(name)}"', DNS_LABEL.words)

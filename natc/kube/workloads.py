@@ -5,7 +5,7 @@ from __future__ import annotations
 from natc.kube.fields import Fields, Object, Place
 from natc.kube.model import ContainerPort, Node, Pod
 from natc.kube.names import DNS_SUBDOMAIN
-from natc.kube.objects import check_address, check_word, read_name, read_namespace, read_port
+from natc.kube.objects import PROTOCOLS, check_address, check_word, read_name, read_namespace, read_port
 
 
 def read_pod(fields: Fields, obj: Object, place: Place) -> Pod:
@@ -76,7 +76,7 @@ def _container_ports(fields: Fields, spec: Object, at: Place) -> tuple[Container
 def _container_port(fields: Fields, obj: Object, at: Place) -> ContainerPort:
     number = read_port(fields, obj, "containerPort", at)
     protocol = fields.text(obj, "protocol", at, "TCP") or "TCP"
-    check_word(fields, protocol, ("TCP", "UDP", "SCTP"), (at, "protocol"))
+    check_word(fields, protocol, PROTOCOLS, (at, "protocol"))
     return ContainerPort(number, fields.text(obj, "name", at), protocol)
 
 

@@ -137,6 +137,15 @@ def test_lists_of_every_spelling():
     assert len(read(f"apiVersion: v1\nkind: ServiceList\nitems:\n{bare}\n").services) == 1
 
 
+def test_lists_in_lists():
+    def nested(depth):
+        head = '{"apiVersion": "v1", "kind": "List", "items": ['
+        return head * depth + "]}" * depth
+
+    assert not read(nested(20)).services
+    assert refused(nested(200)) == ["1:988: List stands in too many lists (expected at most 20)"]
+
+
 def test_other_kinds_are_counted():
     others = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n---\n" * 2
     knative = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\n"

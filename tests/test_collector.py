@@ -1,0 +1,40 @@
+"""The collector pauses, comes back as it was, and does not make up for the pause at once."""
+
+import gc
+
+import pytest
+
+from natc.collector import collector_paused
+
+
+def test_it_comes_back_even_after_an_error():
+    with pytest.raises(ValueError, match="x"), collector_paused():
+        assert not gc.isenabled()
+        raise ValueError("x")
+    assert gc.isenabled()
+
+
+def test_it_stays_off_where_it_was_off():
+    gc.disable()
+    try:
+        with collector_paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_what_was_made_counts_as_old():
+    with collector_paused():
+        made = [[] for _ in range(50_000)]
+    assert len(gc.get_objects(generation=0)) < len(made)
+
+
+def test_what_the_caller_froze_stays_frozen():
+    gc.freeze()
+    try:
+        with collector_paused():
+            pass
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
