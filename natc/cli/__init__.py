@@ -21,6 +21,7 @@ COMMANDS = {
     "compile": "Manifests to the iptables rules kube-proxy would write.",
     "fmt": "Read a dump and write it back as iptables-save would.",
     "trace": "Where a packet goes, how often, and why.",
+    "replay": "Packets through a known node, one after the other, with state.",
     "audit": "Which services of a dump are not balanced fairly, or lead nowhere.",
 }
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natc.errors import DumpError, Span
+from natc.errors import DumpError, NodeError, Span
 from natc.inputs import name_of, read_bytes
 
 if TYPE_CHECKING:
+    from natc.netfilter.ipset import Sets
     from natc.netfilter.ruleset import Ruleset
 
 #: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
-def read_dump(path: str | Path) -> Ruleset:
+def read_dump(path: str | Path, *, family: int | None = None) -> Ruleset:
     """Read the dump in a file, packed or not; ``-`` is standard input.
 
-    Raises :class:`~natc.errors.DumpError` when it cannot be read or is no ruleset.
+    ``family`` is 4 or 6, by default told from the text. Raises :class:`~natc.errors.DumpError` when
+    the file cannot be read or is no ruleset.
     """
     from natc.text.reader import read  # here, so that writing a text does not pay for reading one
 
@@ -28,4 +30,11 @@ def read_dump(path: str | Path) -> Ruleset:
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
-    return read(content.decode(**ENCODING), file=name)
+    return read(content.decode(**ENCODING), file=name, family=family)
+
+
+def read_set_file(path: str | Path) -> Sets:
+    """Read the text of ``ipset save`` in a file; raise :class:`~natc.errors.NodeError` for what is none."""
+    from natc.text.ipset import read_sets
+
+    return read_sets(read_bytes(path, error=NodeError).decode(**ENCODING), name_of(path))

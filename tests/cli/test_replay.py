@@ -1,0 +1,63 @@
+"""``natc replay``: three files in, the form of the recorded answers out."""
+
+import json
+
+import pytest
+
+from natc.cli import run
+from tests.support import GOLDEN, case_id
+
+CASES = sorted(path.parent for path in GOLDEN.glob("kernel/*/packets.json"))
+
+
+def files(case) -> list[str]:
+    found = [
+        "--dump",
+        str(case / "dump.txt"),
+        "--node",
+        str(case / "node.json"),
+        "--packets",
+        str(case / "packets.json"),
+    ]
+    return [*found, "--ipset", str(case / "ipset.txt")] if (case / "ipset.txt").exists() else found
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_the_document_has_the_recorded_form(case, capsys):
+    expected = json.loads((case / "kernel.json").read_text())["legacy"]
+    status = run(["replay", *files(case), "--output", "json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer)[:2] == ["natc", "schema"]
+    assert bool(answer["load"]["rc"]) == bool(expected["load"]["rc"])
+    assert status == (1 if expected["load"]["rc"] else 0)
+    assert len(answer["packets"]) == len(expected["packets"])
+    assert [result.get("verdict") for result in answer["packets"]] == [
+        r.get("verdict") for r in expected["packets"]
+    ]
+
+
+def test_a_row_a_packet(capsys):
+    case = next(
+        case for case in CASES if json.loads((case / "packets.json").read_text())["mode"] == "sequence"
+    )
+    assert run(["replay", *files(case)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 1
+
+
+@pytest.mark.parametrize("content", ["{", "", "\x00"])
+def test_a_packets_file_that_is_no_json(content, tmp_path, capsys):
+    broken = tmp_path / "packets.json"
+    broken.write_text(content)
+    arguments = files(CASES[0])
+    arguments[5] = str(broken)
+    assert run(["replay", *arguments]) == 2
+    assert "is no JSON" in capsys.readouterr().err
+
+
+def test_a_node_that_makes_no_sense(tmp_path, capsys):
+    node = tmp_path / "node.json"
+    node.write_text(json.dumps({"interfaces": [{"name": "eth0", "addrs": ["nonsense"]}]}))
+    arguments = files(CASES[0])
+    arguments[3] = str(node)
+    assert run(["replay", *arguments]) == 2
+    assert "nonsense" in capsys.readouterr().err
