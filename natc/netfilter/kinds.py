@@ -8,7 +8,7 @@ person; the reader adds the place. A kind holds nothing of the rule it is used i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import isnan
 from typing import Generic, TypeVar
@@ -123,6 +123,29 @@ class MaskedHex(Kind[Masked]):
         if value.mask == self.ones and not self.always_mask:
             return (f"{value.value:#x}",)
         return (f"{value.value:#x}/{value.mask:#x}",)
+
+
+@frozen
+class MaskedOrName(Kind[Masked | str]):
+    """``NUMBER[/MASK]``, or a name that only the node can tell unless it is one of ``names``.
+
+    A number without a mask is printed by its name.
+    """
+
+    names: Mapping[str, int] = field(hash=False)
+
+    def parse(self, words: Sequence[str]) -> Masked | str:
+        if words[0] in self.names:
+            return Masked(self.names[words[0]], 0xFFFFFFFF)
+        return MaskedHex().parse(words) if words[0][:1].isdecimal() else words[0]
+
+    def words(self, value: Masked | str) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return (value,)
+        for name, number in self.names.items():
+            if value == Masked(number, 0xFFFFFFFF):
+                return (name,)
+        return MaskedHex().words(value)
 
 
 #: What a probability of 1 is for the kernel: it compares with a fresh 31-bit number (xt_statistic.c).
@@ -299,22 +322,30 @@ _IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|
 _PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3}|0)"
 
 
+@frozen
 class NetworkKind(Kind[Network]):
-    """``ADDRESS[/MASK]``, the mask as a length or as an address."""
+    """``ADDRESS[/MASK]``, the mask as a length or as an address.
+
+    The address loses what the mask does not cover, unless the kernel keeps it (``whole``). A mask of
+    all ones is printed unless ``short``.
+    """
+
+    whole: bool = False
+    short: bool = False
 
     @property
     def plain(self) -> str | None:
-        return rf"{_IPV4}/32"
+        return None if self.short else rf"{_IPV4}/32"
 
     def parse(self, words: Sequence[str]) -> Network:
         head, slash, tail = words[0].partition("/")
         base = address(head)
         bits = base.max_prefixlen
         mask = _mask(tail, bits) if slash else (1 << bits) - 1
-        return Network(int(base) & mask, mask, bits)
+        return Network(int(base) if self.whole else int(base) & mask, mask, bits)
 
     def words(self, value: Network) -> tuple[str, ...]:
-        return (str(value),)
+        return (str(value).removesuffix(f"/{value.bits}") if self.short else str(value),)
 
 
 def _mask(text: str, bits: int) -> int:

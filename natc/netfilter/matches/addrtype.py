@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.condition import AddressType, Condition, both, term
@@ -20,6 +22,9 @@ TYPES = (
 @frozen
 class Addrtype(Match):
     """The address types of source and destination, perhaps as seen by one interface."""
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("limit_iface_in", "limit_iface_out"),)
+    one_of: ClassVar[tuple[str, ...]] = ("src_type", "dst_type")
 
     src_type: Term[frozenset[str]] | None = option("--src-type", WordSet(TYPES), negatable=True)
     dst_type: Term[frozenset[str]] | None = option("--dst-type", WordSet(TYPES), negatable=True)

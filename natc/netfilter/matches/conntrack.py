@@ -67,15 +67,8 @@ class _Direction(Choice):
         return super().parse([words[0].upper()])
 
 
-class _Address(NetworkKind):
-    """A network; a mask of all ones is not printed."""
-
-    @property
-    def plain(self) -> None:
-        return None
-
-    def words(self, value: Network) -> tuple[str, ...]:
-        return (str(value).removesuffix(f"/{value.bits}"),)
+#: An address or a network, kept as written.
+_ADDRESS = NetworkKind(whole=True, short=True)
 
 
 @register_match("conntrack")
@@ -93,10 +86,10 @@ class Conntrack(Match):
 
     ctstate: Term[frozenset[str]] | None = option("--ctstate", _States(STATES), negatable=True)
     proto: Term[int] | None = option("--ctproto", _Protocol(), negatable=True)
-    orig_src: Term[Network] | None = option("--ctorigsrc", _Address(), negatable=True)
-    orig_dst: Term[Network] | None = option("--ctorigdst", _Address(), negatable=True)
-    reply_src: Term[Network] | None = option("--ctreplsrc", _Address(), negatable=True)
-    reply_dst: Term[Network] | None = option("--ctrepldst", _Address(), negatable=True)
+    orig_src: Term[Network] | None = option("--ctorigsrc", _ADDRESS, negatable=True)
+    orig_dst: Term[Network] | None = option("--ctorigdst", _ADDRESS, negatable=True)
+    reply_src: Term[Network] | None = option("--ctreplsrc", _ADDRESS, negatable=True)
+    reply_dst: Term[Network] | None = option("--ctrepldst", _ADDRESS, negatable=True)
     orig_src_port: Term[PortRange] | None = option("--ctorigsrcport", Ports(), negatable=True)
     orig_dst_port: Term[PortRange] | None = option("--ctorigdstport", Ports(), negatable=True)
     reply_src_port: Term[PortRange] | None = option("--ctreplsrcport", Ports(), negatable=True)

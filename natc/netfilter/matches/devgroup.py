@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from attrs import frozen
 
 from natc.netfilter.condition import Condition, DeviceGroup, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Kind, Masked, MaskedHex
+from natc.netfilter.kinds import Masked, MaskedOrName
 from natc.netfilter.matches import register_match
 
-
-class _Group(Kind[Masked | str]):
-    """``NUMBER[/MASK]``, or a name that only the node's table of groups knows; default is group 0."""
-
-    number = MaskedHex()
-
-    def parse(self, words: Sequence[str]) -> Masked | str:
-        return self.number.parse(words) if words[0][:1].isdecimal() else words[0]
-
-    def words(self, value: Masked | str) -> tuple[str, ...]:
-        return (value,) if isinstance(value, str) else self.number.words(value)
+#: Group 0 has a name on every node.
+_GROUP = MaskedOrName({"default": 0})
 
 
 @register_match("devgroup")
@@ -32,8 +22,8 @@ class Devgroup(Match):
 
     one_of: ClassVar[tuple[str, ...]] = ("src", "dst")
 
-    src: Term[Masked | str] | None = option("--src-group", _Group(), negatable=True)
-    dst: Term[Masked | str] | None = option("--dst-group", _Group(), negatable=True)
+    src: Term[Masked | str] | None = option("--src-group", _GROUP, negatable=True)
+    dst: Term[Masked | str] | None = option("--dst-group", _GROUP, negatable=True)
 
     def condition(self) -> Condition:
         return both(

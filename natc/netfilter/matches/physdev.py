@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter import intervals
@@ -16,6 +18,8 @@ from natc.netfilter.matches import register_match
 @frozen
 class Physdev(Match):
     """The bridge port a packet came in by and goes out by, and whether there is one."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("is_in", "physdev_in", "is_out", "physdev_out", "is_bridged")
 
     is_in: Term[bool] | None = option("--physdev-is-in", Flag(), negatable=True)
     physdev_in: Term[str] | None = option("--physdev-in", Name(15), negatable=True)

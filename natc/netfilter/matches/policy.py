@@ -36,8 +36,8 @@ class PolicyElement(Extension):
     spi: Term[int] | None = option("--spi", Number(form="{:#x}"), negatable=True)
     proto: Term[int] | None = option("--proto", _IpsecProtocol(), negatable=True)
     mode: Term[str] | None = option("--mode", Choice(("transport", "tunnel")), negatable=True)
-    tunnel_dst: Term[Network] | None = option("--tunnel-dst", NetworkKind(), negatable=True)
-    tunnel_src: Term[Network] | None = option("--tunnel-src", NetworkKind(), negatable=True)
+    tunnel_dst: Term[Network] | None = option("--tunnel-dst", NetworkKind(whole=True), negatable=True)
+    tunnel_src: Term[Network] | None = option("--tunnel-src", NetworkKind(whole=True), negatable=True)
 
     @property
     def tunnels(self) -> bool:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from natc.netfilter.condition import ALWAYS, NEVER, Condition, Remembered, Unknown
-from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Address, Flag, Kind, Name, Number, address
+from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.kinds import Address, Flag, Host, Name, Number, address
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 from natc.netfilter.recent import DEFAULT_STAMPS, Entry, RecentList
 
 
-class _Mask(Kind[Address]):
-    """A netmask written as an address."""
-
-    def parse(self, words: Any) -> Address:
-        return address(words[0])
-
-    def words(self, value: Address) -> tuple[str, ...]:
-        return (str(value),)
-
-
 @register_match("recent")
 @frozen
 class Recent(Match):
     """Looks an address up in a list, or changes the list; times in seconds."""
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("set", "rcheck", "update", "remove"),
+        ("rttl", "set"),
+        ("rttl", "remove"),
+    )
+    one_of: ClassVar[tuple[str, ...]] = ("set", "rcheck", "update", "remove")
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"reap": ("seconds",)}
 
     set: Term[bool] | None = option("--set", Flag(), negatable=True)
     rcheck: Term[bool] | None = option("--rcheck", Flag(), negatable=True)
@@ -39,12 +38,15 @@ class Recent(Match):
     hitcount: int | None = option("--hitcount", Number(1, 65535))
     rttl: bool = option("--rttl", Flag(), default=False)
     list_name: str = option("--name", Name(199), default="DEFAULT")
-    mask: Address | None = option("--mask", _Mask())
+    mask: Address | None = option("--mask", Host())
     rsource: bool = option("--rsource", Flag(), default=False)
     rdest: bool = option("--rdest", Flag(), default=False)
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """The whole source address in the list DEFAULT unless said; only a look has limits."""
+        if "set" in values and ("seconds" in values or "hitcount" in values):
+            raise OptionError("--set takes neither --seconds nor --hitcount")
         values.setdefault("mask", address("255.255.255.255" if family == 4 else "ffff:" * 7 + "ffff"))
         values.setdefault("rsource", not values.get("rdest", False))
         return values

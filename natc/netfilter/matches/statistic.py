@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from natc.netfilter.condition import NEVER, Chance, Condition, Remembered, Unknown, term
-from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Choice, Number, Probability
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
@@ -20,12 +20,24 @@ from natc.netfilter.packet import Packet
 class Statistic(Match):
     """In mode random true with odds probability / 2^31; in mode nth on packet p of every n."""
 
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("probability", "every"), ("probability", "packet"))
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"every": ("packet",), "packet": ("every",)}
 
     mode: str | None = option("--mode", Choice(("random", "nth")), required=True)
     probability: Term[int] | None = option("--probability", Probability(), negatable=True)
     every: Term[int] | None = option("--every", Number(1), negatable=True)
     packet: int | None = option("--packet", Number(0))
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Refuse what the mode has no use for, and a packet that is never reached."""
+        if values["mode"] == "random" and "probability" not in values:
+            raise OptionError("--mode random needs --probability")
+        if values["mode"] == "nth" and "every" not in values:
+            raise OptionError("--mode nth needs --every")
+        if "packet" in values and values["packet"] >= values["every"].value:
+            raise OptionError(f"--packet {values['packet']} is not less than --every")
+        return values
 
     def condition(self) -> Condition:
         if self.mode == "random":

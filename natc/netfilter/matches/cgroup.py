@@ -1,0 +1,23 @@
+"""``-m cgroup``: the control group of the process (net/netfilter/xt_cgroup.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Number, Text
+from natc.netfilter.matches import register_match
+
+
+@register_match("cgroup")
+@frozen
+class Cgroup(Match):
+    """A path in the hierarchy, or the class of the older net_cls controller."""
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("path", "cgroup"),)
+    one_of: ClassVar[tuple[str, ...]] = ("path", "cgroup")
+
+    path: Term[str] | None = option("--path", Text(511), negatable=True)
+    cgroup: Term[int] | None = option("--cgroup", Number(), negatable=True)

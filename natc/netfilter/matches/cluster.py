@@ -1,0 +1,39 @@
+"""``-m cluster``: the share of one node of a cluster (net/netfilter/xt_cluster.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Number
+from natc.netfilter.matches import register_match
+
+#: Most nodes of a cluster (XT_CLUSTER_NODES_MAX).
+MOST_NODES = 32
+
+
+class _Node(Number):
+    """The number of a node, from 1, as the bit that stands for it."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        return 1 << (super().parse(words) - 1)
+
+
+@register_match("cluster")
+@frozen
+class Cluster(Match):
+    """True when the hash of the connection's source falls to one of the nodes in the mask."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("nodes",)
+
+    nodes: Term[int] | None = option(
+        "--cluster-local-nodemask",
+        Number(1, form="{:#010x}"),
+        also={"--cluster-local-node": _Node(1, MOST_NODES)},
+        negatable=True,
+    )
+    total: int | None = option("--cluster-total-nodes", Number(1, MOST_NODES), required=True)
+    seed: int | None = option("--cluster-hash-seed", Number(form="{:#010x}"), required=True)

@@ -1,0 +1,34 @@
+"""``-m connbytes``: how much a connection has carried (net/netfilter/xt_connbytes.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Choice, Kind, NumberRange, Numbers
+from natc.netfilter.matches import register_match
+
+_LARGEST = 2**64 - 1
+
+
+class _Amount(Kind[NumberRange]):
+    """``LOW[:HIGH]``; without HIGH there is no upper end."""
+
+    def parse(self, words: Sequence[str]) -> NumberRange:
+        text = words[0]
+        return Numbers(64).parse([text if ":" in text else f"{text}:"])
+
+    def words(self, value: NumberRange) -> tuple[str, ...]:
+        return (str(value.low) if value.high == _LARGEST else f"{value.low}:{value.high}",)
+
+
+@register_match("connbytes")
+@frozen
+class Connbytes(Match):
+    """Packets, bytes, or bytes a packet, of one direction or both."""
+
+    amount: Term[NumberRange] | None = option("--connbytes", _Amount(), negatable=True, required=True)
+    mode: str | None = option("--connbytes-mode", Choice(("packets", "bytes", "avgpkt")), required=True)
+    direction: str | None = option("--connbytes-dir", Choice(("original", "reply", "both")), required=True)

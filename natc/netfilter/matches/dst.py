@@ -1,0 +1,23 @@
+"""``-m dst``: the destination options of IPv6 (ip6t_hbh.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.ipv6_options import Ipv6Option, Ipv6Options
+from natc.netfilter.kinds import Number
+from natc.netfilter.matches import register_match
+
+
+@register_match("dst")
+@frozen
+class Dst(Match):
+    """The length of the header in bytes, and the options in it, in their order."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+
+    length: Term[int] | None = option("--dst-len", Number(), negatable=True)
+    holds: tuple[Ipv6Option, ...] | None = option("--dst-opts", Ipv6Options())

@@ -1,0 +1,25 @@
+"""``-m esp``: IPsec payload (net/netfilter/xt_esp.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import NumberRange, Numbers
+from natc.netfilter.matches import register_match
+
+_ALL = Term(NumberRange(0, 0xFFFFFFFF))
+
+
+@register_match("esp")
+@frozen
+class Esp(Match):
+    """The security parameter indexes that match."""
+
+    spi: Term[NumberRange] = option(
+        "--espspi",
+        Numbers(32),
+        negatable=True,
+        default=Term(NumberRange(0, 0xFFFFFFFF)),
+        omit=Term(NumberRange(0, 0xFFFFFFFF)),
+    )

@@ -1,0 +1,18 @@
+"""``-m eui64``: whether the source address is made from the Ethernet address (ip6t_eui64.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match
+from natc.netfilter.matches import register_match
+
+
+@register_match("eui64")
+@frozen
+class Eui64(Match):
+    """True when the lower half of the source is the EUI-64 of the Ethernet source."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})

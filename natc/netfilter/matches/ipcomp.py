@@ -1,0 +1,26 @@
+"""``-m ipcomp``: compressed payload of IPsec (net/netfilter/xt_ipcomp.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Flag, NumberRange, Numbers
+from natc.netfilter.matches import register_match
+
+_ALL = Term(NumberRange(0, 0xFFFFFFFF))
+
+
+@register_match("ipcomp")
+@frozen
+class Ipcomp(Match):
+    """The compression parameter indexes that match; whether reserved bits have to be zero."""
+
+    spi: Term[NumberRange] = option(
+        "--ipcompspi",
+        Numbers(32),
+        negatable=True,
+        default=Term(NumberRange(0, 0xFFFFFFFF)),
+        omit=Term(NumberRange(0, 0xFFFFFFFF)),
+    )
+    reserved: bool = option("--compres", Flag(), default=False)

@@ -1,0 +1,50 @@
+"""``-m ipv6header``: the extension headers of IPv6 (ip6t_ipv6header.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.matches import register_match
+
+#: The headers in the order they are printed, each with the other words for it.
+HEADERS = {
+    "hop-by-hop": ("hop", "hopopt", "0"),
+    "ipv6-opts": ("dst", "60"),
+    "ipv6-route": ("route", "43"),
+    "ipv6-frag": ("frag", "44"),
+    "ah": ("auth", "51"),
+    "esp": ("50",),
+    "ipv6-nonxt": ("none", "59"),
+    "protocol": ("prot", "255"),
+}
+_MEANING = {word: name for name, others in HEADERS.items() for word in (name, *others)}
+
+
+class _Headers(Kind[frozenset[str]]):
+    """A list of headers."""
+
+    def parse(self, words: Sequence[str]) -> frozenset[str]:
+        chosen = [word for word in words[0].lower().split(",") if word]
+        for word in chosen:
+            if word not in _MEANING:
+                raise ValueError(f"{word!r} is none of {', '.join(HEADERS)}")
+        return frozenset(_MEANING[word] for word in chosen)
+
+    def words(self, value: frozenset[str]) -> tuple[str, ...]:
+        return (",".join(name for name in HEADERS if name in value),)
+
+
+@register_match("ipv6header")
+@frozen
+class Ipv6header(Match):
+    """Exactly these headers, or, soft, these and perhaps more."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+
+    headers: Term[frozenset[str]] | None = option("--header", _Headers(), negatable=True, required=True)
+    soft: bool = option("--soft", Flag(), default=False)

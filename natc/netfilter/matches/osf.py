@@ -1,0 +1,19 @@
+"""``-m osf``: the operating system that sent a SYN (net/netfilter/xt_osf.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Name, Number
+from natc.netfilter.matches import register_match
+
+
+@register_match("osf")
+@frozen
+class Osf(Match):
+    """A fingerprint's name; how strictly the time to live counts (0-2), and how much is logged (0-2)."""
+
+    genre: Term[str] | None = option("--genre", Name(31), negatable=True, required=True)
+    ttl: int | None = option("--ttl", Number(0, 2))
+    log: int | None = option("--log", Number(0, 2))

@@ -1,0 +1,19 @@
+"""``-m realm``: the realm of the route (net/netfilter/xt_realm.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Masked, MaskedOrName
+from natc.netfilter.matches import register_match
+
+
+@register_match("realm")
+@frozen
+class Realm(Match):
+    """The realm of the route to the destination; 0 is called cosmos."""
+
+    realm: Term[Masked | str] | None = option(
+        "--realm", MaskedOrName({"cosmos": 0}), negatable=True, required=True
+    )

@@ -1,0 +1,54 @@
+"""``-m rt``: the routing header of IPv6 (ip6t_rt.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.kinds import Address, Flag, Kind, Number, NumberRange, Numbers, address
+from natc.netfilter.matches import register_match
+
+#: Most addresses a rule can name (IP6T_RT_HOPS).
+MOST_HOPS = 16
+_ALL = Term(NumberRange(0, 0xFFFFFFFF))
+
+
+class _Addresses(Kind[tuple[Address, ...]]):
+    """A list of addresses."""
+
+    def parse(self, words: Sequence[str]) -> tuple[Address, ...]:
+        addresses = tuple(address(part) for part in words[0].split(","))
+        if len(addresses) > MOST_HOPS:
+            raise ValueError(f"more than {MOST_HOPS} addresses")
+        return addresses
+
+    def words(self, value: tuple[Address, ...]) -> tuple[str, ...]:
+        return (",".join(map(str, value)),)
+
+
+@register_match("rt")
+@frozen
+class Rt(Match):
+    """The type, the segments left and the length; for type 0 reserved bits and the addresses."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"not_strict": ("addresses",)}
+
+    type: Term[int] | None = option("--rt-type", Number(), negatable=True)
+    segments_left: Term[NumberRange] = option(
+        "--rt-segsleft", Numbers(32), negatable=True, default=_ALL, omit=_ALL
+    )
+    length: Term[int] | None = option("--rt-len", Number(), negatable=True)
+    reserved: bool = option("--rt-0-res", Flag(), default=False)
+    addresses: tuple[Address, ...] | None = option("--rt-0-addrs", _Addresses())
+    not_strict: bool = option("--rt-0-not-strict", Flag(), default=False)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Only type 0 has addresses and reserved bits."""
+        if ("reserved" in values or "addresses" in values) and values.get("type") != Term(0):
+            raise OptionError("--rt-0-res and --rt-0-addrs need --rt-type 0")
+        return values

@@ -1,0 +1,36 @@
+"""``-m srh``: the segment routing header of IPv6 (ip6t_srh.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.kinds import Network, NetworkKind, Number
+from natc.netfilter.matches import register_match
+
+_BYTE = Number(0, 0xFF)
+
+
+@register_match("srh")
+@frozen
+class Srh(Match):
+    """Fields of the header, and the previous, next and last segment."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+
+    next_header: Term[int] | None = option("--srh-next-hdr", _BYTE, negatable=True)
+    header_length_eq: Term[int] | None = option("--srh-hdr-len-eq", _BYTE, negatable=True)
+    header_length_gt: Term[int] | None = option("--srh-hdr-len-gt", _BYTE, negatable=True)
+    header_length_lt: Term[int] | None = option("--srh-hdr-len-lt", _BYTE, negatable=True)
+    segments_left_eq: Term[int] | None = option("--srh-segs-left-eq", _BYTE, negatable=True)
+    segments_left_gt: Term[int] | None = option("--srh-segs-left-gt", _BYTE, negatable=True)
+    segments_left_lt: Term[int] | None = option("--srh-segs-left-lt", _BYTE, negatable=True)
+    last_entry_eq: Term[int] | None = option("--srh-last-entry-eq", _BYTE, negatable=True)
+    last_entry_gt: Term[int] | None = option("--srh-last-entry-gt", _BYTE, negatable=True)
+    last_entry_lt: Term[int] | None = option("--srh-last-entry-lt", _BYTE, negatable=True)
+    tag: Term[int] | None = option("--srh-tag", Number(0, 0xFFFF), negatable=True)
+    previous: Term[Network] | None = option("--srh-psid", NetworkKind(whole=True), negatable=True)
+    next: Term[Network] | None = option("--srh-nsid", NetworkKind(whole=True), negatable=True)
+    last: Term[Network] | None = option("--srh-lsid", NetworkKind(whole=True), negatable=True)

@@ -1,0 +1,83 @@
+"""``-j HMARK``: makes a mark from a hash of the packet (net/netfilter/xt_HMARK.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import OptionError, Target, option
+from natc.netfilter.kinds import Kind, Number, PrefixLength
+from natc.netfilter.targets import register_target
+
+#: What can be hashed whole by naming it, and the field it fills.
+PARTS = {
+    "src": "source_prefix",
+    "dst": "destination_prefix",
+    "sport": "sport_mask",
+    "dport": "dport_mask",
+    "spi": "spi_mask",
+    "proto": "protocol_mask",
+}
+
+
+class _Parts(Kind[tuple[str, ...]]):
+    """A list of what is hashed whole, and ``ct`` for the connection's original addresses and ports."""
+
+    def parse(self, words: Sequence[str]) -> tuple[str, ...]:
+        return tuple(self._part(word.lower()) for word in words[0].split(","))
+
+    @staticmethod
+    def _part(text: str) -> str:
+        for word in ("ct", "src", "dst", "sport", "dport", "proto", "spi"):
+            if text and word.startswith(text):
+                return word
+        raise ValueError(f"{text!r} is none of ct, {', '.join(PARTS)}")
+
+    def words(self, value: tuple[str, ...]) -> tuple[str, ...]:
+        return (",".join(value),)
+
+
+_HALF = Number(0, 0xFFFF, "{:#06x}")
+_WHOLE = Number(0, 0xFFFFFFFF, "{:#010x}")
+
+
+@register_target("HMARK")
+@frozen
+class Hmark(Target):
+    """The bits that are hashed or replace what is hashed, the seed, and ``hash % modulus + offset``."""
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("spi_mask", "sport_mask"),
+        ("spi_mask", "dport_mask"),
+    )
+
+    source_prefix: int | None = option("--hmark-src-prefix", PrefixLength())
+    destination_prefix: int | None = option("--hmark-dst-prefix", PrefixLength())
+    sport_mask: int | None = option("--hmark-sport-mask", _HALF)
+    dport_mask: int | None = option("--hmark-dport-mask", _HALF)
+    spi_mask: int | None = option("--hmark-spi-mask", _WHOLE)
+    sport: int | None = option("--hmark-sport", _HALF)
+    dport: int | None = option("--hmark-dport", _HALF)
+    spi: int | None = option("--hmark-spi", _WHOLE)
+    protocol_mask: int | None = option("--hmark-proto-mask", Number(0, 0xFFFF, "{:#04x}"))
+    seed: int | None = option("--hmark-rnd", _WHOLE, required=True)
+    modulus: int | None = option("--hmark-mod", Number(1), required=True)
+    offset: int | None = option("--hmark-offset", Number())
+    parts: tuple[str, ...] = option("--hmark-tuple", _Parts(), default=(), omit=())
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Parts that are hashed whole become masks of ones; a save shows only ``ct`` by name."""
+        parts = values.pop("parts", ())
+        ones = {
+            "src": 32 if family == 4 else 128, "dst": 32 if family == 4 else 128, "spi": 0xFFFFFFFF,
+            "sport": 0xFFFF, "dport": 0xFFFF, "proto": 0xFFFF,
+        }  # fmt: skip
+        values |= {PARTS[part]: ones[part] for part in parts if part != "ct"}
+        if "ct" in parts:
+            values["parts"] = ("ct",)
+        elif not any(field in values for field in PARTS.values()):
+            raise OptionError("HMARK needs --hmark-tuple")
+        return values

@@ -1,0 +1,47 @@
+"""``-j LED``: blinks (net/netfilter/xt_LED.c)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, Kind, Text, number
+from natc.netfilter.targets import register_target
+
+#: Stands for a light that stays on.
+FOREVER = -1
+
+
+class _Trigger(Text):
+    """A name, always in quotes in a save."""
+
+    def words(self, value: str) -> tuple[str, ...]:
+        return ('"' + re.sub(r'(["\\])', r"\\\1", value) + '"',)
+
+
+class _Delay(Kind[int]):
+    """Milliseconds, or ``inf``."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        if words[0].lower().startswith("inf"):
+            return FOREVER
+        delay = number(words[0])
+        if delay > 0xFFFFFFFF:
+            raise ValueError(f"{words[0]} is too long")
+        return delay
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return ("inf" if value == FOREVER else str(value),)
+
+
+@register_target("LED")
+@frozen
+class Led(Target):
+    """The trigger that a packet pulls, how long the light stays on, and whether it goes off first."""
+
+    trigger: str | None = option("--led-trigger-id", _Trigger(17), required=True)
+    delay: int = option("--led-delay", _Delay(), default=0, omit=0)
+    always_blink: bool = option("--led-always-blink", Flag(), default=False)

@@ -1,0 +1,17 @@
+"""``-j SECMARK``: sets the security mark (net/netfilter/xt_SECMARK.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Name
+from natc.netfilter.targets import register_target
+
+
+@register_target("SECMARK")
+@frozen
+class Secmark(Target):
+    """The context of the security module."""
+
+    context: str | None = option("--selctx", Name(255), required=True)

@@ -1,0 +1,22 @@
+"""``-j SNPT``: replaces the prefix of the source, without state (ip6t_NPT.c)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Network, NetworkKind
+from natc.netfilter.targets import register_target
+
+
+@register_target("SNPT")
+@frozen
+class Snpt(Target):
+    """The prefix that goes and the one that comes; both at most 64 bits long."""
+
+    families: ClassVar[frozenset[int]] = frozenset({6})
+
+    from_prefix: Network | None = option("--src-pfx", NetworkKind(), required=True)
+    to_prefix: Network | None = option("--dst-pfx", NetworkKind(), required=True)

@@ -1,0 +1,21 @@
+"""``-j SYNPROXY``: answers TCP handshakes for a server (net/netfilter/xt_SYNPROXY.c)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.targets import register_target
+
+
+@register_target("SYNPROXY")
+@frozen
+class Synproxy(Target):
+    """The TCP options the server is known to have."""
+
+    sack: bool = option("--sack-perm", Flag(), default=False)
+    timestamp: bool = option("--timestamp", Flag(), default=False)
+    window_scale: int | None = option("--wscale", Number(0, 255))
+    mss: int | None = option("--mss", Number(0, 65535))
+    ecn: bool = option("--ecn", Flag(), default=False)

@@ -1,0 +1,37 @@
+"""``-j TPROXY``: hands the packet to a local socket as it is (net/netfilter/xt_TPROXY.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+
+from natc.netfilter.extension import Target, option
+from natc.netfilter.kinds import Address, Host, Kind, Masked, MaskedHex, address_of, port
+from natc.netfilter.targets import register_target
+
+
+class _Port(Kind[int]):
+    """One port."""
+
+    def parse(self, words: Sequence[str]) -> int:
+        return port(words[0])
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return (str(value),)
+
+
+@register_target("TPROXY")
+@frozen
+class Tproxy(Target):
+    """Port and address of the socket, 0 for the packet's own; the mark becomes ``mark & ~mask ^ value``."""
+
+    port: int | None = option("--on-port", _Port(), required=True)
+    address: Address | None = option("--on-ip", Host())
+    mark: Masked = option("--tproxy-mark", MaskedHex(always_mask=True), default=Masked(0, 0))
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """The packet's own address unless said."""
+        return {"address": address_of(0, 32 if family == 4 else 128), **values}
