@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from natc.errors import DumpError, Span
-from natc.netfilter.ruleset import Jump
+from natc.netfilter.packet import Open
+from natc.netfilter.ruleset import Jump, Rule
 from natc.netfilter.values import changed
 from natc.trace.effects import CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker
@@ -17,10 +18,18 @@ from natc.trace.state import Frame, State, Step
 
 @define
 class Tally:
-    """Counts the work done."""
+    """Notes what the walk came across."""
 
     rules: int = 0
     """Rules whose conditions were evaluated."""
+    asked: dict[Open, Rule] = field(factory=dict)
+    """The first rule that asked about each open value."""
+
+    def note(self, rule: Rule, before: State, splits: list[Split]) -> None:
+        """Note which open values a rule has asked about."""
+        for one in splits:
+            for value in one.state.facts.known.keys() - before.facts.known.keys():
+                self.asked.setdefault(value, rule)
 
 
 @frozen
@@ -48,6 +57,8 @@ class ChainWalk:
             ready = chain.rule(place)
             self.tally.rules += 1
             answer = Asker(self.node, ready.rule).ask(ready.condition, state)
+            if isinstance(answer, list):
+                self.tally.note(ready.rule, state, answer)
             if answer is True:
                 answer = [Split(True, state)]
             if answer is not False:

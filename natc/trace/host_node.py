@@ -15,6 +15,7 @@ from natc.netfilter.host import Host
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.routing import OutputRoute
 from natc.netfilter.values import changed
+from natc.trace.node import open_kind
 from natc.trace.split import Answer
 from natc.trace.state import Route, State
 
@@ -31,9 +32,10 @@ class HostNode:
     def address_type(
         self, state: State, address: int | Open, types: frozenset[str], device: str | Open
     ) -> Answer:
-        found = 0 if isinstance(address, Open) else address
+        if isinstance(address, Open):
+            return open_kind(state, address) in types
         interface = device if isinstance(device, str) and device else None
-        return routing.address_type_matches(self.host, found, types, interface)
+        return routing.address_type_matches(self.host, address, types, interface)
 
     def reverse_path(self, state: State, asked: ReversePath) -> Answer:
         return routing.reverse_path_matches(

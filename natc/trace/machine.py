@@ -7,11 +7,12 @@ from typing import Any
 
 from attrs import frozen
 
-from natc.netfilter.packet import Open, Packet
+from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
+from natc.trace.host_node import HostNode
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.program import Program
@@ -22,7 +23,17 @@ from natc.trace.way import Way
 from natc.trace.wording import phrase
 
 #: Open values that a question leaves open by itself; all others are questions that rules raise.
-_FIELDS = frozenset({"source", "source port", "destination port", "incoming interface", "outgoing interface"})
+_FIELDS = frozenset(
+    {
+        "source",
+        "source port",
+        "destination port",
+        "incoming interface",
+        "outgoing interface",
+        "user of the sender",
+        "group of the sender",
+    }
+)
 
 
 @frozen(eq=False)
@@ -53,7 +64,7 @@ class Machine:
             packet=packet,
             origin=origin,
             pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
-            questions=_questions(packet, finals),
+            questions=_questions(packet, finals, way.chains.tally),
             assumptions=_assumptions(self.node, finals),
             rules_evaluated=way.chains.tally.rules,
         )
@@ -65,9 +76,12 @@ class Machine:
             yield Piece(final.facts, final.odds, outcome_of(packet, final))
 
     def _prepared(self, packet: Packet, origin: str) -> tuple[Way, State]:
-        tracker = FirstPacket(packet.ctstate or "NEW")
-        way = self.way(tracker)
-        return way, State(changed(packet, ctstate=None), local=origin == "local")
+        host = self.node.host if isinstance(self.node, HostNode) else None
+        way = self.way(FirstPacket(packet.ctstate or "NEW", host))
+        packet = changed(packet, ctstate=None)
+        if origin == "local":
+            packet = _sent_here(packet)
+        return way, State(packet, local=origin == "local", hook_mark=packet.mark)
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
@@ -94,6 +108,17 @@ def trace(
 
         packet = packet_of_scapy(packet)
     return Machine.of(ruleset, host, backend=backend).trace(packet, origin)
+
+
+def _sent_here(packet: Packet) -> Packet:
+    """Return the packet as a process here sends it: who that is stays open, its source is the node's."""
+    fields: dict[str, Any] = {"in_interface": "", "link_source": None}
+    if packet.uid is None:
+        fields |= {
+            "uid": Open("user of the sender", "", OWNER),
+            "gid": Open("group of the sender", "", OWNER),
+        }
+    return changed(packet, **fields)
 
 
 def outcome_of(packet: Packet, final: State) -> Outcome:
@@ -125,10 +150,10 @@ def _translated(before: Packet, after: Packet, address: str, port: str) -> Endpo
     return Endpoint(after.show(new[0]), number.kind if isinstance(number, Open) else number)
 
 
-def _questions(packet: Packet, finals: Sequence[State]) -> tuple[Question, ...]:
+def _questions(packet: Packet, finals: Sequence[State], tally: Tally) -> tuple[Question, ...]:
     """Return what the rules asked that neither packet nor node decides."""
     asked = {value: None for final in finals for value in final.facts.known if value.kind not in _FIELDS}
-    return tuple(Question(_text(packet, value), value) for value in asked)
+    return tuple(Question(_text(packet, value), value, tally.asked.get(value)) for value in asked)
 
 
 def _text(packet: Packet, value: Open) -> str:

@@ -78,8 +78,8 @@ class OpenNode:
 
     def kind(self, state: State, address: int | Open) -> str | Open:
         """Return the type of an address, or the open value that stands for it."""
-        if isinstance(address, Open):  # a source: the sender's own, or from elsewhere (else a martian)
-            return "LOCAL" if address.subject == "own" else "UNICAST"
+        if isinstance(address, Open):
+            return open_kind(state, address)
         known = _plain_type(state.packet, address)
         if known or self.addresses is None:
             return known or local_question(state.packet, address)
@@ -131,6 +131,11 @@ class OpenNode:
         others = _TYPES & domain - {"LOCAL"}  # type: ignore[operator]  # words, never intervals
         own = state.narrowed(kind, frozenset({"LOCAL"}))
         return own, state.narrowed(kind, others) if others else None
+
+
+def open_kind(state: State, address: Open) -> str:
+    """Return the type of an open source: the node's own when it sends, from elsewhere else (no martian)."""
+    return "LOCAL" if state.local or address.subject == "own" else "UNICAST"
 
 
 def local_question(packet: Packet, address: int) -> Open:

@@ -11,8 +11,10 @@ from typing import Protocol
 
 from attrs import frozen
 
+from natc.netfilter import routing
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
+from natc.netfilter.host import Host
 from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import NatRange, PortRange
 from natc.netfilter.packet import Open
@@ -62,6 +64,8 @@ class FirstPacket:
     """Tracks one packet in the state that the question gives it, by default NEW."""
 
     ctstate: str | Open = "NEW"
+    host: Host | None = None
+    """The node, if it is known: which address a masqueraded packet gets."""
 
     def track(self, state: State) -> list[State]:
         if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
@@ -92,15 +96,31 @@ class FirstPacket:
 
     def masquerade(self, state: State, effect: Masquerade) -> list[State]:
         packet = state.packet
-        fields = {"src": MASQUERADED, "sport": packet.sport and CHOSEN_PORT}
+        source: int | Open | None = MASQUERADED
+        if self.host is not None and isinstance(packet.dst, int) and isinstance(packet.out_interface, str):
+            gateway = state.route.gateway
+            source = routing.masquerade_address(self.host, packet.out_interface, packet.dst, gateway)
+        if source is None:
+            return [changed(state, verdict="DROP", frames=())]
+        fields = {"src": source, "sport": packet.sport and CHOSEN_PORT}
         return [changed(self._bound(state, "src", fields), masqueraded=True)]
 
     def redirect(self, state: State, effect: Redirect) -> list[State]:
         packet = state.packet
-        loopback = 0x7F000001 if packet.family == 4 else 1
-        to = loopback if state.local else Open("address of the incoming interface", "own")
+        to = self._own_address(state)
+        if to is None:
+            return [changed(state, verdict="DROP", frames=())]
         fields = {"dst": to, "dport": _port(effect.ports, packet.dport, effect.random)}
         return [self._bound(state, "dst", fields)]
+
+    def _own_address(self, state: State) -> int | Open | None:
+        """Return the address REDIRECT sends a packet to; None when the interface has none."""
+        packet = state.packet
+        if state.local:
+            return 0x7F000001 if packet.family == 4 else 1
+        if self.host is None or not isinstance(packet.in_interface, str) or not isinstance(packet.dst, int):
+            return Open("address of the incoming interface", "own")
+        return routing.redirect_address(self.host, packet.in_interface, packet.dst)
 
     @staticmethod
     def _bound(state: State, side: str, fields: Mapping[str, object]) -> State:

@@ -120,3 +120,42 @@ def test_branches_come_likeliest_first_and_sum_to_one(origin):
     assert total(piece.odds for piece in pieces) == CERTAIN
     assert all(later.odds <= earlier.odds for earlier, later in pairwise(pieces))
     assert endpoint(0) in {piece.outcome.dnat.ip for piece in pieces}
+
+
+def test_a_question_names_the_rule_that_asks():
+    ruleset = nat("-A PREROUTING -m recent --rcheck --name seen -j DNAT --to-destination 10.0.0.2:80")
+    (question,) = trace(ruleset, question_packet("10.0.0.1", 80)).questions
+    assert question.rule is not None
+    assert question.rule.line == 6
+    assert "list seen" in question.text
+
+
+def test_the_sender_is_open_by_user_and_the_source_is_the_nodes():
+    ruleset = nat(
+        "-A OUTPUT -m owner --uid-owner 1337 -j RETURN",
+        "-A OUTPUT -m addrtype --src-type LOCAL -j DNAT --to-destination 10.0.0.2:80",
+    )
+    answer = trace(ruleset, question_packet("10.0.0.1", 80), origin="local")
+    found = {case.conditions: [str(o.dnat) for _, o in case.outcomes] for case in answer.cases}
+    assert found == {
+        ("user of the sender is 1337",): ["None"],
+        ("user of the sender is not 1337",): ["10.0.0.2:80"],
+    }
+
+
+def test_a_known_node_gives_the_masquerade_address():
+    from natc.netfilter.host import Host
+    from natc.trace.host_node import HostNode
+
+    node = {
+        "interfaces": [
+            {"name": "eth0", "addrs": ["192.168.1.10/24"]},
+            {"name": "cni0", "addrs": ["10.244.0.254/16"]},
+        ],
+        "routes": ["default via 192.168.1.1 dev eth0"],
+    }
+    packet = question_packet("10.96.0.1", 80, src="192.168.1.77", in_interface="eth0")
+    answer = trace(service(1), packet, HostNode(Host.from_node(node)))
+    ((_, outcome),) = answer.cases[0].outcomes
+    assert (outcome.out, outcome.snat.ip) == ("cni0", "10.244.0.254")
+    assert answer.assumptions == ()
