@@ -6,15 +6,16 @@ twin); the printed order is that of iptables-save.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from natc.netfilter.condition import Bits, Computed, Condition, In, both, term
-from natc.netfilter.extension import Extension, Term, declare, option
+from natc.netfilter.condition import Bits, Computed, Condition, In, Unknown, both, term
+from natc.netfilter.extension import Extension, OptionError, Term, declare, option
 from natc.netfilter.intervals import masked, names_like, numbers
-from natc.netfilter.kinds import Flag, Kind, Name, Network, NetworkKind
+from natc.netfilter.kinds import Flag, Kind, Name, Network, NetworkKind, number
 
 if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
@@ -51,12 +52,49 @@ class Protocol(Kind[int]):
 
 
 @frozen
+class HostName:
+    """A name in place of an address. What it stands for is a question to a name server: it stays open."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+#: A host name with an optional mask; the last label has a letter, so no mistyped address is one.
+_HOST = re.compile(
+    r"(?=.{1,253}(?:/|\Z))(?:[\w-]{1,63}\.)*(?=[\w-]*[A-Za-z])\w(?:[\w-]{0,62})\.?(?:/\d+)?\Z", re.ASCII
+)
+_SHORT = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}\Z")
+
+
+class PeerKind(NetworkKind):
+    """A network as ``-s`` and ``-d`` take it: also shortened (``10.1`` is 10.1.0.0), or a host's name."""
+
+    def parse(self, words: Sequence[str]) -> Network | HostName:  # type: ignore[override]
+        head, slash, mask = words[0].partition("/")
+        if _SHORT.match(head):
+            octets = [number(octet) for octet in head.split(".")]
+            if max(octets) > 255:
+                raise ValueError(f"{head!r} is not an IP address")
+            head = ".".join(map(str, octets + [0] * (4 - len(octets))))
+        elif _HOST.match(words[0]):
+            return HostName(words[0])
+        return super().parse([head + slash + mask])
+
+    def words(self, value: Network | HostName) -> tuple[str, ...]:
+        return (str(value),)
+
+
+@frozen
 class Header(Extension):
     """What a rule asks of the packet by itself. A field that is None asks nothing."""
 
-    source: Term[Network] | None = option("-s", NetworkKind(), also=("--source", "--src"), negatable=True)
-    destination: Term[Network] | None = option(
-        "-d", NetworkKind(), also=("--destination", "--dst"), negatable=True
+    source: Term[Network | HostName] | None = option(
+        "-s", PeerKind(), also=("--source", "--src"), negatable=True
+    )
+    destination: Term[Network | HostName] | None = option(
+        "-d", PeerKind(), also=("--destination", "--dst"), negatable=True
     )
     in_interface: Term[str] | None = option("-i", Name(15), also=("--in-interface",), negatable=True)
     out_interface: Term[str] | None = option("-o", Name(15), also=("--out-interface",), negatable=True)
@@ -65,7 +103,14 @@ class Header(Extension):
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Forget a network of every address: the kernel stores no difference and a save shows none."""
+        """Forget a network of every address: the kernel stores no difference and a save shows none.
+
+        Raises :class:`OptionError` for an address of the other family.
+        """
+        for name, value in values.items():
+            network = value.value if isinstance(value, Term) else None
+            if isinstance(network, Network) and network.bits != (32 if family == 4 else 128):
+                raise OptionError(f"{name} {network} is no address of IPv{family}")
         return {key: value for key, value in values.items() if not _everything(value)}
 
     def condition(self) -> Condition:
@@ -80,7 +125,9 @@ class Header(Extension):
         )
 
 
-def _in_network(field: str, network: Network) -> Condition:
+def _in_network(field: str, network: Network | HostName) -> Condition:
+    if isinstance(network, HostName):
+        return Unknown(f"which addresses {network} has", "host name")
     values = masked(network.address, network.mask, network.bits)
     return Bits(field, network.address, network.mask) if values is None else In(field, values)
 

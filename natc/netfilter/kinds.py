@@ -15,6 +15,8 @@ from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
+from natc.netfilter.services import SERVICES
+
 T = TypeVar("T")
 Address = IPv4Address | IPv6Address
 
@@ -374,7 +376,9 @@ class PortRange:
 
 
 def port(text: str) -> int:
-    """Read a port number 0-65535."""
+    """Read a port: a number 0-65535 or the name of a service."""
+    if text in SERVICES:
+        return SERVICES[text]
     if not text.isdecimal():
         raise ValueError(f"{text!r} is not a port")
     if int(text) > 65535:

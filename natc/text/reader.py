@@ -20,7 +20,8 @@ from attrs import define, field
 from natc.collector import collector_paused
 from natc.errors import DumpError
 from natc.netfilter.extension import OptionError
-from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset
+from natc.netfilter.header import Header
+from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.complaints import SYNTAX, complaint
 from natc.text.shapes import IMPLIED, LineShape, ShapeError, shapes_of
@@ -116,8 +117,9 @@ class _Reader:
             if name != chain:
                 self.tables.note(number)
                 rules, chain = (chains.get(name) or self.tables.chain(name, number)).rules, name
-            if shape.unchecked:
-                self._check(shape, values, line, number)
+            if shape.unchecked and (several := self._check(shape, values, line, number)):
+                rules.extend(Rule(shape.rule, each, number) for each in several)
+                continue
             rules.append(Rule(shape.rule, values, number))
 
     def _recognise(
@@ -233,23 +235,54 @@ class _Reader:
     def _rules(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         assert shape.rule is not None
         self.tables.chain(values[shape.rule.chain], number)
-        self._check(shape, values, line, number)
+        several = self._check(shape, values, line, number) or [values]
         at = None if shape.insert_at is None else values[shape.insert_at]
         carry_out = getattr(self.tables, shape.kind)
-        carry_out([Rule(shape.rule, values, number)], at, number)
+        carry_out([Rule(shape.rule, each, number) for each in several], at, number)
 
     def _read_all(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         """Read every part of a new shape: options that are missing, doubled or at odds show here."""
-        for part in shape.rule.parts() if shape.rule else ():
+        if shape.rule is None:
+            return
+        values = self._one_address_each(shape.rule, values, number)[0]
+        for part in shape.rule.parts():
             self._read(shape, part, values, line, number)
 
-    def _check(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
-        """Read the parts whose literals no expression vouches for, once for each combination."""
+    def _check(
+        self, shape: LineShape, values: tuple[str, ...], line: str, number: int
+    ) -> list[tuple[str, ...]] | None:
+        """Read the parts whose literals no expression vouches for, once for each combination.
+
+        Returns the literals of each rule when a list of addresses makes several of the line.
+        """
+        assert shape.rule is not None
         for unchecked in shape.unchecked:
             key = unchecked.news(values)
-            if key is not None:
-                self._read(shape, unchecked.part, values, line, number)
-                unchecked.seen.add(key)
+            if key is None:
+                continue
+            if unchecked.part is shape.rule.header and any("," in word for word in key):
+                several = self._one_address_each(shape.rule, values, number)
+                if several[0] != values:
+                    for each in several:
+                        self._check(shape, each, line, number)
+                    return several
+            self._read(shape, unchecked.part, values, line, number)
+            unchecked.seen.add(key)
+        return None
+
+    def _one_address_each(self, rule: Shape, values: tuple[str, ...], number: int) -> list[tuple[str, ...]]:
+        """Return the literals of the rules that a line with address lists stands for, sources first."""
+        out = [values]
+        for attribute in ("source", "destination"):
+            for use in rule.header.uses:
+                place = use.words[0] if use.words else ""
+                if Header.by_spelling[use.name][0] != attribute or not isinstance(place, int):
+                    continue
+                listed = values[place].split(",")
+                if len(listed) > 1 and use.inverted:
+                    raise self.source.error_at("a list of addresses cannot be negated", number, values[place])
+                out = [(*each[:place], word, *each[place + 1 :]) for each in out for word in listed]
+        return out
 
     def _read(self, shape: LineShape, part: Part, values: tuple[str, ...], line: str, number: int) -> None:
         assert shape.rule is not None

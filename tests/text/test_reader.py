@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from natc.errors import DumpError
+from natc.netfilter.condition import Unknown
 from natc.netfilter.extension import Term
 from natc.netfilter.kinds import PortRange
 from natc.netfilter.ruleset import Jump
@@ -266,3 +267,48 @@ def test_a_long_way_of_chains_is_no_circle_and_no_recursion():
     assert read(nat(*chains, *rules, "-A PREROUTING -j C0"))
     with pytest.raises(DumpError, match="round in a circle"):
         read(nat(*chains, *rules, "-A PREROUTING -j C0", "-A C2999 -j C7"))
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        (
+            "-A INPUT -d 3.3.3.3,4.4.4.0/24 -s 1.1.1.1,2.2.2.2 -j DROP",
+            [
+                "-A INPUT -s 1.1.1.1/32 -d 3.3.3.3/32 -j DROP",
+                "-A INPUT -s 1.1.1.1/32 -d 4.4.4.0/24 -j DROP",
+                "-A INPUT -s 2.2.2.2/32 -d 3.3.3.3/32 -j DROP",
+                "-A INPUT -s 2.2.2.2/32 -d 4.4.4.0/24 -j DROP",
+            ],
+        ),
+        ("-I INPUT -s 1.1.1.1,2.2.2.2", ["-A INPUT -s 2.2.2.2/32", "-A INPUT -s 1.1.1.1/32"]),
+        ("-A INPUT -s 10.1 -d 10/8", ["-A INPUT -s 10.1.0.0/32 -d 10.0.0.0/8"]),
+        ("-A INPUT -s 010.0.0.1 -d 0x0a.1.1.1/8", ["-A INPUT -s 8.0.0.1/32 -d 10.0.0.0/8"]),
+        ("-A INPUT -s 10.1.2.3/255.255.0.0", ["-A INPUT -s 10.1.0.0/16"]),
+        ("-A INPUT -s mail.example.com", ["-A INPUT -s mail.example.com"]),
+        ("-A INPUT -p tcp --dport ssh:http", ["-A INPUT -p tcp -m tcp --dport 22:80"]),
+    ],
+)
+def test_addresses_and_services_as_people_write_them(line, rules):
+    assert [rule.save() for rule in read(f"*filter\n{line}\nCOMMIT\n").rules()] == rules
+
+
+def test_a_host_name_is_an_open_question():
+    rule = next(read("*filter\n-A INPUT -s mail.example.com -j DROP\nCOMMIT\n").rules())
+    assert rule.condition == Unknown("which addresses mail.example.com has", "host name")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-A INPUT ! -s 1.1.1.1,2.2.2.2", "2:15: a list of addresses cannot be negated"),
+        ("-A INPUT -s 1.1.1.1,2.2.2.256", "is not an IP address"),
+        ("-A INPUT -s 1.1.1.1 -d ::1", "is no address of IPv4"),
+        ("-A INPUT -s 1.2.3.4.5", "is not an IP address"),
+        ("-A INPUT -p tcp --dport nosuch", "'nosuch' is not a port"),
+    ],
+)
+def test_addresses_and_services_that_are_none(line, message):
+    with pytest.raises(DumpError) as caught:
+        read(f"*filter\n{line}\nCOMMIT\n", family=4)
+    assert message in str(caught.value)
