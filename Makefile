@@ -17,7 +17,7 @@ test: $(VENV)/installed
 
 # The recorded answers beside the checkout and the kernel of this machine (root, iptables).
 conformance: $(VENV)/installed
-	$(BIN)/python -m pytest -m 'shared or kernel'
+	$(BIN)/python -m pytest -n auto -m 'shared or kernel'
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check natc tests

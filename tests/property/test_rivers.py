@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
 from natc.kube.endpoints import complete
-from natc.kube.model import Cluster
+from natc.kube.model import Cluster, Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from natc.probability import CERTAIN, total
 from natc.testing import assert_fair, clusters, packets
 from natc.trace import trace
@@ -61,3 +61,25 @@ def test_the_odds_of_every_answer_are_whole(cluster, packet):
     assert answer.cases
     for case in answer.cases:
         assert total(odds for odds, _ in case.outcomes) == CERTAIN
+
+
+@settings(max_examples=40, deadline=None)
+@given(clusters(), packets(destinations=["10.96.0.1", "10.96.1.1", "198.51.100.1"]))
+def test_an_unrelated_service_changes_no_other_trace(cluster, packet):
+    """A service with addresses of its own is added: what is asked of the others stays as it was."""
+    cluster, config = complete(cluster), ProxyConfig(kube_version="1.30")
+    added = Service(
+        "other", "added", cluster_ip="10.111.222.33", cluster_ips=("10.111.222.33",), ports=(ServicePort(80),)
+    )
+    slices = EndpointSlice(
+        "other", "added-1", "added", "IPv4", (EndpointPort(port=8080),), (Endpoint(("10.244.99.99",)),)
+    )
+    larger = attrs.evolve(
+        cluster,
+        services=(*cluster.services, added),
+        endpoint_slices=(*cluster.endpoint_slices, slices),
+    )
+    before, after = (trace(compile_cluster(which, config), packet) for which in (cluster, larger))
+    assert [(case.conditions, case.outcomes) for case in before.cases] == [
+        (case.conditions, case.outcomes) for case in after.cases
+    ]
