@@ -22,6 +22,7 @@ from natc.kube.model import (
     Pod,
     Service,
     ServicePort,
+    several,
 )
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -32,33 +33,42 @@ _ZONAL = ("PreferClose", "PreferSameZone", "PreferSameNode")
 
 def complete(cluster: Cluster) -> Cluster:
     """Return the cluster with the slices its controllers would have made, and notes of what was chosen."""
-    if not cluster.endpoints and not cluster.pods:
-        return cluster
     sliced = {(piece.namespace, piece.service) for piece in cluster.endpoint_slices}
     written = {(each.namespace, each.name): each for each in cluster.endpoints}
     pods = _PodIndex(cluster.pods)
     zones = {node.name: node.labels.get(ZONE_LABEL, "") for node in cluster.nodes}
     made: list[EndpointSlice] = []
-    passed_over: list[str] = []
+    passed_over: list[Service] = []
+    without: list[Service] = []
     for service in cluster.services:
         key = (service.namespace, service.name)
         if key in sliced or key in written:
             if pods.matching(service):
-                passed_over.append("/".join(key))
+                passed_over.append(service)
             if key not in sliced:
                 made += mirror(written[key])
-        else:
+        elif cluster.pods:
             made += from_pods(service, pods.matching(service), zones)
-    notes = (*cluster.notes, *_notes(passed_over))
-    return evolve(cluster, endpoint_slices=(*cluster.endpoint_slices, *made), notes=notes)
+        elif service.selector and service.type != "ExternalName":
+            without.append(service)
+    notes = tuple(_notes(passed_over, without))
+    if not made and not notes:
+        return cluster
+    slices = (*cluster.endpoint_slices, *made)
+    return evolve(cluster, endpoint_slices=slices, notes=(*cluster.notes, *notes))
 
 
-def _notes(passed_over: list[str]) -> Iterator[str]:
+def _notes(passed_over: list[Service], without: list[Service]) -> Iterator[str]:
     if passed_over:
-        others = f" and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""
         yield (
-            f"Endpoints of Service {passed_over[0]}{others} are taken as given, "
+            f"Endpoints of {several(passed_over)} are taken as given, "
             "not worked out from the Pods that are given too."
+        )
+    if without:
+        verb = "selects" if len(without) == 1 else "select"
+        yield (
+            f"{several(without)} {verb} Pods, but no Pods, EndpointSlices or Endpoints are given: "
+            "no endpoints, as far as natc can tell."
         )
 
 

@@ -19,7 +19,7 @@ from natc.collector import collector_paused
 from natc.errors import ErrorList, ManifestError, NatcError, Span
 from natc.kube.documents import Document, read_documents
 from natc.kube.fields import Fields, Object, Place, Problem, causes, describe, dotted, keys_of, shorten
-from natc.kube.model import Cluster, Service
+from natc.kube.model import Cluster, Service, several
 from natc.kube.services import read_service
 from natc.kube.slices import read_endpoints, read_slice
 from natc.kube.sources import Source, read_path, text_of
@@ -163,19 +163,33 @@ class _Loader:
         )
 
 
-def _left_out(services: Iterable[Service]) -> Iterator[str]:
-    """Yield a sentence for each thing a cluster would have picked and rules can do without."""
-    for service in services:
-        name = f"Service {service.namespace}/{service.name}"
-        if not service.ports and service.cluster_ip not in ("", "None"):
-            yield f"{name} has an empty list of ports, which no cluster accepts, and so no rules."
-        local = service.external_traffic_policy == "Local"
-        if service.type != "LoadBalancer":
-            continue
-        if local and not service.health_check_node_port:
-            yield f"{name} has no healthCheckNodePort; a cluster would pick one and have a rule for it."
-        if not all(port.node_port for port in service.ports):
-            yield f"{name} has a port without nodePort, so without rules for one."
+def _lacks_ports(service: Service) -> bool:
+    return not service.ports and service.cluster_ip not in ("", "None")
+
+
+def _lacks_health_check(service: Service) -> bool:
+    is_local = service.external_traffic_policy == "Local"
+    return service.type == "LoadBalancer" and is_local and not service.health_check_node_port
+
+
+def _lacks_node_port(service: Service) -> bool:
+    return service.type == "LoadBalancer" and not all(port.node_port for port in service.ports)
+
+
+#: What rules can do without, though a cluster would have picked it or refused the service.
+_LEFT_OUT = (
+    (_lacks_ports, "an empty list of ports, which no cluster accepts, and so no rules"),
+    (_lacks_health_check, "no healthCheckNodePort; a cluster would pick one and have a rule for it"),
+    (_lacks_node_port, "a port without nodePort, so without rules for one"),
+)
+
+
+def _left_out(services: tuple[Service, ...]) -> Iterator[str]:
+    """Yield a sentence for each thing that is left out, naming one service."""
+    for lacks, words in _LEFT_OUT:
+        lacking = [service for service in services if lacks(service)]
+        if lacking:
+            yield f"{several(lacking)} {'has' if len(lacking) == 1 else 'have'} {words}."
 
 
 def _located(document: Document, value: Any, problems: list[Problem]) -> Iterator[ManifestError]:

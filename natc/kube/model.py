@@ -8,7 +8,7 @@ where the object begins in its file and takes no part in equality.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -186,3 +186,9 @@ class Cluster:
     """How many objects of each other kind were passed over."""
     notes: tuple[str, ...] = field(default=(), eq=False)
     """What a person should know of how the objects were read, one sentence each."""
+
+
+def several(services: Sequence[Service]) -> str:
+    """Name the first service and say how many there are more, for a sentence about all of them."""
+    more = f" and {len(services) - 1} more" if len(services) > 1 else ""
+    return f"Service {services[0].namespace}/{services[0].name}{more}"

@@ -211,3 +211,16 @@ def test_many_services_and_pods_are_matched_quickly():
     )
     found = complete(model.Cluster(services=services, pods=pods))
     assert len(found.endpoint_slices) == 3000
+
+
+def test_services_that_select_pods_where_nothing_is_given_are_named():
+    alone = complete(cluster(service(**SELECTING)))
+    assert not alone.endpoint_slices
+    assert alone.notes == (
+        "Service default/web selects Pods, but no Pods, EndpointSlices or Endpoints are given: "
+        "no endpoints, as far as natc can tell.",
+    )
+    both = complete(cluster(service(**SELECTING), service(name="b", clusterIP="None", **SELECTING)))
+    assert both.notes[0].startswith("Service default/web and 1 more select Pods, but ")
+    scaled_to_zero = cluster(service(**SELECTING), {**pod(), "status": {}})
+    assert complete(scaled_to_zero) is scaled_to_zero

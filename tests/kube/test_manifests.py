@@ -256,6 +256,13 @@ def test_what_a_cluster_would_pick_and_rules_can_do_without_is_noted():
     )
 
 
+def test_what_many_services_lack_is_noted_once():
+    balancers = [service(name=f"b{n}", clusterIP=f"10.96.0.{n}", type="LoadBalancer") for n in range(1, 9)]
+    assert cluster(*balancers).notes == (
+        "Service default/b1 and 7 more have a port without nodePort, so without rules for one.",
+    )
+
+
 def test_an_error_shows_the_line_and_the_place():
     error = error_of(WEB, WEB.replace("80", "80000").replace("web", "b").replace("10.96.0.1", "10.96.0.2"))
     assert error.render() == (
