@@ -67,7 +67,7 @@ Number = int | Open | None
 _TRANSPORT_PORTS = frozenset({6, 17, 33, 132, 136})
 
 
-@frozen(slots=False, cache_hash=True)
+@frozen(slots=False)
 class Packet:
     """One packet. Addresses are integers of 32 or 128 bits by ``family``; lengths are in bytes."""
 
@@ -119,6 +119,10 @@ class Packet:
     """The packet that an ICMP error quotes."""
     chunk: Number = None
     """Type of the first SCTP chunk."""
+
+    def __hash__(self) -> int:
+        """Of what differs between packets most; equal packets have equal hashes."""
+        return hash((self.src, self.dst, self.dport, self.mark, self.out_interface))
 
     @property
     def bits(self) -> int:

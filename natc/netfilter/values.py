@@ -10,15 +10,10 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_CACHED_HASH = "_attrs_cached_hash"
 
 
 def changed(value: T, **changes: Any) -> T:
     """Return a copy of a frozen, slotless value with some fields replaced."""
     copy = object.__new__(type(value))
-    fields = copy.__dict__
-    fields.update(value.__dict__)
-    fields.update(changes)
-    if _CACHED_HASH in fields:
-        fields[_CACHED_HASH] = None
+    copy.__dict__.update(value.__dict__, **changes)
     return copy

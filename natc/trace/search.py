@@ -113,9 +113,9 @@ def _united(states: list[State], value: Open) -> list[State]:
 def _joined_by_odds(group: list[State], value: Open) -> list[State]:
     if len(group) == 1:
         return group
-    alike: dict[Odds, list[State]] = {}
+    alike: dict[tuple[int, int], list[State]] = {}
     for state in group:
-        alike.setdefault(state.odds, []).append(state)
+        alike.setdefault((state.odds.num, state.odds.exp), []).append(state)
     return [joined for members in alike.values() for joined in _disjoint_joined(members, value)]
 
 

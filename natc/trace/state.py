@@ -71,7 +71,7 @@ class Route:
 NOWHERE = Route()
 
 
-@frozen(slots=False, cache_hash=True)
+@frozen(slots=False)
 class Binding:
     """What the walk knows of the packet's connection beyond the packet's own fields."""
 
@@ -99,7 +99,7 @@ class Binding:
 NO_BINDING = Binding()
 
 
-@frozen(slots=False, cache_hash=True)
+@frozen(slots=False)
 class State:
     """A packet at one point of its way. States at the same point that are otherwise equal merge."""
 
@@ -146,6 +146,10 @@ class State:
     """The odds of the branch whose trail this is; less than ``odds`` after a merge."""
     ways: int = field(default=1, eq=False)
     """How many branches merged into this state."""
+
+    def __hash__(self) -> int:
+        """Of what differs between states at one point; equal states have equal hashes."""
+        return hash((self.packet, self.facts, self.verdict, self.drop_at))
 
     @property
     def point(self) -> tuple[int, ...]:
