@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from attrs import frozen
@@ -35,6 +35,10 @@ class ProxyEndpoint:
     """Where topology and hints are looked up."""
 
 
+def _by_address(endpoint: ProxyEndpoint) -> str:
+    return endpoint.origin.addresses[0]
+
+
 #: A port number and the endpoints that serve it.
 _Group = tuple[int, tuple[Endpoint, ...]]
 
@@ -53,6 +57,7 @@ class EndpointIndex:
         self._reads_unready = layout.counts_all_endpoints
         self._ipv6 = config.is_ipv6
         self._host_name = config.host_name
+        self._order: Callable[[ProxyEndpoint], str] = _BY_TEXT
         self._slices: dict[tuple[str, ...], list[_Group]] = {}
         self._subsets: dict[tuple[str, ...], list[_Group]] = {}
         if config.enabled(layout.slices):
@@ -63,7 +68,8 @@ class EndpointIndex:
     def of(self, port: ProxiedPort) -> list[ProxyEndpoint]:
         """Return the endpoints of a service port in the order kube-proxy keeps them.
 
-        Endpoints of slices are merged and sorted by their text as byte strings; those of Endpoints
+        Endpoints of slices are merged and sorted by their text (for versions that read Endpoints: by
+        their address) as byte strings; those of Endpoints
         objects stay in file order, duplicates and all (layout section 1, history D).
         """
         key = port.key if self._by_protocol else port.key[:3]
@@ -74,8 +80,8 @@ class EndpointIndex:
         if len(groups) == 1:
             alone = self._read(groups[0])
             if len({endpoint.text for endpoint in alone}) == len(alone) and not self._by_ip:
-                return sorted(alone, key=_BY_TEXT)
-        return sorted(self._merged(groups), key=_BY_TEXT)
+                return sorted(alone, key=self._order)
+        return sorted(self._merged(groups), key=self._order)
 
     def _merged(self, groups: Iterable[_Group]) -> Iterable[ProxyEndpoint]:
         """Return endpoints without duplicates; told by IP alone, one port of an IP is left."""
@@ -102,7 +108,9 @@ class EndpointIndex:
             named.add((whole.namespace, whole.name))
             for subset in whole.subsets:
                 self._index(self._subsets, (whole.namespace, whole.name), subset.ports, subset.addresses)
-        # A service of which only slices are known is taken as if its Endpoints said the same.
+        # A service of which only slices are known is taken as if its Endpoints said the same; the
+        # endpoints controller sorts addresses as byte strings (pkg/api/v1/endpoints, SortSubsets).
+        self._order = _by_address
         self._index_slices(s for s in cluster.endpoint_slices if (s.namespace, s.service) not in named)
 
     def _index(

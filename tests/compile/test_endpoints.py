@@ -25,6 +25,12 @@ def test_sorted_by_text_as_byte_strings():
     assert texts(of) == ["10.0.0.10:8080", "10.0.0.9:8080"]
 
 
+def test_versions_that_read_endpoints_take_slices_in_the_order_the_controller_writes_endpoints_in():
+    of = cluster(service(), piece(endpoint("10.0.0.10"), endpoint("10.0.0.9"), endpoint("10.0.0.1")))
+    assert texts(of, "1.18") == ["10.0.0.1:8080", "10.0.0.10:8080", "10.0.0.9:8080"]
+    assert texts(of, "1.19") == ["10.0.0.10:8080", "10.0.0.1:8080", "10.0.0.9:8080"]
+
+
 @pytest.mark.parametrize(
     ("change", "there"),
     [
