@@ -162,6 +162,8 @@ class Remembered(Condition):
 
     probe: Probe
     unknown: Condition
+    changes: bool = True
+    """Asking changes what is remembered, so it matters whether and how often it is asked."""
 
 
 @frozen

@@ -31,12 +31,17 @@ from natc.netfilter.condition import (
     Translated,
     Unknown,
 )
+from natc.netfilter.conntrack import Connection, Status, Tuple
 from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
 from natc.trace.node import NodeView
 from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import State
+
+#: What a packet has of a connection between a CT target and its tracking: nothing but the status.
+_NOBODY = Tuple(4, 0, 0, 0, 0, 0)
+_TEMPLATE = Connection(_NOBODY, _NOBODY, Status.CONFIRMED)
 
 
 @frozen
@@ -163,6 +168,8 @@ def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:
 
 def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answer:
     binding = state.binding
+    if binding.template:
+        return condition.holds(_TEMPLATE, 0)
     if not binding.tracked:
         return condition.without
     if binding.connection is None:

@@ -59,7 +59,8 @@ def _coins_last(condition: Condition) -> Condition:
 
 
 def _remembers(part: Condition) -> bool:
-    return isinstance(part.body if isinstance(part, Not) else part, Remembered)
+    asked = part.body if isinstance(part, Not) else part
+    return isinstance(asked, Remembered) and asked.changes
 
 
 def _draws(part: Condition) -> bool:

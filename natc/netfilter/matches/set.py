@@ -50,7 +50,7 @@ class SetMatch(Match):
         assert self.lookup is not None
         wanted = self.lookup.value
         text = f"set {wanted.name} has the packet's {','.join(wanted.directions)}"
-        asked = Remembered(self, Unknown(text, "set", same_everywhere=True))
+        asked = Remembered(self, Unknown(text, "set", same_everywhere=True), changes=False)
         return ~asked if self.lookup.inverted else asked
 
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:

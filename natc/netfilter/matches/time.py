@@ -137,7 +137,7 @@ class Time(Match):
         return words[4:] if (self.start, self.stop) == (0, END_OF_DAY) else words
 
     def condition(self) -> Condition:
-        return Remembered(self, Unknown(f"-m time {' '.join(self.words())}", "clock"))
+        return Remembered(self, Unknown(f"-m time {' '.join(self.words())}", "clock"), changes=False)
 
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
         """Ask the clock (xt_time.c, time_mt); None without one, or where the node's own zone decides."""
