@@ -93,7 +93,7 @@ class HostNode:
 def _routed(state: State, found: OutputRoute) -> State:
     if found.error:
         return changed(state, verdict="NO_ROUTE", errno=found.error, frames=())
-    return changed(state, route=Route(found.out or "", found.gateway))
+    return changed(state, route=Route(found.out or "", found.gateway, found.type == "broadcast"))
 
 
 def node_from_file(path: str) -> HostNode:

@@ -65,7 +65,8 @@ class Route:
 
     device: str | Open = ""
     gateway: int | None = None
-    mtu: int = 1500
+    broadcast: bool = False
+    """Everybody on the device gets it, the node itself included."""
 
 
 NOWHERE = Route()
@@ -126,6 +127,8 @@ class State:
     """The mark with which the packet entered the hook it is in."""
     first_state: str | Open | None = None
     """The connection's state behind the first hook."""
+    original: State | None = None
+    """Of the copy of a broadcast that the node itself gets: the packet that is sent after it."""
     again: bool = False
     """The second pass of local traffic, over lo."""
     verdict: str = ""

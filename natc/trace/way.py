@@ -33,6 +33,9 @@ class Way:
 
     def step(self, state: State) -> list[State]:
         """Return the states that follow ``state``, which has no verdict yet."""
+        return [self._resumed(after) for after in self._moved_on(state)]
+
+    def _moved_on(self, state: State) -> list[State]:
         sequence = SEQUENCES[self.backend][state.hook]
         if state.table == len(sequence):
             if state.first_state is None:
@@ -96,7 +99,7 @@ class Way:
         return [self._to(state, "POSTROUTING")]
 
     def _after_output(self, state: State) -> list[State]:
-        return [self._to(settled, "POSTROUTING") for settled in self.node.settle(state)]
+        return [self._to(_doubled(settled), "POSTROUTING") for settled in self.node.settle(state)]
 
     def _after_postrouting(self, state: State) -> list[State]:
         return [self._sent(confirmed) for confirmed in self.tracker.confirm(state)]
@@ -104,10 +107,29 @@ class Way:
     def _sent(self, state: State) -> State:
         if state.verdict:
             return state
-        if state.route.device == "lo":
-            looped = changed(state.with_packet(in_interface="lo"), again=True)
-            return self._to(looped, "PREROUTING")
+        if state.route.device == "lo" or state.original is not None:
+            kind = "unicast" if state.original is None else "broadcast"
+            looped = state.with_packet(in_interface=state.route.device, link_type=kind)
+            return self._to(changed(looped, again=True), "PREROUTING")
         return changed(state, verdict="OUTPUT" if state.local else "FORWARD")
+
+    def _resumed(self, state: State) -> State:
+        """Send a broadcast once the node's own copy has come to its end."""
+        original = state.original
+        if not state.verdict or original is None:
+            return state
+        sent = changed(
+            original,
+            passed=state.passed,
+            facts=state.facts,
+            binding=state.binding,
+            memory=state.memory,
+            odds=state.odds,
+            likeliest=state.likeliest,
+            ways=state.ways,
+            trail=state.trail,
+        )
+        return self._to(sent, "POSTROUTING")
 
     def _after_input(self, state: State) -> list[State]:
         return [
@@ -123,6 +145,13 @@ _LEAVING: dict[str, Callable[[Way, State], list[State]]] = {
     "POSTROUTING": Way._after_postrouting,
     "INPUT": Way._after_input,
 }
+
+
+def _doubled(state: State) -> State:
+    """A broadcast goes through POSTROUTING twice: first the node's own copy (ip_mc_output)."""
+    if state.verdict or not state.route.broadcast:
+        return state
+    return changed(state, original=state)
 
 
 def _next_table(state: State) -> State:
