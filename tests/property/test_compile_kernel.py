@@ -12,9 +12,10 @@ from natc.kube.endpoints import complete
 from natc.text.writer import save
 from tests.kernel import BACKENDS, load_and_save, tables
 from tests.property.test_compile import VERSIONS, clusters, configs
+from tests.support import IN_CI
 
 pytestmark = pytest.mark.kernel
-A_FEW = settings(max_examples=20, deadline=None)
+A_FEW = settings(max_examples=30 if IN_CI else 8, deadline=None)
 #: Counters of nfacct are kernel objects that a fresh network namespace does not have.
 loadable = configs().map(lambda config: attrs.evolve(config, nfacct=False))
 
