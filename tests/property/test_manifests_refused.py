@@ -67,11 +67,19 @@ def answered(text):
         for each in error.errors if isinstance(error, ErrorList) else (error,):
             assert each.span is not None
             assert each.span.line >= 1 and each.span.column >= 1
-        words = error.render()
-        assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in words.replace("\n", ""))
+        assert_harmless(error)
         return
     for version in ("1.14", "1.30"):
-        restore_text(cluster, ProxyConfig(kube_version=version))
+        try:
+            restore_text(cluster, ProxyConfig(kube_version=version))
+        except NatcError as error:  # kube-proxy 1.14 itself dies of some source ranges
+            assert_harmless(error)
+
+
+def assert_harmless(error):
+    """Nothing in what is printed may steer a terminal or hide itself."""
+    words = error.render().replace("\n", "")
+    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in words)
 
 
 @settings(max_examples=300, deadline=None)
