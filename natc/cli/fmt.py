@@ -15,8 +15,11 @@ from natc.cli.output import emit
     default="save",
     help="save: as iptables-save shows it. restore: without header lines, for iptables-restore.",
 )
+@click.option(
+    "--lenient", is_flag=True, help="Read on after a bad line, keep it, and report it on standard error."
+)
 @click.option("-o", "--output", "path", type=click.Path(), help="Write to this file, whole or not at all.")
-def command(dump: str, form: str, path: str | None) -> None:
+def command(dump: str, form: str, lenient: bool, path: str | None) -> None:
     """Read DUMP and write it back as iptables-save would.
 
     A well-formed save comes back byte for byte. DUMP is a file, packed with gzip or not, or - for
@@ -26,8 +29,12 @@ def command(dump: str, form: str, path: str | None) -> None:
     Example:
       iptables-save | natc fmt -
     """
+    from natc.errors import DumpError
     from natc.text.files import read_dump
     from natc.text.writer import restore, save
 
-    ruleset = read_dump(dump)
+    problems: list[DumpError] = []
+    ruleset = read_dump(dump, problems=problems if lenient else None)
+    for problem in problems:
+        click.echo(problem.render(), err=True)
     emit(save(ruleset) if form == "save" else restore(ruleset), path)

@@ -74,6 +74,9 @@ class Shape:
     of them depends on nothing else (:attr:`natc.netfilter.kinds.Kind.plain`): when one such rule is
     in save form, all of them are."""
 
+    unread: bool = False
+    """Whether the rule could not be read: then ``%s`` of its template is the line as it was written."""
+
     def parts(self) -> Iterator[Part]:
         """The header, the matches and the target extension."""
         yield self.header
@@ -132,6 +135,8 @@ class Rule:
 
     def save(self) -> str:
         """Return the rule as iptables-save prints it, without counters."""
+        if self.shape.unread:
+            return self.text
         words = ["-A", self.chain, *self.header.words()]
         for match in self.matches:
             words += ["-m", match.name, *match.words()]
@@ -216,6 +221,8 @@ class Ruleset:
     saved: bool = field(default=False, eq=False)
     """Whether an iptables-save says in the text that it wrote it: then it is printed as it stands,
     in the spelling of that version."""
+    respelled: dict[int, str] = field(factory=dict, eq=False)
+    """The rules whose spelling had to be resolved before they could be read, as written, by line."""
 
     def rules(self) -> Iterator[Rule]:
         """Every rule, table by table and chain by chain."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from natc.errors import DumpError, Span
+from natc.netfilter.opaque import OPAQUE_MATCHES
 from natc.text.grammar import Grammar, all_blocks
+from natc.text.shapes import nearest_match
 
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
@@ -28,7 +30,7 @@ def complaint(error: UnexpectedInput, grammar: Grammar, start: Span) -> DumpErro
     if unknown is not None:
         name = unknown.group(1)
         span = evolve(start, column=unknown.start(1) + 1, width=len(name))
-        return DumpError(f"unknown match {name!r}", span, _nearest(name))
+        return DumpError(f"unknown match {name!r}", span, nearest_match(name))
     column = _column(error, line)
     word = _WORD.match(line, column - 1)
     wanted = _wanted(error, grammar)
@@ -54,15 +56,10 @@ def _column(error: UnexpectedInput, line: str) -> int:
 def _unknown_module(line: str, before: int) -> re.Match[str] | None:
     """Return the first ``-m NAME`` left of the error that no block of the grammar knows."""
     for found in _MODULE.finditer(line):
-        if found.start() < before and f"matches/{found.group(1)}" not in all_blocks():
+        known = found.group(1) in OPAQUE_MATCHES or f"matches/{found.group(1)}" in all_blocks()
+        if found.start() < before and not known:
             return found
     return None
-
-
-def _nearest(name: str) -> str | None:
-    known = [block.removeprefix("matches/") for block in all_blocks() if block.startswith("matches/")]
-    close = get_close_matches(name, known, 3)
-    return " or ".join(close) if close else None
 
 
 def _wanted(error: UnexpectedInput, grammar: Grammar) -> list[tuple[str, ...]]:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
-def read_dump(path: str | Path, *, family: int | None = None) -> Ruleset:
+def read_dump(
+    path: str | Path, *, family: int | None = None, problems: list[DumpError] | None = None
+) -> Ruleset:
     """Read the dump in a file, packed or not; ``-`` is standard input.
+
+    With a list of ``problems`` bad lines are kept and their errors put there (:func:`read`).
 
     ``family`` is 4 or 6, by default told from the text. Raises :class:`~natc.errors.DumpError` when
     the file cannot be read or is no ruleset.
@@ -30,7 +34,7 @@ def read_dump(path: str | Path, *, family: int | None = None) -> Ruleset:
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
-    return read(content.decode(**ENCODING), file=name, family=family)
+    return read(content.decode(**ENCODING), file=name, family=family, problems=problems)
 
 
 def read_set_file(path: str | Path) -> Sets:

@@ -13,6 +13,7 @@ distinct literal, by reading the extension it belongs to.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -21,10 +22,11 @@ from natc.collector import collector_paused
 from natc.errors import DumpError
 from natc.netfilter.extension import OptionError
 from natc.netfilter.header import Header
+from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.complaints import SYNTAX, complaint
-from natc.text.shapes import IMPLIED, LineShape, ShapeError, shapes_of
+from natc.text.shapes import IMPLIED, LineShape, Opaque, ShapeError, shapes_of
 from natc.text.source import Source
 from natc.text.spelling import respelled
 from natc.text.tables import Tables
@@ -48,18 +50,29 @@ _TELLING = re.compile(
 )
 
 
-def read(text: str, *, file: str = "<text>", family: int | None = None, noflush: bool = False) -> Ruleset:
+def read(
+    text: str,
+    *,
+    file: str = "<text>",
+    family: int | None = None,
+    noflush: bool = False,
+    problems: list[DumpError] | None = None,
+) -> Ruleset:
     """Read a dump, or carry out a rules file as iptables-restore does on a node without rules.
 
     ``family`` is 4 or 6; by default it is told from the header line or the first IPv6 address. A
-    table that comes twice loses what came first, unless ``noflush``.
+    table that comes twice loses what came first, unless ``noflush``. With a list of ``problems`` the
+    reader does not stop at a bad line: it adds its error to the list, keeps a rule it could not read in
+    its place as an open question, keeps other lines as comments, and takes carriage returns off.
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if family is None:
         family = family_of(text)
+    if problems is not None:
+        text = text.replace("\r\n", "\n")
     source = Source(text, file)
     ruleset = Ruleset(family=family, file=file, saved=_SAVED.search(text) is not None)
-    reader = _Reader(source, Tables(source, ruleset, noflush), family)
+    reader = _Reader(source, Tables(source, ruleset, noflush), family, problems=problems)
     with collector_paused():
         return reader.ruleset()
 
@@ -83,25 +96,41 @@ class _Reader:
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
     parser: Grammar | None = None
+    problems: list[DumpError] | None = None
+    """Where the errors of bad lines go when the reader is to read on; None when the first one ends it."""
 
     def ruleset(self) -> Ruleset:
-        try:
-            self._lines()
-        except DumpError as error:
-            raise min([*self.tables.faults_so_far(), error], key=_line_of) from None
+        lines = iter(enumerate(self.source.text.split("\n"), 1))
+        while True:
+            try:
+                self._lines(lines)
+                break
+            except DumpError as error:
+                if self.problems is None:
+                    raise min([*self.tables.faults_so_far(), error], key=_line_of) from None
+                self.problems.append(error)
+                self.tables.keep_unread(_line_of(error))
         if self.tables.remarks[-1:] == [""]:  # what follows the last newline is no line
             self.tables.remarks.pop()
-        self.tables.close()
+        self._close()
         return self.tables.ruleset
+
+    def _close(self) -> None:
+        try:
+            self.tables.close()
+        except DumpError as error:
+            if self.problems is None or not self.tables.ruleset.tables:
+                raise
+            self.problems.append(error)
 
     # ---- the fast path
 
-    def _lines(self) -> None:
+    def _lines(self, lines: Iterator[tuple[int, str]]) -> None:
         """Walk the lines. A rule appended in the shape that was guessed stays in this loop."""
         shape = LineShape("empty", re.compile("").fullmatch)
-        chains: dict[str, Chain] = {}
+        chains = self.tables.table.chains if self.tables.table else dict[str, Chain]()
         rules, chain = list[Rule](), ""
-        for number, line in enumerate(self.source.text.split("\n"), 1):
+        for number, line in lines:
             followers = shape.followers
             if followers:
                 shape = followers[0]
@@ -118,6 +147,7 @@ class _Reader:
                 self.tables.note(number)
                 rules, chain = (chains.get(name) or self.tables.chain(name, number)).rules, name
             if shape.unchecked and (several := self._check(shape, values, line, number)):
+                self.tables.ruleset.respelled.pop(number, None)
                 rules.extend(Rule(shape.rule, each, number) for each in several)
                 continue
             rules.append(Rule(shape.rule, values, number))
@@ -169,7 +199,9 @@ class _Reader:
         if better == line:
             return None
         try:
-            return self._look_up(better, number)
+            found = self._look_up(better, number)
+            self.tables.ruleset.respelled[number] = line
+            return found
         except DumpError as error:
             if error.message.startswith(SYNTAX):
                 return None  # what Lark said of the line as it was written is closer to it
@@ -183,17 +215,26 @@ class _Reader:
             self.parser = grammar.build(self.parser.blocks | blocks)
         return self.parser
 
+    def _opaque(self) -> Opaque:
+        """Return the extensions read by name only: not those whose name a chain has taken."""
+        chains = self.tables.table.chains if self.tables.table else {}
+        return Opaque(
+            targets=frozenset(name for name in OPAQUE_TARGETS if name not in chains),
+            any_match=self.problems is not None,
+        )
+
     def _ask_lark(self, line: str, number: int) -> list[LineShape]:
         from lark.exceptions import UnexpectedInput
 
         parser = self._grammar(grammar.blocks_named(f" {line}"))
         try:
-            return shapes_of(parser, parser.parse(line), line, self.family)
+            return shapes_of(parser, parser.parse(line), line, self.family, self._opaque())
         except UnexpectedInput as error:
             raise complaint(error, parser, self.source.span(number)) from None
         except ShapeError as error:
             column = (error.token.start_pos or 0) + 1
-            raise self.source.error(str(error), number, column, len(error.token)) from None
+            width = len(error.token)
+            raise self.source.error(str(error), number, column, width, expected=error.expected) from None
 
     # ---- what lines mean
 
@@ -229,8 +270,10 @@ class _Reader:
 
     def _commit(self, number: int) -> None:
         found = list(self.tables.commit(number))
-        if found:
+        if found and self.problems is None:
             raise min(found, key=_line_of)
+        if self.problems is not None:
+            self.problems.extend(found)
 
     def _rules(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         assert shape.rule is not None

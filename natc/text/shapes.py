@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from natc.netfilter.extension import NEVER, Extension, Match, Target
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.matches import match_class
+from natc.netfilter.opaque import OPAQUE_MATCHES, OPAQUE_TARGETS, opaque_match, opaque_target
 from natc.netfilter.ruleset import Part, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.grammar import Grammar, all_blocks
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from lark import Token
 
 #: Literals that decide what the rest of a line means, so they belong to its shape.
-_SHAPING = frozenset({"PROTOCOL"})
+_SHAPING = frozenset({"PROTOCOL", "OPAQUE_OPTION"})
 #: Which match a protocol's own options belong to when they are used without ``-m``.
 IMPLIED = {
     "tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp", "sctp": "sctp", "132": "sctp",
@@ -49,9 +51,10 @@ _NO_VERDICT = rf"(?!(?:{'|'.join(sorted(VERDICTS))})(?:[ \t]|$))"
 class ShapeError(ValueError):
     """A line that the grammar takes and iptables would not; ``token`` is the culprit."""
 
-    def __init__(self, message: str, token: Token) -> None:
+    def __init__(self, message: str, token: Token, expected: str | None = None) -> None:
         super().__init__(message)
         self.token = token
+        self.expected = expected
 
 
 @frozen(eq=False)
@@ -88,14 +91,31 @@ class LineShape:
     """The shapes that followed this one lately: the reader's guesses for the next line."""
 
 
-@lru_cache(maxsize=1)
-def _no_target() -> str:
+@frozen
+class Opaque:
+    """Which extensions are read by name only."""
+
+    matches: frozenset[str] = OPAQUE_MATCHES
+    targets: frozenset[str] = OPAQUE_TARGETS
+    any_match: bool = False
+
+
+@lru_cache(maxsize=8)
+def _no_target(opaque: frozenset[str]) -> str:
     """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
-    names = sorted(block.removeprefix("targets/") for block in all_blocks() if block.startswith("targets/"))
+    known = {block.removeprefix("targets/") for block in all_blocks() if block.startswith("targets/")}
+    names = sorted(known | opaque)
     return rf"(?!(?:{'|'.join(map(re.escape, names))})(?:[ \t]|$))"
 
 
-def shapes_of(grammar: Grammar, tree: Any, line: str, family: int) -> list[LineShape]:
+def nearest_match(name: str) -> str | None:
+    """Return the known matches whose names are close to ``name``, as a phrase."""
+    known = [block.removeprefix("matches/") for block in all_blocks() if block.startswith("matches/")]
+    close = get_close_matches(name, known, 3)
+    return " or ".join(close) if close else None
+
+
+def shapes_of(grammar: Grammar, tree: Any, line: str, family: int, opaque: Opaque) -> list[LineShape]:
     """Return the shapes of a parsed line, the stricter one first.
 
     A rule has two: one for lines whose literals are all plain (see
@@ -105,7 +125,7 @@ def shapes_of(grammar: Grammar, tree: Any, line: str, family: int) -> list[LineS
     """
     if not tree.children:
         return [LineShape("empty", re.compile(r"[ \t]*").fullmatch)]
-    builder = _Builder(grammar, line, family)
+    builder = _Builder(grammar, line, family, opaque)
     return builder.finish(builder.statement(tree.children[0]))
 
 
@@ -125,6 +145,7 @@ class _Builder:
     grammar: Grammar
     line: str
     family: int
+    opaque: Opaque
     literals: list[str] = field(factory=list)
     """The pattern of each literal, in order."""
     fixed: list[str] = field(factory=lambda: [""])
@@ -211,20 +232,29 @@ class _Builder:
         self.target = _Draft(kind)
         self._block(tree, self.target)
 
-    def _block(self, tree: Any, draft: _Draft) -> None:
-        for child in tree.children:
+    def _block(self, tree: Any, draft: _Draft, start: int = 0) -> None:
+        for child in tree.children[start:]:
             if not hasattr(child, "data"):
                 self.token(child)
-            elif child.data == "option":
+            elif child.data in ("option", "opaque"):
                 draft.uses.append(self._use(child))
             else:
                 self._clause(child)
 
     def _jump(self, tree: Any) -> None:
         self._one_target(tree)
+        name = tree.children[1]
         self.token(tree.children[0])
-        self.jump = self.token(tree.children[1])
+        if not self.goto and name in self.opaque.targets:
+            self.target = _Draft(opaque_target(str(name)))
+            self._fixed_word(name)
+            self._block(tree, self.target, 2)
+            return
+        self.jump = self.token(name)
         for child in tree.children[2:]:
+            if child.data == "opaque":
+                option = next(t for t in child.children if t.type != "NOT")
+                raise ShapeError(f"unknown option {str(option)!r}", option)
             self._clause(child)
 
     def _goto(self, tree: Any) -> None:
@@ -235,7 +265,14 @@ class _Builder:
         self._jump(tree)
 
     def _unknown_match(self, tree: Any) -> None:
-        raise ShapeError(f"unknown match {str(tree.children[1])!r}", tree.children[1])
+        name = tree.children[1]
+        if name not in self.opaque.matches and not self.opaque.any_match:
+            raise ShapeError(f"unknown match {str(name)!r}", name, nearest_match(str(name)))
+        draft = _Draft(opaque_match(str(name)))
+        self.matches.append(draft)
+        self.token(tree.children[0])
+        self._fixed_word(name)
+        self._block(tree, draft, 2)
 
     def _one_target(self, tree: Any) -> None:
         if self.target is not None or self.jump is not None:
@@ -256,21 +293,25 @@ class _Builder:
 
     def token(self, token: Token) -> int | None:
         """Add a word to the shape; return its place among the literals, None for a fixed word."""
-        assert token.start_pos is not None
-        assert token.end_pos is not None
-        self.fixed[-1] += self.line[self.position : token.start_pos]
-        self.position = token.end_pos
         pattern = self.grammar.patterns.get(token.type)
+        self._fixed_word(token)
         if pattern is None or token.type in _SHAPING or token.type == "NOT":
-            self.fixed[-1] += str(token)
             return None
+        self.fixed[-1] = self.fixed[-1].removesuffix(str(token))
         if token.type == "CHAIN_OR_TARGET":
-            pattern = _no_target() + pattern
+            pattern = _no_target(self.opaque.targets) + pattern
         elif self.goto and token.type == "CHAIN":
             pattern = _NO_VERDICT + pattern
         self.literals.append(pattern)
         self.fixed.append("")
         return len(self.literals) - 1
+
+    def _fixed_word(self, token: Token) -> None:
+        """Add a word that belongs to the shape."""
+        assert token.start_pos is not None
+        assert token.end_pos is not None
+        self.fixed[-1] += self.line[self.position : token.start_pos] + str(token)
+        self.position = token.end_pos
 
     # ---- the result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from natc.errors import DumpError, Span
 
@@ -13,10 +13,13 @@ class Source:
 
     text: str
     file: str = "<text>"
+    _lines: list[str] = field(factory=list, init=False, eq=False, repr=False)
 
     def line(self, number: int) -> str:
         """Return a line by its number, from 1."""
-        return self.text.split("\n")[number - 1]
+        if not self._lines:
+            self._lines.extend(self.text.split("\n"))
+        return self._lines[number - 1]
 
     def span(self, number: int, column: int = 1, width: int = 1) -> Span:
         """Return a place in the text; line and column count from 1."""

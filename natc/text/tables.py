@@ -6,13 +6,16 @@ line makes or empties a chain, the builtin chains are there without being declar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from attrs import define, field
 
 from natc.errors import DumpError
+from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
-from natc.netfilter.ruleset import Chain, Rule, Ruleset, Table
+from natc.netfilter.opaque import UnreadMatch, UnreadTarget
+from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.checks import faults
 from natc.text.source import Source
@@ -21,6 +24,20 @@ from natc.text.source import Source
 LONGEST_CHAIN_NAME = 28
 NO_COUNTERS = "[0:0]"
 _POLICIES = ("ACCEPT", "DROP")
+
+_APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)[ \t]+(\S+)")
+#: The shape of a rule that could not be read: its literals are the line and the chain.
+_LINE = (UseForm("", False, (0,)),)
+_UNREAD = Shape(
+    template="%s%.0s",
+    chain=1,
+    family=4,
+    header=Part(Header, ()),
+    matches=(Part(UnreadMatch, _LINE),),
+    target=Part(UnreadTarget, _LINE),
+    jump=None,
+    unread=True,
+)
 
 
 @define
@@ -81,6 +98,16 @@ class Tables:
         table.end = number
         self.table = None
         yield from faults(table, self.source)
+
+    def keep_unread(self, number: int) -> None:
+        """Keep a line that could not be read: a rule in its chain, as an open question, else as a comment."""
+        line = self.source.line(number)
+        found = _APPENDED.match(line)
+        chain = self.table.chains.get(found.group(1)) if self.table and found else None
+        if chain is None:
+            self.remarks.append(line)
+        else:
+            chain.rules.append(Rule(_UNREAD, (line, chain.name), number))
 
     def faults_so_far(self) -> Iterator[DumpError]:
         """Yield what is wrong with the open table, for an error on the way: the first one counts."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import define, field
+import re
+from collections.abc import Mapping
+
+from attrs import define, field, frozen
 
 from natc.netfilter.ruleset import TABLES, Chain, Rule, Ruleset, Shape, Table
+
+_APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)")
 
 
 def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str:
@@ -16,7 +21,7 @@ def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str
     in the comment lines around each table; without it they are those that were read.
     """
     kept = order == "kept"
-    show = _written if kept and ruleset.saved and not by else _Printer().rule
+    show = _Written(ruleset.respelled).rule if kept and ruleset.saved and not by else _Printer().rule
     lines: list[str] = []
     for table in _tables(ruleset, order):
         chains = table.chains.values() if kept else _sorted(table)
@@ -31,8 +36,15 @@ def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str
     return "\n".join(lines) + "\n"
 
 
-def _written(rule: Rule) -> str:
-    return rule.text
+@frozen
+class _Written:
+    """Prints rules as they were written, those that another command than -A brought aside."""
+
+    respelled: Mapping[int, str]
+
+    def rule(self, rule: Rule) -> str:
+        text = self.respelled.get(rule.line) or rule.text
+        return text if _APPENDED.match(text) else rule.show()
 
 
 def restore(ruleset: Ruleset) -> str:

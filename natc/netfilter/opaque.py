@@ -1,0 +1,100 @@
+"""What natc cannot look into: extensions from outside iptables, and rules it could not read.
+
+Their words are kept and written back as they stand. For a packet they are open questions.
+
+An extension is opaque only when its name is one of those below. Any other name that natc does not
+know is refused, as iptables-restore refuses it: nearly always it is a slip of the pen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar, Self
+
+from attrs import frozen
+
+from natc.netfilter.condition import Condition, Unknown
+from natc.netfilter.effect import Effect, Undecided
+from natc.netfilter.extension import Match, Target, Use
+
+#: Matches of xtables-addons, nDPI, OpenWrt, Android, router firmwares and old patch collections.
+OPAQUE_MATCHES = frozenset({
+    "account", "asn", "bandwidth", "bcount", "childlevel", "condition", "connrate", "conntrack_ext",
+    "cone", "coova", "dhcpmac", "dpi", "dstlimit", "exp", "fuzzy", "geoip", "gradm", "iface",
+    "ifname", "iplimit", "ipp2p", "ipv4options", "layer7", "length2", "lscan", "lua", "macsave",
+    "mport", "ndpi", "nth", "opendpi", "pknock", "pool", "psd", "qtaguid", "quota2", "random",
+    "rtpengine", "timerange", "tls", "unclean", "url", "web", "webmon", "webstr", "weburl",
+})  # fmt: skip
+OPAQUE_TARGETS = frozenset({
+    "ACCOUNT", "ASN", "BCOUNT", "CHAOS", "CLAMPMSS", "CONE", "COOVA", "DELUDE", "DHCPMAC",
+    "DNETMAP", "ECHO", "FLOWOFFLOAD", "FTOS", "FULLCONENAT", "IMQ", "IPMARK", "IPV4OPTSSTRIP",
+    "LOGMARK", "NDPI", "NETFLOW", "PPTP", "PROTO", "QTAGUID", "RAWDNAT", "RAWSNAT", "ROUTE",
+    "RTPENGINE", "SNATMAP", "SYSRQ", "TARPIT", "TRIGGER", "UDPSPEEDER", "XOR",
+})  # fmt: skip
+
+
+def _words(uses: Sequence[Use]) -> list[str]:
+    return [word for use in uses for word in (*["!"] * use.inverted, use.name, *use.words)]
+
+
+@frozen
+class OpaqueMatch(Match):
+    """A match known by name only."""
+
+    options: ClassVar = ()
+    by_spelling: ClassVar = {}
+    uses: tuple[Use, ...] = ()
+
+    @classmethod
+    def read(cls, uses: Sequence[Use], family: int) -> Self:
+        return cls(tuple(uses))
+
+    def words(self) -> list[str]:
+        return _words(self.uses)
+
+
+@frozen
+class OpaqueTarget(Target):
+    """A target known by name only."""
+
+    options: ClassVar = ()
+    by_spelling: ClassVar = {}
+    uses: tuple[Use, ...] = ()
+
+    @classmethod
+    def read(cls, uses: Sequence[Use], family: int) -> Self:
+        return cls(tuple(uses))
+
+    def words(self) -> list[str]:
+        return _words(self.uses)
+
+
+@lru_cache(maxsize=256)
+def opaque_match(name: str) -> type[OpaqueMatch]:
+    """Return the class of an opaque match."""
+    return type("OpaqueMatch", (OpaqueMatch,), {"name": name, "__slots__": ()})
+
+
+@lru_cache(maxsize=256)
+def opaque_target(name: str) -> type[OpaqueTarget]:
+    """Return the class of an opaque target."""
+    return type("OpaqueTarget", (OpaqueTarget,), {"name": name, "__slots__": ()})
+
+
+class UnreadMatch(OpaqueMatch):
+    """Stands for all that a rule asks which could not be read."""
+
+    name: ClassVar[str] = "unread"
+
+    def condition(self) -> Condition:
+        return Unknown(f"a rule that could not be read: {self.uses[0].words[0]}")
+
+
+class UnreadTarget(OpaqueTarget):
+    """Stands for what a rule does which could not be read."""
+
+    name: ClassVar[str] = "unread"
+
+    def effect(self) -> Effect:
+        return Undecided(f"a rule that could not be read: {self.uses[0].words[0]}")
