@@ -38,7 +38,23 @@ def cases_of(packet: Packet, pieces: Sequence[Piece]) -> tuple[Case, ...]:
         cells = _cells(pieces)
     cases = [Case(known, tuple(_summed(members))) for known, members in cells]
     merged = [_without_the_obvious(packet, case) for case in _merged(cases)]
-    return tuple(evolve(case, conditions=condition_texts(packet, case.known)) for case in merged)
+    return tuple(
+        evolve(
+            case,
+            conditions=condition_texts(packet, case.known),
+            outcomes=tuple((odds, _under(packet, case, outcome)) for odds, outcome in case.outcomes),
+        )
+        for case in merged
+    )
+
+
+def _under(packet: Packet, case: Case, outcome: Outcome) -> Outcome:
+    """Return the outcome with what is known of the packet that comes to it, so that its path is right."""
+    known = dict(case.known)
+    itself = known.pop(HAIRPIN, NO) == YES
+    if itself and isinstance(packet.src, Open) and outcome.dnat and _is_address(outcome.dnat.ip):
+        known[packet.src] = number(int(ip_address(outcome.dnat.ip)))
+    return evolve(outcome, known=known)
 
 
 def _exact(cells: Sequence[tuple[Known, Sequence[Piece]]]) -> bool:

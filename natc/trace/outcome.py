@@ -46,14 +46,16 @@ class Outcome:
     errno: str | None = None
     final: Packet | None = field(default=None, eq=False)
     trail: Trail = field(default=Trail(), eq=False, repr=False)
-    """The likeliest way there."""
+    """The ways there."""
+    known: Mapping[Open, Domain] = field(factory=dict, eq=False, repr=False)
+    """The conditions it is asked under: they choose among the ways."""
     ways: int = field(default=1, eq=False)
     """How many branches end so."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The path and, in between, the random rules that were passed by."""
-        return tuple(self.trail.steps())
+        return tuple(self.trail.steps(self.known))
 
     @property
     def path(self) -> tuple[Step, ...]:

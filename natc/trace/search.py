@@ -12,7 +12,7 @@ from attrs import frozen
 from natc.netfilter.packet import Facts, Open
 from natc.netfilter.values import changed
 from natc.probability import Odds, total
-from natc.trace.state import State
+from natc.trace.state import State, Trail
 
 Stepper = Callable[[State], list[State]]
 
@@ -138,6 +138,9 @@ def _disjoint_joined(group: list[State], value: Open) -> list[State]:
 
 
 def _one(group: list[State], facts: Facts, odds: Odds) -> State:
-    """Return the state that stands for ``group``; its trail is that of the likeliest branch."""
+    """Return the state that stands for ``group``; its trail forks where the facts of its states differ."""
     best = max(group, key=lambda state: state.likeliest)
-    return changed(best, facts=facts, odds=odds, ways=sum(state.ways for state in group))
+    trail = best.trail
+    if any(state.facts != best.facts for state in group):
+        trail = Trail(ways=tuple((state.facts, state.likeliest, state.trail) for state in group))
+    return changed(best, facts=facts, odds=odds, ways=sum(state.ways for state in group), trail=trail)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
 
 from natc.netfilter.conntrack import NO_ZONE, Connection, Zone
 from natc.netfilter.memory import Memory
-from natc.netfilter.packet import NO_FACTS, Facts, Open, OpenMark, Packet
+from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
@@ -31,22 +32,42 @@ class Step:
 
 @frozen(eq=False)
 class Trail:
-    """The steps so far, the last one first; states share what they have in common."""
+    """The steps so far, the last one first; states share what they have in common.
+
+    Where states of different facts were joined, the trail forks: each way has the facts it holds
+    under and the odds of its likeliest branch.
+    """
 
     step: Step | None = None
     before: Trail | None = None
+    ways: tuple[tuple[Facts, Odds, Trail], ...] = ()
 
     def and_then(self, step: Step) -> Trail:
         return Trail(step, self)
 
-    def steps(self) -> list[Step]:
-        """Return the steps in the order they were taken."""
+    def steps(self, known: Mapping[Open, Domain] | None = None) -> list[Step]:
+        """Return the steps in the order they were taken, on the likeliest way under what is known."""
         out: list[Step] = []
         trail: Trail | None = self
-        while trail is not None and trail.step is not None:
-            out.append(trail.step)
+        while trail is not None:
+            if trail.ways:
+                trail = _likeliest(trail.ways, known or {})
+                continue
+            if trail.step is not None:
+                out.append(trail.step)
             trail = trail.before
         return out[::-1]
+
+
+def _likeliest(ways: tuple[tuple[Facts, Odds, Trail], ...], known: Mapping[Open, Domain]) -> Trail:
+    """Return the likeliest of the ways that can be taken under what is known."""
+    open_ways = [way for way in ways if _agree(way[0], known)] or ways
+    return max(open_ways, key=lambda way: way[1])[2]
+
+
+def _agree(facts: Facts, known: Mapping[Open, Domain]) -> bool:
+    """Tell whether some value of everything known fits the facts."""
+    return all(bool(facts.known[value] & known[value]) for value in facts.known.keys() & known.keys())  # type: ignore[operator]
 
 
 @frozen

@@ -7,9 +7,11 @@ import pytest
 
 from natc.netfilter.packet import question_packet
 from natc.probability import CERTAIN, Odds, total
+from natc.text.reader import read
 from natc.trace import trace
 from natc.trace.machine import Machine
 from natc.trace.outcome import MASQUERADE
+from tests.support import GOLDEN
 from tests.trace.dumps import endpoint, nat, service
 
 
@@ -159,3 +161,20 @@ def test_a_known_node_gives_the_masquerade_address():
     ((_, outcome),) = answer.cases[0].outcomes
     assert (outcome.out, outcome.snat.ip) == ("cni0", "10.244.0.254")
     assert answer.assumptions == ()
+
+
+def test_every_path_is_one_that_a_packet_of_its_case_takes():
+    """The pod itself is inside the cluster: its hairpin is masqueraded by its own chain's rule."""
+    ruleset = read((GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt").read_text())
+    answer = trace(ruleset, question_packet("10.105.182.209", 3000))
+    paths = {
+        (case.conditions, str(outcome.dnat)): [step.rule.text for step in outcome.path if step.rule]
+        for case in answer.cases
+        for _, outcome in case.outcomes
+    }
+    itself = paths[("source is the chosen endpoint itself",), "10.244.0.23:8080"]
+    assert any("-s 10.244.0.23/32" in text and "KUBE-MARK-MASQ" in text for text in itself)
+    assert not any("! -s 10.244.0.0/16" in text for text in itself)
+    outside = paths[("source outside 10.244.0.0/16",), "10.244.0.23:8080"]
+    assert any("! -s 10.244.0.0/16" in text for text in outside)
+    assert not any("-s 10.244.0.23/32" in text for text in outside)
