@@ -20,8 +20,11 @@ from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
+from natc.netfilter.packet import question_packet
 from natc.netfilter.ruleset import Rule, Ruleset, Shape
-from natc.probability import Odds
+from natc.probability import NEVER, Odds
+from natc.trace.machine import Machine
+from natc.trace.outcome import Distribution
 
 #: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
 _EXPLAINED = 30
@@ -64,7 +67,7 @@ class Service:
 
 def audit(ruleset: Ruleset) -> tuple[Service, ...]:
     """Return every service destination in the dump, in the order of its rules."""
-    auditor = _Auditor()
+    auditor = _Auditor(ruleset)
     if "nat" in ruleset.tables:
         auditor.translated(ChainOdds(ruleset.tables["nat"]))
     if "filter" in ruleset.tables:
@@ -86,6 +89,8 @@ class _Places:
 
 @define
 class _Auditor:
+    ruleset: Ruleset
+    machine: Machine | None = None
     found: dict[tuple[str, str, tuple[Target, ...]], Service] = field(factory=dict)
     """By destination and targets: older kube-proxies write two rules for one external IP."""
     shapes: dict[Shape, _Places | None] = field(factory=dict)
@@ -99,7 +104,28 @@ class _Auditor:
                     continue
                 ways = odds.of_rule(rule)
                 if ways is None or any(way.shares for way in ways) or _is_lost(rule):
-                    self._note(rule, places, *_judged(ways))
+                    self._note(rule, places, *_judged(self._possible(rule, places, ways)))
+
+    def _possible(self, rule: Rule, places: _Places, ways: Alternatives | None) -> Alternatives | None:
+        """Return the ways that conditions can really turn out, where it makes a difference.
+
+        Alternatives of one chain may exclude those of the next. The machine knows which go together;
+        it is asked only about services whose targets depend on conditions (traffic policy Local).
+        """
+        port = rule.values[places.port]
+        if ways is None or places.address is None or not port.isdecimal():
+            return ways
+        if len({_distribution(way) for way in ways if way.shares}) < 2:
+            return ways
+        if self.machine is None:
+            self.machine = Machine.of(self.ruleset)
+        address = rule.values[places.address].split("/")[0]
+        packet = question_packet(address, int(port), proto=places.proto)
+        return tuple(
+            Alternative(shares, NEVER)
+            for origin in ("network", "local")
+            for shares in _shares_by_case(self.machine.trace(packet, origin))
+        )
 
     def refused(self, rule: Rule) -> None:
         """Note a destination that filter refuses because it has no endpoints."""
@@ -141,6 +167,18 @@ def _places_of(shape: Shape) -> _Places | None:
             address = literal(shape, Header, "-d", "--destination", "--dst")
             return _Places(address, port, kind.name, literal(shape, Comment, "--comment"))
     return None
+
+
+def _distribution(way: Alternative) -> frozenset[tuple[str, Odds]]:
+    return frozenset(way.shares.items())
+
+
+def _shares_by_case(answer: Distribution) -> list[dict[str, Odds]]:
+    shares: dict[int, dict[str, Odds]] = {id(case): {} for case in answer.cases}
+    for target, rows in answer.targets():
+        for case, odds in rows:
+            shares[id(case)][str(target)] = odds
+    return list(shares.values())
 
 
 def _unquoted(word: str) -> str:
