@@ -86,6 +86,18 @@ class PeerKind(NetworkKind):
         return (str(value),)
 
 
+class _Interface(Name):
+    """The name of a device, or with ``+`` at its end the beginning of one."""
+
+    @property
+    def plain(self) -> str:
+        return r"[A-Za-z0-9_.-][A-Za-z0-9_.+-]{0,14}"
+
+
+#: Every device: asks nothing unless negated.
+_ANY_DEVICE = Term("+")
+
+
 @frozen
 class Header(Extension):
     """What a rule asks of the packet by itself. A field that is None asks nothing."""
@@ -96,8 +108,8 @@ class Header(Extension):
     destination: Term[Network | HostName] | None = option(
         "-d", PeerKind(), also=("--destination", "--dst"), negatable=True
     )
-    in_interface: Term[str] | None = option("-i", Name(15), also=("--in-interface",), negatable=True)
-    out_interface: Term[str] | None = option("-o", Name(15), also=("--out-interface",), negatable=True)
+    in_interface: Term[str] | None = option("-i", _Interface(15), also=("--in-interface",), negatable=True)
+    out_interface: Term[str] | None = option("-o", _Interface(15), also=("--out-interface",), negatable=True)
     protocol: Term[int] | None = option("-p", Protocol(), also=("--protocol",), negatable=True, omit=Term(0))
     fragment: Term[bool] | None = option("-f", Flag(), also=("--fragment", "--fragments"), negatable=True)
 
@@ -141,7 +153,7 @@ def _later_fragment(packet: Packet) -> bool:
 
 
 def _everything(value: object) -> bool:
-    return (
+    return value == _ANY_DEVICE or (
         isinstance(value, Term)
         and isinstance(value.value, Network)
         and not (value.value.mask or value.inverted)

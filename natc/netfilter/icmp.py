@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from natc.netfilter.condition import ALWAYS, All, Condition, In
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import Kind, number
+from natc.netfilter.kinds import Kind, NumberRange, Numbers, number
 
 #: The type that stands for every type in a rule.
 ANY_TYPE = 0xFF
@@ -62,7 +62,7 @@ ICMPV6_NAMES = _named({
 
 @frozen
 class IcmpKind(Kind[IcmpType]):
-    """A name, its unambiguous beginning, or ``TYPE[/CODE]``; printed as numbers."""
+    """A name, its unambiguous beginning, or ``TYPE[/CODE[:CODE]]``; printed as numbers."""
 
     names: Mapping[str, IcmpType] = field(hash=False)
 
@@ -75,10 +75,10 @@ class IcmpKind(Kind[IcmpType]):
         if not text[:1].isdecimal():
             return self._by_name(text)
         head, slash, tail = text.partition("/")
-        kind, code = number(head), number(tail) if slash else 0
-        if kind > 0xFF or code > 0xFF:
+        kind, codes = number(head), Numbers(8).parse([tail]) if slash else NumberRange(0, 0xFF)
+        if kind > 0xFF:
             raise ValueError(f"{text} is not between 0 and 255")
-        return IcmpType(kind, code, code if slash else 0xFF)
+        return IcmpType(kind, codes.low, codes.high)
 
     def _by_name(self, text: str) -> IcmpType:
         found = [name for name in self.names if name.startswith(text.lower())]
@@ -89,7 +89,7 @@ class IcmpKind(Kind[IcmpType]):
         return self.names[found[0]]
 
     def words(self, value: IcmpType) -> tuple[str, ...]:
-        if value == self.names.get("any"):
+        if value.type == ANY_TYPE and "any" in self.names:
             return ("any",)
         if (value.low, value.high) == (0, 0xFF):
             return (str(value.type),)

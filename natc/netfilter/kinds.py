@@ -693,13 +693,31 @@ def leading_number(text: str) -> int:
     return int(digits.group(1))
 
 
+#: Every port; ``-m tcp`` and ``-m udp`` print it no more than if it were not given.
+ALL_PORTS = PortRange(0, 65535)
+
+
 def _dashed(text: str) -> PortRange:
-    head, dash, tail = text.partition("-")
+    head, dash, tail = _halves(text)
     low = port(head)
     high = port(tail) if dash else low
     if low > high:
         raise ValueError(f"port range {text} ends before it begins")
     return PortRange(low, high)
+
+
+def _halves(text: str) -> tuple[str, str, str]:
+    """Split at the dash between two ports, which the names of services may hold too."""
+    if text in SERVICES:
+        return text, "", ""
+    cuts = [place.start() for place in re.finditer("-", text)]
+    known = (at for at in cuts if _is_port(text[:at]) and _is_port(text[at + 1 :]))
+    at = next(known, cuts[0] if cuts else len(text))
+    return text[:at], text[at : at + 1], text[at + 1 :]
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() or text in SERVICES
 
 
 class DashedPorts(Kind[PortRange]):

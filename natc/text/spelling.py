@@ -171,7 +171,9 @@ class _Speller:
         if name in ("-4", "-6", "--ipv4", "--ipv6"):
             self.of_other_family |= (self.family == 4) is (name in ("-6", "--ipv6"))
         elif name in ("-c", "--set-counters"):
-            packets, octets = (self.left.pop(0) if self.left else "" for _ in range(2))
+            packets, comma, octets = (self.left.pop(0) if self.left else "").partition(",")
+            if not comma and self.left:
+                octets = self.left.pop(0)
             self.counters = f"[{packets}:{octets}]"
         elif name in self.known.commands:
             self.command += [name, *self._arguments(self.known.commands[name])]

@@ -28,7 +28,7 @@ _GC_INTERVAL = 1000
 #: Seconds after which an idle entry of a byte rate goes, without and with a burst.
 _BYTE_EXPIRE = 15
 _BYTE_EXPIRE_BURST = 60
-_BYTES = re.compile(r"\d+([mk]?)b/s")
+_BYTES = re.compile(r".*?([mk]?)b/s")
 
 
 @frozen

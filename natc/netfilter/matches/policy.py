@@ -16,6 +16,7 @@ from natc.netfilter.matches import register_match
 #: Most elements of a policy (XT_POLICY_MAX_ELEM).
 MOST_ELEMENTS = 4
 _ESP, _AH, _COMP = 50, 51, 108
+_ADDRESS = NetworkKind(whole=True, short=True)
 
 
 class _IpsecProtocol(Protocol):
@@ -36,8 +37,8 @@ class PolicyElement(Extension):
     spi: Term[int] | None = option("--spi", Number(form="{:#x}"), negatable=True)
     proto: Term[int] | None = option("--proto", _IpsecProtocol(), negatable=True)
     mode: Term[str] | None = option("--mode", Choice(("transport", "tunnel")), negatable=True)
-    tunnel_dst: Term[Network] | None = option("--tunnel-dst", NetworkKind(whole=True), negatable=True)
-    tunnel_src: Term[Network] | None = option("--tunnel-src", NetworkKind(whole=True), negatable=True)
+    tunnel_dst: Term[Network] | None = option("--tunnel-dst", _ADDRESS, negatable=True)
+    tunnel_src: Term[Network] | None = option("--tunnel-src", _ADDRESS, negatable=True)
 
     @property
     def tunnels(self) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from attrs import frozen
 
 from natc.netfilter.condition import Computed, Condition, both, port_condition, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
+from natc.netfilter.kinds import ALL_PORTS, Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 
@@ -36,6 +36,11 @@ class Tcp(Match):
     flags: Term[TcpFlags] | None = option(
         "--tcp-flags", TcpFlagPair(), also={"--syn": _Syn()}, negatable=True
     )
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Forget a range of every port: the kernel stores no difference and a save shows none."""
+        return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
 
     def condition(self) -> Condition:
         return both(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import frozen
 
 from natc.netfilter.condition import Condition, both, port_condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import PortRange, Ports
+from natc.netfilter.kinds import ALL_PORTS, PortRange, Ports
 from natc.netfilter.matches import register_match
 
 
@@ -17,6 +19,11 @@ class Udp(Match):
 
     sport: Term[PortRange] | None = option("--sport", Ports(), also=("--source-port",), negatable=True)
     dport: Term[PortRange] | None = option("--dport", Ports(), also=("--destination-port",), negatable=True)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Forget a range of every port: the kernel stores no difference and a save shows none."""
+        return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
 
     def condition(self) -> Condition:
         return both(port_condition("sport", self.sport), port_condition("dport", self.dport))
