@@ -128,7 +128,7 @@ def _choose(
 def _kept_source(table: Connections, connection: Connection, current: Tuple, wanted: Mapping) -> Tuple | None:
     """The source as it is, or as another connection of the same source was mapped, if that will do."""
     if _allowed(current, wanted):
-        return None if _used(table, connection, current) else current
+        return None if _used_by_another(table, connection, current) else current
     for other in table.of_source(current, connection.zone):
         mapped = other.reply.inverted()
         if mapped is None:
@@ -157,6 +157,21 @@ def _port_within(candidate: Tuple, side: str, ports: PortRange) -> bool:
 def _used(table: Connections, connection: Connection, candidate: Tuple) -> bool:
     reply = candidate.inverted()
     return reply is not None and table.taken(reply, connection.zone, connection)
+
+
+def _used_by_another(table: Connections, connection: Connection, candidate: Tuple) -> bool:
+    """Whether a tuple is taken, and not just by this very flow seen from its other end.
+
+    That happens when the answer is tracked in another zone than its question (nf_nat_used_tuple_new).
+    """
+    reply = candidate.inverted()
+    if reply is None or not table.taken(reply, connection.zone, connection):
+        return False
+    found = table.find(reply, connection.zone)
+    other = found[0] if found else None
+    if other is None or other.status & (Status.SNAT | Status.DNAT):
+        return True
+    return (other.original, other.reply) != (connection.reply, connection.original)
 
 
 def _port_may_stay(

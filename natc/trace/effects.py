@@ -75,7 +75,7 @@ def _exchange_marks(effects: Effects, effect: ExchangeMarks, state: State, ready
 
 def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> list[After]:
     binding = state.binding
-    if binding.tracked or binding.template or state.packet.ctstate is not None:
+    if binding.tracked or binding.template or state.packet.ctstate == "UNTRACKED":
         return [(state, CONTINUE)]
     if effect.untracked:
         return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]

@@ -81,6 +81,8 @@ class HostNode:
         if state.header_included:
             flow = evolve(flow, source=0)
         found = routing.route_output(self.host, flow, any_source=True)
+        if state.header_included and not flow_of(state.packet).source:
+            state = state.with_packet(src=found.source)
         return [_routed(state, found)]
 
     def reroute(self, state: State) -> list[State]:

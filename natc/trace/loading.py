@@ -55,6 +55,14 @@ def check_loadable(ruleset: Ruleset) -> None:
         _Check(ruleset, table).run()
 
 
+#: The matches that can be asked only at some hooks; raw and mangle are meant where a table is named.
+MATCH_PLACES = {
+    "owner": _place("", "OUTPUT POSTROUTING"),
+    "mac": _place("", "PREROUTING INPUT FORWARD"),
+    "rpfilter": _place("raw mangle", "PREROUTING"),
+}
+
+
 def in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:
     """Yield the rules as the kernel is given them.
 
@@ -105,15 +113,19 @@ class _Check:
 
     def _check(self, rule: Rule, reached: set[str]) -> None:
         shape = rule.shape
+        for part in shape.matches:
+            self._check_place(rule, part.kind.name, MATCH_PLACES.get(part.kind.name), reached)
         if shape.jump is not None:
             word = rule.values[shape.jump]
             if word == "DROP" and self.table.name == "nat" and word not in self.table.chains:
                 raise self._error(rule, "the nat table is not for filtering: DROP is refused there")
             return
-        place = PLACES.get(shape.target.kind.name) if shape.target else None
-        if place is None or shape.target is None:
+        if shape.target is not None:
+            self._check_place(rule, shape.target.kind.name, PLACES.get(shape.target.kind.name), reached)
+
+    def _check_place(self, rule: Rule, name: str, place: Place | None, reached: set[str]) -> None:
+        if place is None:
             return
-        name = shape.target.kind.name
         if place.tables is not None and self.table.name not in place.tables:
             raise self._error(rule, f"{name} works only in table {' or '.join(sorted(place.tables))}")
         if place.hooks is not None and not reached <= place.hooks:

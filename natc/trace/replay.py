@@ -6,6 +6,7 @@ A node file, a dump, a list of packets: every packet meets what the ones before 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import define, field
@@ -93,8 +94,13 @@ class Replay:
             self._forget_connections()
         if "reply_to" in entry:
             entry = reply_entry(entry, results)
-        sent = self.sender.packet(entry)
-        finals = list(branches(self._way.step, self._starts(sent)))
+        return self.deliver(self.sender.packet(entry))
+
+    def deliver(self, sent: Sent, now: float | None = None) -> Result:
+        """Send one packet, at a time in seconds, and keep what it leaves behind."""
+        if now is not None:
+            self.memory = self.memory.settled(max(now, self.memory.now))
+        finals = list(islice(branches(self._way.step, self._starts(sent)), 2))
         final = finals[0]
         if len(finals) > 1:
             return open_result(sent.packet, final)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from natc.netfilter import nat, routing
-from natc.netfilter.conntrack import Connection, Connections, Status
+from natc.netfilter.conntrack import NO_ZONE, Connection, Connections, Status
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
@@ -29,12 +29,15 @@ class TableTracker:
     """Whether the ruleset has a nat table: without one nothing is ever translated."""
 
     def track(self, state: State) -> list[State]:
-        if state.binding.tracked or state.packet.ctstate is not None:  # over lo, an answer, NOTRACK
+        if state.binding.tracked or state.packet.ctstate == "UNTRACKED":  # over lo, an answer, NOTRACK
             return [state]
         table, state = _forked(state)
         assert state.memory is not None
         tracked = table.track(
-            datagram_of(state.packet), arriving=not state.local, zone=state.binding.zone, now=state.memory.now
+            datagram_of(state.packet),
+            arriving=state.hook == "PREROUTING",
+            zone=state.binding.zone,
+            now=state.memory.now,
         )
         state = state.with_packet(ctstate=tracked.state)
         return [_bound(state, tracked.connection, tracked.direction)]
@@ -126,8 +129,8 @@ class TableTracker:
             return [state]
         table, state = _forked(state)
         confirmed = table.confirm(connection)
-        if confirmed is None:
-            return [_dropped(state)]
+        if confirmed is None:  # another took its tuples meanwhile; only TCP and SCTP cannot live with that
+            return [_dropped(state) if state.packet.proto in (6, 132) else state]
         return [_bound(state, confirmed, state.binding.direction)]
 
 
@@ -157,7 +160,7 @@ def remembering(memory: Memory, table: Connections) -> Memory:
 
 def _bound(state: State, connection: Connection | None, direction: int) -> State:
     if connection is None:
-        untracked = changed(state.binding, connection=None, tracked=False, template=False)
+        untracked = changed(state.binding, connection=None, tracked=False, template=False, zone=NO_ZONE)
         return changed(state, binding=untracked)
     words = {Status.SNAT: "SNAT", Status.DNAT: "DNAT"}
     translated = frozenset(word for status, word in words.items() if status in connection.status)
