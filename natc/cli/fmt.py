@@ -16,10 +16,16 @@ from natc.cli.output import emit
     help="save: as iptables-save shows it. restore: without header lines, for iptables-restore.",
 )
 @click.option(
+    "--backend",
+    type=click.Choice(["legacy", "nft"]),
+    help="Write what this backend's iptables-save shows after loading DUMP: all builtin chains, the "
+    "others by name, every rule in the spelling of iptables 1.8.9.",
+)
+@click.option(
     "--lenient", is_flag=True, help="Read on after a bad line, keep it, and report it on standard error."
 )
 @click.option("-o", "--output", "path", type=click.Path(), help="Write to this file, whole or not at all.")
-def command(dump: str, form: str, lenient: bool, path: str | None) -> None:
+def command(dump: str, form: str, backend: str | None, lenient: bool, path: str | None) -> None:
     """Read DUMP and write it back as iptables-save would.
 
     A well-formed save comes back byte for byte. DUMP is a file, packed with gzip or not, or - for
@@ -37,4 +43,4 @@ def command(dump: str, form: str, lenient: bool, path: str | None) -> None:
     ruleset = read_dump(dump, problems=problems if lenient else None)
     for problem in problems:
         click.echo(problem.render(), err=True)
-    emit(save(ruleset) if form == "save" else restore(ruleset), path)
+    emit(save(ruleset, order=backend or "kept") if form == "save" else restore(ruleset), path)

@@ -301,14 +301,22 @@ class Network:
         return None if hosts & (hosts + 1) else self.bits - hosts.bit_length()
 
     def __str__(self) -> str:
-        address = address_of(self.address, self.bits)
         prefix = self.prefix
-        return f"{address}/{address_of(self.mask, self.bits) if prefix is None else prefix}"
+        mask = shown(address_of(self.mask, self.bits)) if prefix is None else prefix
+        return f"{shown(address_of(self.address, self.bits))}/{mask}"
 
 
 def address_of(value: int, bits: int) -> Address:
     """Return the IP address with the number ``value``, IPv4 for 32 bits and IPv6 for 128."""
     return IPv4Address(value) if bits == 32 else IPv6Address(value)
+
+
+def shown(address: Address) -> str:
+    """Return an address as inet_ntop(3) of glibc writes it: with an IPv4 address at its end in two cases."""
+    if isinstance(address, IPv6Address) and (int(address) >> 32 in (0, 0xFFFF)) and int(address) > 0xFFFF:
+        head = "::ffff:" if int(address) >> 32 else "::"
+        return f"{head}{IPv4Address(int(address) & 0xFFFFFFFF)}"
+    return str(address)
 
 
 def address(text: str) -> Address:
