@@ -7,6 +7,7 @@ use. Exit status: 0 done, 1 the answer is "no", 2 bad input or usage.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -16,6 +17,8 @@ import click
 from natc import __version__
 from natc.errors import NatcError, printable
 
+#: The environment variable that shows where natc itself went wrong.
+_TRACEBACK = "NATC_TRACEBACK"
 #: Each command's module in this package, and what it does, for the list of commands.
 COMMANDS = {
     "compile": "Manifests to the iptables rules kube-proxy would write.",
@@ -71,6 +74,11 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = None  # what reads our output went away: say nothing more
         return 0
+    except Exception as bug:
+        if os.environ.get(_TRACEBACK):
+            raise
+        where = f"{type(bug).__name__}: {bug}"
+        return _complain(printable(f"natc: a mistake in natc itself: {where} ({_TRACEBACK}=1 shows where)"))
     return result if isinstance(result, int) else 0
 
 

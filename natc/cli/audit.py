@@ -6,9 +6,12 @@ import sys
 
 import click
 
+from natc.cli.flags import no_cache
+
 
 @click.command("audit")
 @click.argument("dump", type=click.Path())
+@no_cache
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(dump: str, output: str) -> int:
     """List the service destinations in DUMP that are not balanced fairly or lead nowhere.

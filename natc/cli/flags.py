@@ -56,6 +56,12 @@ class FeatureGates(click.ParamType[dict[str, bool]]):
         return gates
 
 
+#: Every command that reads a dump takes it, so that scripts need not know when natc has a cache.
+no_cache = click.option(
+    "--no-cache", is_flag=True, expose_value=False, help="Do without natc's cache. It keeps none yet."
+)
+
+
 class GoFlagsCommand(click.Command):
     """A command whose boolean flags may stand alone, without taking the next word for their value."""
 

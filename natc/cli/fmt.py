@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from natc.cli.flags import no_cache
 from natc.cli.output import emit
 
 
 @click.command("fmt")
 @click.argument("dump", type=click.Path())
+@no_cache
 @click.option(
     "--form",
     type=click.Choice(["save", "restore"]),

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from natc.cli.flags import no_cache
 from natc.errors import DumpError, ManifestError, Span
 
 
 @click.command("replay")
+@no_cache
 @click.option("--dump", required=True, type=click.Path(), help="The ruleset: the text of iptables-save.")
 @click.option("--node", required=True, type=click.Path(), help="The node: interfaces, routes, ... (JSON).")
 @click.option("--packets", required=True, type=click.Path(), help="The packets, in order (JSON).")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from natc.cli.flags import no_cache
 from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 
 @click.command("trace")
 @click.argument("dump", type=click.Path())
+@no_cache
 @click.option("--dst", help="Where to: IP:PORT, '[IPV6]:PORT', or IP for protocols without ports.")
 @click.option("--src", help="Where from: IP or IP:PORT. Left open by default.")
 @click.option("--proto", default="tcp", show_default=True, help="tcp, udp, sctp, icmp or a number.")

@@ -161,3 +161,23 @@ def test_a_question_by_address_imports_none_of_the_heavy_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_a_mistake_of_natc_is_no_traceback(monkeypatch, capsys):
+    def broken(path, **options):
+        raise ZeroDivisionError("nothing to do with the \x1b[31minput")
+
+    monkeypatch.setattr("natc.text.files.read_dump", broken)
+    assert run(["fmt", DUMP]) == 2
+    shown = capsys.readouterr().err
+    assert "a mistake in natc itself: ZeroDivisionError" in shown
+    assert "\x1b" not in shown
+    monkeypatch.setenv("NATC_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(["fmt", DUMP])
+
+
+@pytest.mark.parametrize("arguments", [["fmt"], ["audit"], ["trace", "--dst", "10.105.182.209:3000"]])
+def test_every_command_on_a_dump_takes_no_cache(arguments, capsys):
+    assert run([*arguments, DUMP, "--no-cache"]) == 0
+    assert capsys.readouterr().out
