@@ -65,10 +65,8 @@ def run(arguments: list[str] | None = None) -> int:
         result = cli.main(arguments, prog_name="natc", standalone_mode=False)
     except NatcError as error:
         return _complain(error.render())
-    except click.UsageError as error:
-        return _complain(f"natc: {printable(error.format_message())}{_hint(error)}")
     except click.ClickException as error:
-        return _complain(f"natc: {printable(error.format_message())}")
+        return _complain(f"natc: {printable(error.format_message())}{_hint(error)}")
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
@@ -87,5 +85,6 @@ def _complain(text: str) -> int:
     return 2
 
 
-def _hint(error: click.UsageError) -> str:
-    return f" (try {error.ctx.command_path} --help)" if error.ctx else ""
+def _hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (try {context.command_path} --help)" if context else ""
