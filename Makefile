@@ -13,7 +13,7 @@ demo: $(VENV)/installed
 	$(BIN)/natc trace $(CASE)/save-legacy.txt --dst 10.105.182.209:3000
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -m 'not shared and not kernel'
+	$(BIN)/python -m pytest -n auto -m 'not shared and not kernel'
 
 # The recorded answers beside the checkout and the kernel of this machine (root, iptables).
 conformance: $(VENV)/installed
