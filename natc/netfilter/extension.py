@@ -109,6 +109,10 @@ class Extension:
     """Fields that make sense only with others: one of the others must be given too."""
     families: ClassVar[frozenset[int]] = frozenset({4, 6})
     """The families that have the extension: 4, 6 or both."""
+    tables: ClassVar[frozenset[str] | None] = None
+    """The tables the kernel lets it into, None for all."""
+    hooks: ClassVar[frozenset[str] | None] = None
+    """The builtin chains from which the kernel lets it be reached, None for all."""
 
     @classmethod
     def read(cls, uses: Sequence[Use], family: int) -> Self:

@@ -155,3 +155,14 @@ def test_what_iptables_refuses_is_refused_in_words(rule, message):
     assert message in str(refused.value)
     assert refused.value.span is not None
     assert refused.value.span.line == 2
+
+
+@pytest.mark.parametrize("path", CASES, ids=case_id)
+def test_a_golden_case_stands_where_its_extension_may(path: Path):
+    """The kernel took the rule there, so what the class says of tables and hooks must allow it."""
+    cls = class_of(f"{path.parent.name}/{path.stem}")
+    assert cls is not None
+    text = path.read_text()
+    table, chain = re.findall(r"^\*(\S+)", text, re.M)[0], re.findall(r"^-A (\S+)", text, re.M)[0]
+    assert cls.tables is None or table in cls.tables
+    assert cls.hooks is None or chain in cls.hooks

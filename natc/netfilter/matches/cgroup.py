@@ -16,6 +16,7 @@ from natc.netfilter.matches import register_match
 class Cgroup(Match):
     """A path in the hierarchy, or the class of the older net_cls controller."""
 
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "OUTPUT", "POSTROUTING"})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("path", "cgroup"),)
     one_of: ClassVar[tuple[str, ...]] = ("path", "cgroup")
 

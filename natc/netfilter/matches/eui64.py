@@ -15,4 +15,5 @@ from natc.netfilter.matches import register_match
 class Eui64(Match):
     """True when the lower half of the source is the EUI-64 of the Ethernet source."""
 
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
     families: ClassVar[frozenset[int]] = frozenset({6})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.condition import Computed, Condition
@@ -15,6 +17,8 @@ from natc.netfilter.packet import Packet
 @frozen
 class Mac(Match):
     """Never true of a packet that came without an Ethernet header."""
+
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 
     source: Term[bytes] | None = option("--mac-source", MacAddress(), negatable=True, required=True)
 

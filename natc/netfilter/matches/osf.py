@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.extension import Match, Term, option
@@ -13,6 +15,8 @@ from natc.netfilter.matches import register_match
 @frozen
 class Osf(Match):
     """A fingerprint's name; how strictly the time to live counts (0-2), and how much is logged (0-2)."""
+
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 
     genre: Term[str] | None = option("--genre", Name(31), negatable=True, required=True)
     ttl: int | None = option("--ttl", Number(0, 2))

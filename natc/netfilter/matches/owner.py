@@ -56,6 +56,7 @@ class Owner(Match):
     The process, session and command were looked at by kernels before 2.6.14 only.
     """
 
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"OUTPUT", "POSTROUTING"})
     one_of: ClassVar[tuple[str, ...]] = ("socket_exists", "uid", "gid", "pid", "sid", "command")
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"suppl_groups": ("gid",)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.extension import Match, Term, option
@@ -13,6 +15,8 @@ from natc.netfilter.matches import register_match
 @frozen
 class Realm(Match):
     """The realm of the route to the destination; 0 is called cosmos."""
+
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
 
     realm: Term[Masked | str] | None = option(
         "--realm", MaskedOrName({"cosmos": 0}), negatable=True, required=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.condition import Condition, ReversePath
@@ -14,6 +16,9 @@ from natc.netfilter.matches import register_match
 @frozen
 class Rpfilter(Match):
     """The reverse path test, perhaps by any device, with the mark, or turned round."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"raw", "mangle"})
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING"})
 
     loose: bool = option("--loose", Flag(), default=False)
     validmark: bool = option("--validmark", Flag(), default=False)

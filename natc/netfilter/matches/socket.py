@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.extension import Match, option
@@ -13,6 +15,8 @@ from natc.netfilter.matches import register_match
 @frozen
 class Socket(Match):
     """Only transparent ones, also bound to any address; the socket's mark may become the packet's."""
+
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT"})
 
     transparent: bool = option("--transparent", Flag(), default=False)
     no_wildcard: bool = option("--nowildcard", Flag(), default=False)

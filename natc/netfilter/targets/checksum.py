@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.effect import Effect, Nothing
@@ -14,6 +16,8 @@ from natc.netfilter.targets import register_target
 @frozen
 class Checksum(Target):
     """Changes nothing that a rule could see."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
 
     fill: bool = option("--checksum-fill", Flag(), default=False, required=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -33,6 +34,8 @@ class _TrafficClass(Kind[int]):
 @frozen
 class Classify(Target):
     """The traffic control class that the priority stands for."""
+
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})
 
     priority: int | None = option("--set-class", _TrafficClass(), required=True)
 

@@ -16,6 +16,7 @@ from natc.netfilter.targets import register_target
 class ConnSecmark(Target):
     """Either to the connection or from it."""
 
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle", "security"})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("save", "restore"),)
     one_of: ClassVar[tuple[str, ...]] = ("save", "restore")
 

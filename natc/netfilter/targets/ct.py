@@ -61,6 +61,7 @@ MARK_ZONE = -1
 class Ct(Target):
     """Whether to track, and with which helper, timeouts, events and zone (for one direction, or both)."""
 
+    tables: ClassVar[frozenset[str] | None] = frozenset({"raw"})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("zone", "zone_orig", "zone_reply"),)
 
     notrack: bool = option("--notrack", Flag(), default=False)

@@ -16,6 +16,8 @@ from natc.netfilter.targets import register_target
 class Dnpt(Target):
     """The prefix that goes and the one that comes; both at most 64 bits long."""
 
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "OUTPUT"})
     families: ClassVar[frozenset[int]] = frozenset({6})
 
     from_prefix: Network | None = option("--src-pfx", NetworkKind(), required=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.effect import Effect
@@ -15,6 +17,8 @@ from natc.netfilter.targets.tos import set_tos
 @frozen
 class SetDscp(Target):
     """The upper six bits of type of service or traffic class."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
 
     dscp: int | None = option("--set-dscp", DSCP, also={"--set-dscp-class": DscpClass()}, required=True)
 

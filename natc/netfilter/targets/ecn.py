@@ -19,6 +19,7 @@ from natc.netfilter.values import changed
 class SetEcn(Target):
     """Clears both bits of the TCP header, or sets one of them or the two bits of the IP header."""
 
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
     families: ClassVar[frozenset[int]] = frozenset({4})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("remove", "ece"), ("remove", "cwr"))
     one_of: ClassVar[tuple[str, ...]] = ("remove", "ece", "cwr", "ip_ect")

@@ -19,6 +19,7 @@ from natc.netfilter.values import changed
 class SetHl(Target):
     """The hop limit is set, raised or lowered; it stays between 0 and 255."""
 
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
     families: ClassVar[frozenset[int]] = frozenset({6})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("set", "increase", "decrease"),)
     one_of: ClassVar[tuple[str, ...]] = ("set", "increase", "decrease")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.effect import Effect, Translate
@@ -14,6 +16,8 @@ from natc.netfilter.targets import register_target
 @frozen
 class Netmap(Target):
     """The network that takes the place of the address's own, the rest of the address kept."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
 
     to: Network | None = option("--to", NetworkKind(), required=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter import effect
@@ -15,6 +17,9 @@ from natc.netfilter.targets import register_target
 @frozen
 class Redirect(Target):
     """The port, or the range of ports, on this node; the old one when not given."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "OUTPUT"})
 
     to_ports: PortRange | None = option("--to-ports", DashedPorts())
     random: bool = option("--random", Flag(), default=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -62,6 +62,8 @@ _WORDS = tuple(
 @frozen
 class Reject(Target):
     """The answer: an ICMP error, or a TCP reset."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"filter"})
 
     reject_with: str | None = option("--reject-with", Choice(_WORDS))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.extension import Target, option
@@ -13,5 +15,7 @@ from natc.netfilter.targets import register_target
 @frozen
 class Secmark(Target):
     """The context of the security module."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle", "security"})
 
     context: str | None = option("--selctx", Name(255), required=True)

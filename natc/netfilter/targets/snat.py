@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.effect import Effect, Translate
@@ -14,6 +16,9 @@ from natc.netfilter.targets import register_target
 @frozen
 class Snat(Target):
     """What the connection comes from instead."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "POSTROUTING"})
 
     to: NatRange = option("--to-source", NatTarget(), required=True)
     random: bool = option("--random", Flag(), default=False)

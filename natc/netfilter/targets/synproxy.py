@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.extension import Target, option
@@ -13,6 +15,8 @@ from natc.netfilter.targets import register_target
 @frozen
 class Synproxy(Target):
     """The TCP options the server is known to have."""
+
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "FORWARD"})
 
     sack: bool = option("--sack-perm", Flag(), default=False)
     timestamp: bool = option("--timestamp", Flag(), default=False)

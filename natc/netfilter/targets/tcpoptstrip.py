@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -34,5 +35,7 @@ class _Options(Kind[frozenset[int]]):
 @frozen
 class Tcpoptstrip(Target):
     """The numbers of the options that become no-operations."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
 
     options_stripped: frozenset[int] | None = option("--strip-options", _Options())

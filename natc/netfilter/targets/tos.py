@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -28,6 +29,8 @@ class _Bits(Kind[Masked]):
 @frozen
 class SetTos(Target):
     """The new value is ``(tos & ~mask) ^ value``; every spelling stores these two numbers."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
 
     tos: Masked | None = option(
         "--set-tos",

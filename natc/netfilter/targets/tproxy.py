@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -26,6 +26,9 @@ class _Port(Kind[int]):
 @frozen
 class Tproxy(Target):
     """Port and address of the socket, 0 for the packet's own; the mark becomes ``mark & ~mask ^ value``."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
+    hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING"})
 
     port: int | None = option("--on-port", _Port(), required=True)
     address: Address | None = option("--on-ip", Host())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from natc.netfilter.effect import Effect, Nothing
@@ -13,6 +15,8 @@ from natc.netfilter.targets import register_target
 @frozen
 class Trace(Target):
     """Changes nothing about the packet."""
+
+    tables: ClassVar[frozenset[str] | None] = frozenset({"raw"})
 
     def effect(self) -> Effect:
         return Nothing()
