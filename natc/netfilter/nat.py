@@ -208,7 +208,8 @@ def _with_port(
     candidate = mapped
     for step in range(min(size, _ATTEMPTS)):
         candidate = _at_port(mapped, side, allowed.low + (start + step & 0xFFFF) % size)
-        if not _used(table, connection, candidate):
+        stands_in = not certain and size > 1  # for a port by chance: one that shows it was translated
+        if not _used(table, connection, candidate) and not (stands_in and candidate == mapped):
             break
     return candidate, None if certain or size == 1 else allowed
 

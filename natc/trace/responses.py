@@ -15,6 +15,7 @@ from natc.netfilter import routing
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet
+from natc.netfilter.source6 import select_source6
 from natc.netfilter.targets.reject import ICMP_ANSWERS
 from natc.netfilter.values import changed
 from natc.trace.state import NO_BINDING, State
@@ -110,11 +111,18 @@ def _error_tos(old: Packet) -> int:
 
 
 def _error_source(host: Host, final: State) -> int | None:
-    """The address the packet was for, if it is the node's; else the one towards the sender."""
+    """The address the packet was for, if it is the node's; else the one towards the sender.
+
+    IPv6 chooses among the addresses of the interface the packet came in by.
+    """
     old = final.packet
     assert isinstance(old.dst, int) and isinstance(old.src, int)
     if final.route.device == "lo" or routing.address_type_matches(host, old.dst, frozenset({"LOCAL"})):
         return old.dst
+    if old.family == 6 and isinstance(old.in_interface, str) and old.in_interface:
+        chosen = select_source6(host.interfaces, old.src, old.in_interface)
+        if chosen is not None:
+            return chosen
     found = routing.route_output(host, Flow(old.src))
     return None if found.error else found.source
 
