@@ -22,8 +22,9 @@ def result_of(sent: Packet, final: State, response: Response | None) -> Result:
     verdict, reject = _verdict(final, response)
     left = verdict in ("FORWARD", "OUTPUT")
     result: Result = {"verdict": verdict, "out": final.route.device if left else None}
-    if final.verdict in ("DROP", "REJECT") and final.drop_at:
-        result["drop_at"] = final.drop_at
+    dropped_at = _drop_at(final)
+    if dropped_at:
+        result["drop_at"] = dropped_at
     errno = _errno(final)
     if errno:
         result["errno"] = errno
@@ -37,6 +38,14 @@ def result_of(sent: Packet, final: State, response: Response | None) -> Result:
     result["ctstate"] = final.first_state
     result["path"] = [step_text(step) for step in final.trail.steps() if step.taken]
     return result
+
+
+def _drop_at(final: State) -> str | None:
+    """The rule or policy that dropped the packet; where nat itself did, the last one it had passed."""
+    if final.verdict not in ("DROP", "REJECT"):
+        return None
+    passed = [step for step in final.trail.steps() if step.taken]
+    return final.drop_at or (step_text(passed[-1]).split(" @")[0] if passed else None)
 
 
 def _errno(final: State) -> str | None:
