@@ -56,6 +56,8 @@ class TableTracker:
             return self._settled(state, nat.bind_nothing(_table(state), connection, side).connection)
         direction = state.binding.direction
         if side == "src" and state.hook == "POSTROUTING" and self._elsewhere(state, connection):
+            table, state = _forked(state)
+            table.remove(connection)
             return _dropped(state)
         if state.packet.ctstate == "RELATED" and state.packet.inner is not None:
             return self._error_rewritten(state, connection)
