@@ -75,6 +75,7 @@ def test_a_golden_case_is_printed_as_iptables_saves_it(path: Path):
     assert writer.save(read(saved.replace(rule, given), family=family)) == saved
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("case", shared_cases("iptables-extensions/*.save-*.txt"), ids=case_id)
 def test_what_iptables_own_tests_save_comes_back(case: Path | None):
     text = present(case).read_text()
@@ -84,6 +85,7 @@ def test_what_iptables_own_tests_save_comes_back(case: Path | None):
             assert writer.save(read(part, family=family)) == part
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("case", shared_cases("iptables-extensions/*.t"), ids=case_id)
 def test_rules_of_iptables_own_tests_read_as_they_are_saved(case: Path | None):
     """Each rule marked OK prints as the third column's form, when 1.8.9 saved that form at all."""
