@@ -32,6 +32,7 @@ _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 @click.option("--node", type=click.Path(), help="A node file: interfaces, addresses, routes, sysctls (JSON).")
 @click.option("--node-ip", multiple=True, help="An address of the node; enough for NodePorts. Repeatable.")
 @click.option("--packet", "expression", help="A scapy expression such as IP(dst='10.0.0.1')/TCP(dport=80).")
+@click.option("--pcap", type=click.Path(), help="Replay a capture in order, with state; needs --node.")
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -49,6 +50,9 @@ def command(dump: str, **asked: Any) -> None:
     from natc.text.files import read_dump
     from natc.trace.machine import Machine
 
+    if asked["pcap"]:
+        _replay_capture(dump, asked)
+        return
     packet = _packet(asked)
     machine = Machine.of(read_dump(dump), _node(asked, packet), backend=asked["backend"])
     origin = "local" if asked["local"] else "network"
@@ -56,6 +60,31 @@ def command(dump: str, **asked: Any) -> None:
         _show_branches(packet, machine.branches(packet, origin), asked["output"])
     else:
         _show(machine.trace(packet, origin), asked["output"])
+
+
+def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
+    """Replay a capture packet by packet, keeping no more than the node's state and the flows."""
+    if not asked["node"]:
+        raise UsageError("--pcap needs --node: whose packets they are, and where they go")
+    from natc.text.files import read_dump
+    from natc.trace.capture import replay_capture
+    from natc.trace.host_node import node_from_file
+    from natc.trace.replay import Replay
+    from natc.trace.scapy_packets import captured
+
+    host = node_from_file(asked["node"]).host
+    run = Replay(host, read_dump(dump, family=host.family), asked["backend"])
+    rows = replay_capture(run, captured(asked["pcap"]))
+    if asked["output"] == "json":
+        from natc import __version__
+        from natc.report.replay import capture_document
+
+        sys.stdout.writelines(capture_document(__version__, rows))
+    else:
+        from natc.report.lines import emit_lines
+        from natc.report.replay import capture_lines
+
+        emit_lines(capture_lines(rows))
 
 
 def _packet(asked: dict[str, Any]) -> Packet:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from attrs import define, field
+
+from natc.report.document import SCHEMA
 from natc.report.lines import Line, Part, line
+from natc.trace.capture import Row
 
 _STYLES = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow"}
 
@@ -24,6 +29,54 @@ def replay_lines(answer: Mapping[str, Any]) -> Iterator[Line]:
             yield line(f"{number:>5}  ", Part(f"({result['op']})", "dim"))
         else:
             yield _row(number, result, "")
+
+
+@define
+class Flows:
+    """What became of each flow of a capture: its packets by verdict and destination, counted."""
+
+    counts: dict[tuple[str, str, str], int] = field(factory=dict)
+
+    def note(self, result: Mapping[str, Any]) -> None:
+        """Count one packet's result."""
+        before, after = result.get("orig") or {}, result.get("final") or {}
+        flow = f"{before.get('proto', '?')} {_end(before, 'src', 'sport')} > {_end(before, 'dst', 'dport')}"
+        key = flow, str(result["verdict"]), _end(after, "dst", "dport") if after else ""
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+    def content(self) -> list[dict[str, Any]]:
+        """Return the summary for JSON."""
+        return [
+            {"flow": flow, "verdict": verdict, "to": to or None, "packets": count}
+            for (flow, verdict, to), count in self.counts.items()
+        ]
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the summary for a person."""
+        yield line()
+        yield line(Part(f"{len({flow for flow, _, _ in self.counts}):,} flows", "bold"))
+        for (flow, verdict, to), count in self.counts.items():
+            yield line(f"{count:>7,}  {flow}  ", Part(verdict, _STYLES.get(verdict, "green")), f"  {to}")
+
+
+def capture_lines(rows: Iterable[Row]) -> Iterator[Line]:
+    """Yield one row a packet of a capture as it is replayed, then a summary by flow."""
+    flows = Flows()
+    for row in rows:
+        flows.note(row.result)
+        yield _row(row.number, row.result, "")
+    yield from flows.lines()
+
+
+def capture_document(version: str, rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the JSON document of a replayed capture in pieces: it may be longer than memory."""
+    flows = Flows()
+    yield f'{{"natc": {json.dumps(version)}, "schema": {SCHEMA}, "packets": [\n'
+    for row in rows:
+        flows.note(row.result)
+        comma = ",\n" if row.number > 1 else ""
+        yield comma + json.dumps({"number": row.number, "time": row.time, **row.result})
+    yield f'\n], "flows": {json.dumps(flows.content())}}}\n'
 
 
 def _row(number: int, result: Mapping[str, Any], odds: str) -> Line:
