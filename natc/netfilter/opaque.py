@@ -16,7 +16,7 @@ from attrs import frozen
 
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
-from natc.netfilter.extension import Match, Target, Use
+from natc.netfilter.extension import Extension, Match, Target, Use
 
 #: Matches of xtables-addons, nDPI, OpenWrt, Android, router firmwares and old patch collections.
 OPAQUE_MATCHES = frozenset({
@@ -34,40 +34,30 @@ OPAQUE_TARGETS = frozenset({
 })  # fmt: skip
 
 
-def _words(uses: Sequence[Use]) -> list[str]:
-    return [word for use in uses for word in (*["!"] * use.inverted, use.name, *use.words)]
+@frozen
+class _AsWritten(Extension):
+    """An extension known by name only: its options are kept as they were used."""
+
+    options: ClassVar = ()
+    by_spelling: ClassVar = {}
+    uses: tuple[Use, ...] = ()
+
+    @classmethod
+    def read(cls, uses: Sequence[Use], family: int) -> Self:
+        return cls(tuple(uses))
+
+    def words(self) -> list[str]:
+        return [word for use in self.uses for word in (*["!"] * use.inverted, use.name, *use.words)]
 
 
 @frozen
-class OpaqueMatch(Match):
+class OpaqueMatch(_AsWritten, Match):
     """A match known by name only."""
 
-    options: ClassVar = ()
-    by_spelling: ClassVar = {}
-    uses: tuple[Use, ...] = ()
-
-    @classmethod
-    def read(cls, uses: Sequence[Use], family: int) -> Self:
-        return cls(tuple(uses))
-
-    def words(self) -> list[str]:
-        return _words(self.uses)
-
 
 @frozen
-class OpaqueTarget(Target):
+class OpaqueTarget(_AsWritten, Target):
     """A target known by name only."""
-
-    options: ClassVar = ()
-    by_spelling: ClassVar = {}
-    uses: tuple[Use, ...] = ()
-
-    @classmethod
-    def read(cls, uses: Sequence[Use], family: int) -> Self:
-        return cls(tuple(uses))
-
-    def words(self) -> list[str]:
-        return _words(self.uses)
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,6 @@ from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.host import Host
-from natc.netfilter.memory import Memory
 from natc.netfilter.nat import Mapping, Rewrite
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
@@ -153,11 +152,6 @@ def _forked(state: State) -> tuple[Connections, State]:
     assert state.memory is not None
     table = _table(state).copy()
     return table, changed(state, memory=state.memory.with_value(TABLE, table))
-
-
-def remembering(memory: Memory, table: Connections) -> Memory:
-    """Return a memory with that connection table."""
-    return memory.with_value(TABLE, table)
 
 
 def _bound(state: State, connection: Connection | None, direction: int) -> State:

@@ -6,12 +6,11 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from natc.netfilter.effect import Change, Effect
+from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
+from natc.netfilter.hop_limit import hop_change
 from natc.netfilter.kinds import Number
-from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
-from natc.netfilter.values import changed
 
 
 @register_target("HL")
@@ -29,11 +28,4 @@ class SetHl(Target):
     decrease: int | None = option("--hl-dec", Number(1, 255))
 
     def effect(self) -> Effect:
-        return Change(("ttl",), self._changed)
-
-    def _changed(self, packet: Packet) -> Packet:
-        assert isinstance(packet.ttl, int)
-        if self.set is not None:
-            return changed(packet, ttl=self.set)
-        moved = packet.ttl + (self.increase or 0) - (self.decrease or 0)
-        return changed(packet, ttl=max(0, min(255, moved)))
+        return hop_change(self.set, self.increase, self.decrease)
