@@ -25,6 +25,7 @@ COMMANDS = {
     "fmt": "Read a dump and write it back as iptables-save would.",
     "trace": "Where a packet goes, how often, and why.",
     "replay": "Packets through a known node, one after the other, with state.",
+    "resolve": "The records of a name, as the cluster's DNS would give them.",
     "audit": "Which services of a dump are not balanced fairly, or lead nowhere.",
 }
 

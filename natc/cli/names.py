@@ -1,0 +1,93 @@
+"""The options of commands that know names: manifests, who asks, and the cluster's domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from natc.errors import NodeError, UsageError, printable
+
+if TYPE_CHECKING:
+    from natc.analysis.resolve import Asker, Names
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_MANIFESTS = "--manifests"
+
+_OPTIONS = (
+    click.option(_MANIFESTS, multiple=True, type=click.Path(), metavar="FILE...",
+                 help="Kubernetes objects (YAML or JSON) that names are looked up in."),
+    click.option("--namespace", "-n", default="default", show_default=True,
+                 help="The namespace in which a name is asked for."),
+    click.option("--from-pod", metavar="NAME[.NS]", help="The Pod that asks: its search path, its policy."),
+    click.option("--cluster-domain", default="cluster.local", show_default=True,
+                 help="The domain of the cluster's names."),
+    click.option("--resolv-conf", type=click.Path(), help="The nodes' own resolv.conf; Pods inherit it."),
+)  # fmt: skip
+
+
+def name_options(command: _F) -> _F:
+    """Add the options of this module to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+class ManifestsCommand(click.Command):
+    """A command with one argument whose ``--manifests`` takes all the words up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, extra, _ = self.make_parser(ctx).parse_args(list(args))
+        return super().parse_args(ctx, _spread(args, len(extra)))
+
+
+def _spread(args: list[str], extra: int) -> list[str]:
+    """Give each of the first ``extra`` words behind a ``--manifests FILE`` an option of its own."""
+    out: list[str] = []
+    after = 0  # how many words lie between here and the last --manifests
+    for word in args:
+        after = 1 if word == _MANIFESTS else after + 1 if after and not _is_option(word) else 0
+        if after > 2 and extra:
+            out.append(_MANIFESTS)
+            extra -= 1
+        out.append(word)
+    return out
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
+
+
+def names_of(asked: dict[str, Any]) -> Names:
+    """Return the names of the cluster that the options give. Raises :class:`~natc.errors.NatcError`."""
+    from natc.analysis.resolve import Names, check_name
+    from natc.kube.endpoints import complete
+    from natc.kube.manifests import load_paths
+
+    if not asked["manifests"]:
+        raise UsageError("names need --manifests FILE...: the objects to look them up in")
+    domain = check_name(asked["cluster_domain"].strip("."), "--cluster-domain")
+    node = _resolv_conf(asked["resolv_conf"])
+    cluster = complete(load_paths(asked["manifests"]))
+    for note in cluster.notes:
+        click.echo(f"natc: {printable(note)}", err=True)
+    return Names.of(cluster, domain, node)
+
+
+def _resolv_conf(path: str | None) -> Any:
+    if path is None:
+        return None
+    from natc.inputs import name_of, read_bytes
+    from natc.kube.resolv_conf import parse
+
+    content = read_bytes(Path(path), error=NodeError, limit=1 << 20)
+    return parse(content.decode(errors="surrogateescape"), name_of(path))
+
+
+def asker_of(names: Names, asked: dict[str, Any]) -> Asker:
+    """Return who asks: the Pod of ``--from-pod``, or anybody in ``--namespace``."""
+    if asked["from_pod"]:
+        return names.from_pod(names.pod(asked["from_pod"], asked["namespace"]))
+    return names.in_namespace(asked["namespace"])
