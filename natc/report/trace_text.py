@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.ruleset import Rule
 from natc.probability import CERTAIN, Odds
 from natc.report.lines import Line, Part, line
+from natc.report.path_tree import Node, Tree, sections
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
 from natc.trace.state import Step
 from natc.trace.wording import phrase
@@ -213,67 +214,18 @@ def _questions(answer: Distribution) -> Iterator[Line]:
 # ---- why
 
 
-@define
-class _Node:
-    """A rule on some packet's way, and the rules of the chain it jumps to."""
-
-    step: Step
-    cases: set[int] = field(factory=set)
-    below: _Tree = field(factory=dict)
-
-
-#: The rules of one chain that were met, by chain and number, the latest met last.
-_Tree = dict[tuple[str, int | None], _Node]
-
-
 def _why(answer: Distribution) -> Iterator[Line]:
     """Yield every rule that some packet of the answer meets, chain within chain, in the dump's order."""
     yield line()
     yield line(Part("why", "bold"))
-    for title, nodes in _sections(answer).items():
+    for title, nodes in sections(answer).items():
         if all(node.step.rule is None for node in nodes.values()):
             continue
         yield line("  ", Part(title, "bold"))
         yield from _nodes(nodes, 0, answer)
 
 
-def _sections(answer: Distribution) -> dict[str, _Tree]:
-    """Lay all paths over each other: one tree of rules for each builtin chain, in the order they ran."""
-    sections: dict[str, _Tree] = {}
-    for index, case in enumerate(answer.cases):
-        for _, outcome in case.outcomes:
-            _lay(sections, outcome.steps, index)
-    return sections
-
-
-def _lay(sections: dict[str, _Tree], steps: tuple[Step, ...], case: int) -> None:
-    """Add one path to the trees: a rule stands below the one that jumped to its chain."""
-    stack: list[tuple[str, _Tree]] = []
-    for step in steps:
-        here = f"{step.table} {step.chain}"
-        while stack and stack[-1][0] != here and not _jumps_to(stack[-1][1], step):
-            stack.pop()
-        if not stack:
-            stack.append((here, sections.setdefault(here, {})))
-        elif stack[-1][0] != here:
-            stack.append((here, next(reversed(stack[-1][1].values())).below))
-        level, key = stack[-1][1], (step.chain, step.number)
-        node = level.pop(key) if key in level else _Node(step)
-        level[key] = node
-        node.cases.add(case)
-
-
-def _jumps_to(level: _Tree, step: Step) -> bool:
-    """Tell whether the rule that was met last jumps to the chain of ``step``."""
-    if not level:
-        return False
-    last = next(reversed(level.values())).step
-    if last.rule is None or last.table != step.table or not last.taken:
-        return False
-    return getattr(last.rule.target, "chain", None) == step.chain
-
-
-def _nodes(nodes: _Tree, depth: int, answer: Distribution) -> Iterator[Line]:
+def _nodes(nodes: Tree, depth: int, answer: Distribution) -> Iterator[Line]:
     ordered = sorted(nodes.values(), key=lambda node: node.step.number or 1 << 40)
     for node in ordered[:_SHOWN]:
         yield _rule_line(node, depth, answer)
@@ -282,7 +234,7 @@ def _nodes(nodes: _Tree, depth: int, answer: Distribution) -> Iterator[Line]:
         yield line(f"            {'  ' * depth}and {len(ordered) - _SHOWN:,} more rules of this chain")
 
 
-def _rule_line(node: _Node, depth: int, answer: Distribution) -> Line:
+def _rule_line(node: Node, depth: int, answer: Distribution) -> Line:
     step = node.step
     factor = f"   x {step.odds}" if step.odds is not None else ""
     return line(
@@ -293,7 +245,7 @@ def _rule_line(node: _Node, depth: int, answer: Distribution) -> Line:
     )
 
 
-def _only_when(node: _Node, answer: Distribution) -> str:
+def _only_when(node: Node, answer: Distribution) -> str:
     """Return the conditions under which the rule is met at all, unless that is always."""
     if len(node.cases) == len(answer.cases):
         return ""

@@ -41,21 +41,32 @@ class Trail:
     step: Step | None = None
     before: Trail | None = None
     ways: tuple[tuple[Facts, Odds, Trail], ...] = ()
+    fork: Trail | None = field(init=False, repr=False)
+    """The fork nearest behind, this trail itself if it is one."""
+
+    @fork.default
+    def _fork(self) -> Trail | None:
+        return self if self.ways else self.before.fork if self.before else None
 
     def and_then(self, step: Step) -> Trail:
         return Trail(step, self)
 
+    def parts(self, known: Mapping[Open, Domain]) -> list[Trail]:
+        """Return the ends of the parts between the forks, the last one first, on the likeliest way."""
+        out = [self]
+        while (fork := out[-1].fork) is not None:
+            out.append(_likeliest(fork.ways, known))
+        return out
+
     def steps(self, known: Mapping[Open, Domain] | None = None) -> list[Step]:
         """Return the steps in the order they were taken, on the likeliest way under what is known."""
         out: list[Step] = []
-        trail: Trail | None = self
-        while trail is not None:
-            if trail.ways:
-                trail = _likeliest(trail.ways, known or {})
-                continue
-            if trail.step is not None:
-                out.append(trail.step)
-            trail = trail.before
+        for part in self.parts(known or {}):
+            trail: Trail | None = part
+            while trail is not None and not trail.ways:
+                if trail.step is not None:
+                    out.append(trail.step)
+                trail = trail.before
         return out[::-1]
 
 

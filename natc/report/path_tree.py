@@ -1,0 +1,101 @@
+"""The paths of an answer laid over each other: one tree of rules for each builtin chain.
+
+The 15,000 outcomes of a service with 5,000 endpoints share most of their steps, and their trails share
+them too. Each part of a trail is therefore laid once for each case, and not once for each outcome.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from natc.trace.outcome import Distribution, Outcome
+from natc.trace.state import Step, Trail
+
+
+@define(eq=False)
+class Node:
+    """A rule on some packet's way, and the rules of the chain it jumps to."""
+
+    step: Step
+    cases: set[int] = field(factory=set)
+    below: Tree = field(factory=dict)
+
+
+#: The rules of one chain that were met, by chain and number.
+Tree = dict[tuple[str, int | None], Node]
+
+
+def sections(answer: Distribution) -> dict[str, Tree]:
+    """Return a tree of rules for each builtin chain that a packet of the answer meets, in their order."""
+    found: dict[str, Tree] = {}
+    for index, case in enumerate(answer.cases):
+        layer = _Layer(found, index)
+        for _, outcome in case.outcomes:
+            layer.lay(outcome)
+    return found
+
+
+@frozen(eq=False)
+class _Place:
+    """Where a path is: in a chain, at the rule it met last; ``caller`` is the place it was called from."""
+
+    chain: str
+    tree: Tree
+    last: Node
+    caller: _Place | None
+
+
+@define(eq=False)
+class _Layer:
+    """Lays the paths of one case."""
+
+    found: dict[str, Tree]
+    case: int
+    laid: dict[tuple[int, int], _Place] = field(factory=dict)
+    """Where a path is behind a part of a trail, by that part and where it was before the trail's fork."""
+
+    def lay(self, outcome: Outcome) -> None:
+        place: _Place | None = None
+        for part in reversed(outcome.trail.parts(outcome.known)):
+            place = self._part(part, place)
+
+    def _part(self, part: Trail, start: _Place | None) -> _Place | None:
+        """Lay what lies between a fork and ``part``, as far as no other path has come this way."""
+        new: list[Trail] = []
+        place, trail = start, part
+        while trail is not None and not trail.ways:
+            known = self.laid.get((id(trail), id(start)))
+            if known is not None:
+                place = known
+                break
+            new.append(trail)
+            trail = trail.before  # type: ignore[assignment]
+        for trail in reversed(new):
+            if trail.step is not None:
+                place = self._step(trail.step, place)
+                self.laid[id(trail), id(start)] = place
+        return place
+
+    def _step(self, step: Step, place: _Place | None) -> _Place:
+        """Put a rule below the one that jumped to its chain."""
+        here = f"{step.table} {step.chain}"
+        while place is not None and place.chain != here and not _jumps_to(place.last, step):
+            place = place.caller
+        if place is None:
+            tree, caller = self.found.setdefault(here, {}), None
+        elif place.chain == here:
+            tree, caller = place.tree, place.caller
+        else:
+            tree, caller = place.last.below, place
+        node = tree.setdefault((step.chain, step.number), Node(step))
+        node.cases.add(self.case)
+        return _Place(here, tree, node, caller)
+
+
+def _jumps_to(node: Node, step: Step) -> bool:
+    """Tell whether a rule that was met jumps to the chain of ``step``."""
+    met = node.step
+    if met.rule is None or met.table != step.table or not met.taken:
+        return False
+    jump = met.rule.shape.jump
+    return jump is not None and met.rule.values[jump] == step.chain
