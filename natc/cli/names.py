@@ -11,6 +11,7 @@ import click
 from natc.errors import NodeError, UsageError, printable
 
 if TYPE_CHECKING:
+    from natc.analysis.destination import Said
     from natc.analysis.resolve import Asker, Names
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -91,3 +92,21 @@ def asker_of(names: Names, asked: dict[str, Any]) -> Asker:
     if asked["from_pod"]:
         return names.from_pod(names.pod(asked["from_pod"], asked["namespace"]))
     return names.in_namespace(asked["namespace"])
+
+
+def spoken(asked: dict[str, Any], family: int) -> Said | None:
+    """Put addresses for the names in ``--dst`` and for the Pod of ``--from-pod``; None without names.
+
+    ``family`` is the dump's. Raises :class:`~natc.errors.NatcError`.
+    """
+    if not asked["manifests"] and not asked["from_pod"]:
+        return None
+    from natc.analysis.destination import destination_of
+
+    names = names_of(asked)
+    if not asked["dst"]:
+        raise UsageError("say where to: --dst NAME:PORT")
+    said = destination_of(names, asker_of(names, asked), asked["dst"], family, asked["proto"])
+    asked["dst"] = said.destination
+    asked["src"] = asked["src"] or said.source
+    return said

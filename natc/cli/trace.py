@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from natc.cli.flags import no_cache
+from natc.cli.names import ManifestsCommand, name_options, spoken
 from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
+    from natc.analysis.destination import Said
     from natc.netfilter.packet import Packet
     from natc.trace.outcome import Distribution, Piece
 
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 
 
-@click.command("trace")
+@click.command("trace", cls=ManifestsCommand)
 @click.argument("dump", type=click.Path())
 @no_cache
-@click.option("--dst", help="Where to: IP:PORT, '[IPV6]:PORT', or IP for protocols without ports.")
+@click.option("--dst", help="Where to: IP:PORT, '[IPV6]:PORT', IP, or with --manifests NAME:PORT.")
 @click.option("--src", help="Where from: IP or IP:PORT. Left open by default.")
 @click.option("--proto", default="tcp", show_default=True, help="tcp, udp, sctp, icmp or a number.")
 @click.option("--in", "interface", help="The interface the packet arrives on.")
@@ -34,6 +36,7 @@ _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 @click.option("--packet", "expression", help="A scapy expression such as IP(dst='10.0.0.1')/TCP(dport=80).")
 @click.option("--pcap", type=click.Path(), help="Replay a capture in order, with state; needs --node.")
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
+@name_options
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(dump: str, **asked: Any) -> None:
@@ -53,13 +56,15 @@ def command(dump: str, **asked: Any) -> None:
     if asked["pcap"]:
         _replay_capture(dump, asked)
         return
+    ruleset = read_dump(dump)
+    said = spoken(asked, ruleset.family)
     packet = _packet(asked)
-    machine = Machine.of(read_dump(dump), _node(asked, packet), backend=asked["backend"])
+    machine = Machine.of(ruleset, _node(asked, packet), backend=asked["backend"])
     origin = "local" if asked["local"] else "network"
     if asked["branches"]:
         _show_branches(packet, machine.branches(packet, origin), asked["output"])
     else:
-        _show(machine.trace(packet, origin), asked["output"])
+        _show(machine.trace(packet, origin), asked["output"], said)
 
 
 def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
@@ -154,17 +159,20 @@ def _node(asked: dict[str, Any], packet: Packet) -> Any:
     )
 
 
-def _show(answer: Distribution, output: str) -> None:
+def _show(answer: Distribution, output: str, said: Said | None) -> None:
     if output == "json":
         from natc import __version__
+        from natc.report.destination import with_said
         from natc.report.document import document
         from natc.report.trace_json import trace_json
 
-        sys.stdout.write(document(__version__, trace_json(answer)))
+        sys.stdout.write(document(__version__, with_said(trace_json(answer), said)))
         return
+    from natc.report.destination import said_lines
     from natc.report.lines import emit_lines
     from natc.report.trace_text import trace_lines
 
+    emit_lines(said_lines(said))
     emit_lines(trace_lines(answer))
 
 

@@ -186,6 +186,12 @@ class ClusterDns:
         """Return a service's absolute name, with its last dot."""
         return f"{service.name}.{service.namespace}.svc.{self.domain}."
 
+    def service_at(self, name: str) -> Service | None:
+        """Return the service whose own name an absolute name is; None when it is none's."""
+        parts = name.lower().split(".", 2)
+        service = self.services.get((parts[1], parts[0])) if len(parts) == 3 else None
+        return service if service and self.name_of(service).lower() == name.lower() else None
+
     def _ready(self, service: Service) -> list[_Ready]:
         """Return the addresses of a service's ready endpoints, each once."""
         unready_too = _publishes_unready(service)

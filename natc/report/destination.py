@@ -1,0 +1,35 @@
+"""What names made of a question, before the answer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from natc.analysis.destination import Said
+from natc.report.lines import Line, Part, line
+from natc.report.resolve import resolve_json
+
+
+def said_lines(said: Said | None) -> Iterator[Line]:
+    """Yield what is certain and what is open, a line each, and an empty one; nothing without names."""
+    if said is None or not said.facts + said.questions:
+        return
+    for fact in said.facts:
+        yield line(fact)
+    for question in said.questions:
+        yield line(Part("open: ", "bold yellow"), question)
+    yield line()
+
+
+def with_said(content: dict[str, Any], said: Said | None) -> dict[str, Any]:
+    """Return a trace's content with what names made of its question, and their open questions first."""
+    if said is None:
+        return content
+    asked = {
+        "destination": said.destination,
+        "source": said.source,
+        "facts": list(said.facts),
+        "name": resolve_json(said.resolution) if said.resolution else None,
+    }
+    questions = [{"question": question, "line": None, "text": None} for question in said.questions]
+    return content | {"asked": asked, "open": [*questions, *content["open"]]}
