@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
-from attrs import frozen
-
 from natc.compile.addresses import canonical_ip, host_cidr
 from natc.compile.config import ProxyConfig
 from natc.compile.layouts import Addresses, Duplicates
 from natc.compile.service_ports import ProxiedPort
 from natc.kube.model import Cluster, Endpoint, EndpointPort, EndpointSlice
+from natc.values import value
 
 #: The node label and topology key that holds a node's name.
 HOST_NAME_LABEL = "kubernetes.io/hostname"
@@ -19,7 +18,7 @@ HOST_NAME_LABEL = "kubernetes.io/hostname"
 _BY_TEXT = attrgetter("text")
 
 
-@frozen
+@value
 class ProxyEndpoint:
     """One endpoint of one service port, as kube-proxy holds it."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import attrgetter
 
-from attrs import frozen
-
 from natc.compile.layouts import Chain, Layout
 from natc.compile.names import (
     ENDPOINT_PREFIX,
@@ -19,9 +17,10 @@ from natc.compile.names import (
 )
 from natc.compile.selection import Used
 from natc.compile.service_ports import ProxiedPort, ProxiedService
+from natc.values import value
 
 
-@frozen
+@value
 class Plan:
     """One service port ready to be written. Chain names are empty for chains that are not made."""
 

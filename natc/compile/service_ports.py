@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
-from attrs import frozen
-
 from natc.compile.addresses import canonical_ip, host_cidr, is_ipv6, parse_cidr
 from natc.compile.config import ProxyConfig
 from natc.compile.layouts import Addresses, Hints, Layout, SourceRanges
 from natc.compile.names import chain_hash, service_port_name
 from natc.kube.model import Service
+from natc.values import value
 
 #: The annotations that turn topology hints on; where the first is present the second is not read.
 HINTS_ANNOTATION = "service.kubernetes.io/topology-aware-hints"
 MODE_ANNOTATION = "service.kubernetes.io/topology-mode"
 
 
-@frozen
+@value
 class ProxiedService:
     """What the ports of one Service share. Addresses are spelled as the rules show them."""
 
@@ -42,7 +41,7 @@ class ProxiedService:
     topology_keys: tuple[str, ...]
 
 
-@frozen
+@value
 class ProxiedPort:
     """One port of one Service, for one IP family."""
 

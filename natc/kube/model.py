@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.errors import Span
+from natc.values import value
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@frozen
+@value
 class ServicePort:
     """One entry of ``Service.spec.ports``."""
 
@@ -30,7 +31,7 @@ class ServicePort:
     """A number, the name of a container port, or None for "the same as port"."""
 
 
-@frozen
+@value
 class IngressAddress:
     """One entry of ``Service.status.loadBalancer.ingress``."""
 
@@ -39,7 +40,7 @@ class IngressAddress:
     ip_mode: str | None = None
 
 
-@frozen
+@value
 class Service:
     """A Service, whatever its type."""
 
@@ -71,7 +72,7 @@ class Service:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@value
 class EndpointPort:
     """A port of an EndpointSlice or of an Endpoints subset; ``port`` None means "not given"."""
 
@@ -80,7 +81,7 @@ class EndpointPort:
     port: int | None = None
 
 
-@frozen
+@value
 class Endpoint:
     """One entry of ``EndpointSlice.endpoints``. The three conditions are None when not given."""
 
@@ -96,7 +97,7 @@ class Endpoint:
     """The v1beta1 ``topology`` map (``deprecatedTopology`` in v1)."""
 
 
-@frozen
+@value
 class EndpointSlice:
     """A discovery.k8s.io EndpointSlice."""
 
@@ -110,7 +111,7 @@ class EndpointSlice:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@value
 class EndpointSubset:
     """One entry of ``Endpoints.subsets``: every address serves every port."""
 
@@ -119,7 +120,7 @@ class EndpointSubset:
     ports: tuple[EndpointPort, ...] = ()
 
 
-@frozen
+@value
 class Endpoints:
     """The core v1 object that kube-proxy read up to Kubernetes 1.18."""
 
@@ -129,7 +130,7 @@ class Endpoints:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@value
 class ContainerPort:
     """A port that a Pod's container declares."""
 
@@ -138,7 +139,7 @@ class ContainerPort:
     protocol: str = "TCP"
 
 
-@frozen
+@value
 class Pod:
     """What endpoints and DNS need to know of a Pod."""
 
@@ -162,7 +163,7 @@ class Pod:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@value
 class Node:
     """A node: its labels decide topology, its addresses where NodePorts answer."""
 
@@ -173,7 +174,7 @@ class Node:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@value
 class Cluster:
     """Everything that was in the manifests, each kind in the order it was read."""
 
