@@ -15,6 +15,7 @@ from natc.errors import Span, UsageError
 if TYPE_CHECKING:
     from natc.analysis.destination import Said
     from natc.netfilter.packet import Packet
+    from natc.trace.machine import Machine
     from natc.trace.outcome import Distribution, Piece
 
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
@@ -64,7 +65,7 @@ def command(dump: str, **asked: Any) -> None:
     if asked["branches"]:
         _show_branches(packet, machine.branches(packet, origin), asked["output"])
     else:
-        _show(machine.trace(packet, origin), asked["output"], said)
+        _show(machine, machine.trace(packet, origin), asked["output"], said)
 
 
 def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
@@ -159,21 +160,24 @@ def _node(asked: dict[str, Any], packet: Packet) -> Any:
     )
 
 
-def _show(answer: Distribution, output: str, said: Said | None) -> None:
+def _show(machine: Machine, answer: Distribution, output: str, said: Said | None) -> None:
+    from natc.trace.near_miss import near_misses
+
+    misses = near_misses(machine, answer)
     if output == "json":
         from natc import __version__
         from natc.report.destination import with_said
         from natc.report.document import document
         from natc.report.trace_json import trace_json
 
-        sys.stdout.write(document(__version__, with_said(trace_json(answer), said)))
+        sys.stdout.write(document(__version__, with_said(trace_json(answer, misses), said)))
         return
     from natc.report.destination import said_lines
     from natc.report.lines import emit_lines
     from natc.report.trace_text import trace_lines
 
     emit_lines(said_lines(said))
-    emit_lines(trace_lines(answer))
+    emit_lines(trace_lines(answer, misses))
 
 
 def _show_branches(packet: Packet, branches: Iterator[Piece], output: str) -> None:

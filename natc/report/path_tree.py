@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from attrs import define, field, frozen
 
+from natc.probability import CERTAIN, Odds
 from natc.trace.outcome import Distribution, Outcome
 from natc.trace.state import Step, Trail
+
+#: How far what random rules leave is multiplied up, as an exponent of 2: for the first 20 of a chain.
+_FOLLOWED = 620
 
 
 @define(eq=False)
@@ -18,6 +22,8 @@ class Node:
 
     step: Step
     cases: set[int] = field(factory=set)
+    left: Odds = CERTAIN
+    """The odds that no random rule before it in its chain matched, as far as they are followed."""
     below: Tree = field(factory=dict)
 
 
@@ -43,6 +49,8 @@ class _Place:
     tree: Tree
     last: Node
     caller: _Place | None
+    left: Odds = CERTAIN
+    """The odds that the chain's random rules so far were passed by."""
 
 
 @define(eq=False)
@@ -82,14 +90,18 @@ class _Layer:
         while place is not None and place.chain != here and not _jumps_to(place.last, step):
             place = place.caller
         if place is None:
-            tree, caller = self.found.setdefault(here, {}), None
+            tree, caller, left = self.found.setdefault(here, {}), None, CERTAIN
         elif place.chain == here:
-            tree, caller = place.tree, place.caller
+            tree, caller, left = place.tree, place.caller, place.left
         else:
-            tree, caller = place.last.below, place
-        node = tree.setdefault((step.chain, step.number), Node(step))
+            tree, caller, left = place.last.below, place, CERTAIN
+        node = tree.setdefault((step.chain, step.number), Node(step, left=left))
         node.cases.add(self.case)
-        return _Place(here, tree, node, caller)
+        if step.taken:
+            node.step = step  # some path may have passed the rule by before
+        elif step.odds is not None and left.exp < _FOLLOWED:
+            left = left * step.odds
+        return _Place(here, tree, node, caller, left)
 
 
 def _jumps_to(node: Node, step: Step) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
+from natc.trace.near_miss import NearMiss
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
 
 
-def trace_json(answer: Distribution) -> dict[str, Any]:
-    """Return the document's content."""
+def trace_json(answer: Distribution, misses: Sequence[NearMiss] = ()) -> dict[str, Any]:
+    """Return the document's content; ``misses`` are the rules that nearly matched."""
     return {
         "packet": packet_json(answer.packet),
         "origin": answer.origin,
@@ -26,6 +28,19 @@ def trace_json(answer: Distribution) -> dict[str, Any]:
             for target, rows in answer.targets()
         ],
         "open": [_question(question) for question in answer.questions],
+        "assumptions": list(answer.assumptions),
+        "near_misses": [_near_miss(miss) for miss in misses],
+    }
+
+
+def _near_miss(miss: NearMiss) -> dict[str, Any]:
+    """Return a rule that nearly matched; ``at`` is the line whose words did not hold."""
+    return {
+        "line": miss.rule.line,
+        "text": miss.rule.text,
+        "failed": miss.failed,
+        "have": miss.have,
+        "at": miss.at.line,
     }
 
 
@@ -57,6 +72,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "mark": outcome.mark,
         "drop_at": outcome.drop_at,
         "reject": outcome.reject,
+        "reason": outcome.reason,
         "path": [_step(step) for step in outcome.path],
         "factors": [_step(step) | {"matched": step.taken} for step in outcome.factors],
     }

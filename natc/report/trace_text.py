@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 
-from attrs import frozen
-
-from natc.netfilter.matches.comment import Comment
-from natc.netfilter.packet import Domain, Open, Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.packet import Open, Packet
 from natc.probability import CERTAIN, Odds
+from natc.report.fates import either, fate_lines, fate_of
 from natc.report.lines import Line, Part, line
-from natc.report.path_tree import Node, Tree, sections
-from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
-from natc.trace.state import Step
+from natc.report.path_tree import sections
+from natc.report.rule_text import comment_of, percent, words_of
+from natc.report.why import why_lines
+from natc.trace.near_miss import NearMiss
+from natc.trace.outcome import Case, Distribution, Endpoint, Piece
 from natc.trace.wording import phrase
 
-#: How many targets, and how many rules of one chain, a person is shown before "and N more".
+#: How many targets a person is shown before "and N more".
 _SHOWN = 20
-#: The longest condition that is spelled out beside a rule, in characters.
-_CONDITION_WIDTH = 100
+#: How many near misses.
+_MISSES = 5
 _SERVICE = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
-_VERDICTS = {
-    "FORWARD": "forwarded",
-    "INPUT": "delivered to this node",
-    "OUTPUT": "sent out",
-    "DROP": "dropped",
-    "REJECT": "rejected",
-    "NO_ROUTE": "not routed",
-    "STOLEN": "held until its fragments are complete",
-    "OPEN": "open: natc cannot tell",
-}
-_VERDICT_STYLE = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow"}
 
 
-def trace_lines(answer: Distribution) -> Iterator[Line]:
-    """Yield the report, the answer before the reasons."""
+def trace_lines(answer: Distribution, misses: Sequence[NearMiss] = ()) -> Iterator[Line]:
+    """Yield the report, the answer before the reasons; ``misses`` are rules that nearly matched."""
+    trees = sections(answer)
     yield line(Part(_headline(answer), "bold"))
     yield line()
     yield from _targets(answer)
-    yield from _fates(answer)
+    yield from fate_lines(answer, trees)
+    yield from _assumptions(answer)
     yield from _questions(answer)
-    yield from _why(answer)
+    yield from _near_misses(misses)
+    yield from why_lines(answer, trees)
 
 
 # ---- what was asked
@@ -73,14 +64,10 @@ def _service_name(answer: Distribution) -> str | None:
     for case in answer.cases:
         for _, outcome in case.outcomes:
             for step in outcome.path:
-                found = _SERVICE.match(_comment(step.rule)) if step.rule else None
+                found = _SERVICE.match(comment_of(step.rule)) if step.rule else None
                 if found:
                     return found.group(1)
     return None
-
-
-def _comment(rule: Rule) -> str:
-    return next((match.comment for match in rule.matches if isinstance(match, Comment)), "")
 
 
 # ---- where to
@@ -93,7 +80,7 @@ def _targets(answer: Distribution) -> Iterator[Line]:
         shares.setdefault(_shares(answer, case), []).append(case)
     for rows, cases in shares.items():
         if len(shares) > 1:
-            yield line(f"when {_either(case.conditions for case in cases)}:")
+            yield line(f"when {either(case.conditions for case in cases)}:")
         yield from _share_table(rows)
         yield line()
 
@@ -111,95 +98,13 @@ def _share_table(rows: tuple[tuple[Endpoint, Odds], ...]) -> Iterator[Line]:
     for target, odds in rows[:_SHOWN]:
         exact = "always" if odds == CERTAIN else str(odds)
         yield line(
-            Part(f"  {_percent(odds):>9}", "bold green"), f"   {target!s:<{width}}   ", Part(exact, "dim")
+            Part(f"  {percent(odds):>9}", "bold green"), f"   {target!s:<{width}}   ", Part(exact, "dim")
         )
     if len(rows) > _SHOWN:
         yield line(f"  and {len(rows) - _SHOWN:,} more targets (--output json lists all)")
 
 
-def _percent(odds: Odds) -> str:
-    value = 100 * float(odds)
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return f"{text if text != '0' else f'{value:.3g}'} %"
-
-
-def _either(conditions: Iterable[tuple[str, ...]]) -> str:
-    texts = [" and ".join(every) for every in conditions if every]
-    return "; or ".join(dict.fromkeys(texts)) or "in any case"
-
-
-# ---- what becomes of it
-
-
-@frozen
-class _Fate:
-    """How a packet ends, apart from where it goes."""
-
-    verdict: str
-    source: str
-    at: str
-
-    def __str__(self) -> str:
-        return ", ".join(filter(None, [_VERDICTS.get(self.verdict, self.verdict), self.source, self.at]))
-
-
-def _fate(outcome: Outcome) -> _Fate:
-    if outcome.snat is None:
-        source = "source kept" if outcome.verdict in ("FORWARD", "OUTPUT", "INPUT") else ""
-    else:
-        source = "masqueraded" if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
-    at = " ".join(
-        filter(
-            None, [outcome.reject and f"with {outcome.reject}", outcome.drop_at and f"by {outcome.drop_at}"]
-        )
-    )
-    return _Fate(outcome.verdict, source, at)
-
-
-def _fates(answer: Distribution) -> Iterator[Line]:
-    """Yield how packets end: by condition, where all targets of a case share it, else by target."""
-    fates: dict[_Fate, list[Case]] = {}
-    mixed: list[Case] = []
-    for case in answer.cases:
-        own = {_fate(outcome) for _, outcome in case.outcomes}
-        if len(own) == 1:
-            fates.setdefault(own.pop(), []).append(case)
-        else:
-            mixed.append(case)
-    for fate, cases in fates.items():
-        texts = [] if len(cases) == len(answer.cases) else _conditions(answer.packet, cases)
-        condition = f" when {', or '.join(texts)}" if texts else ""
-        yield line("  ", Part(str(fate), _VERDICT_STYLE.get(fate.verdict, "")), condition)
-    for case in mixed:
-        yield from _mixed(case)
-
-
-def _joined(cases: list[Mapping[Open, Domain]]) -> list[Mapping[Open, Domain]]:
-    """Join cases that differ only in the set of one open value."""
-    out: list[dict[Open, Domain]] = []
-    for known in cases:
-        for other in out:
-            differing = [v for v in known.keys() | other.keys() if known.get(v) != other.get(v)]
-            if len(differing) == 1 and differing[0] in known and differing[0] in other:
-                other[differing[0]] = other[differing[0]] | known[differing[0]]  # type: ignore[operator]
-                break
-        else:
-            out.append(dict(known))
-    return list(out)
-
-
-def _mixed(case: Case) -> Iterator[Line]:
-    yield line(f"  when {_either([case.conditions])}:")
-    groups: dict[_Fate, list[str]] = {}
-    for odds, outcome in case.outcomes:
-        groups.setdefault(_fate(outcome), []).append(f"{_percent(odds)} {outcome.dnat or ''}".strip())
-    for fate, chosen in groups.items():
-        more = f", and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
-        yield line(
-            "    ",
-            Part(str(fate), _VERDICT_STYLE.get(fate.verdict, "")),
-            f": {', '.join(chosen[:_SHOWN])}{more}",
-        )
+# ---- what is open, and what nearly was
 
 
 def _questions(answer: Distribution) -> Iterator[Line]:
@@ -211,60 +116,23 @@ def _questions(answer: Distribution) -> Iterator[Line]:
         yield line(f"  {question.text}", Part(where, "dim"))
 
 
-# ---- why
+def _assumptions(answer: Distribution) -> Iterator[Line]:
+    for assumption in answer.assumptions:
+        yield line(Part(f"  taken for granted: {assumption}", "dim"))
 
 
-def _why(answer: Distribution) -> Iterator[Line]:
-    """Yield every rule that some packet of the answer meets, chain within chain, in the dump's order."""
-    yield line()
-    yield line(Part("why", "bold"))
-    for title, nodes in sections(answer).items():
-        if all(node.step.rule is None for node in nodes.values()):
-            continue
-        yield line("  ", Part(title, "bold"))
-        yield from _nodes(nodes, 0, answer)
-
-
-def _nodes(nodes: Tree, depth: int, answer: Distribution) -> Iterator[Line]:
-    ordered = sorted(nodes.values(), key=lambda node: node.step.number or 1 << 40)
-    for node in ordered[:_SHOWN]:
-        yield _rule_line(node, depth, answer)
-        yield from _nodes(node.below, depth + 1, answer)
-    if len(ordered) > _SHOWN:
-        yield line(f"            {'  ' * depth}and {len(ordered) - _SHOWN:,} more rules of this chain")
-
-
-def _rule_line(node: Node, depth: int, answer: Distribution) -> Line:
-    step = node.step
-    factor = f"   x {step.odds}" if step.odds is not None else ""
-    return line(
-        Part(f"    {step.rule.line if step.rule else '':>6}", "cyan"),
-        f"  {'  ' * depth}{_words(step)}",
-        Part(factor, "green"),
-        Part(_only_when(node, answer), "dim"),
-    )
-
-
-def _only_when(node: Node, answer: Distribution) -> str:
-    """Return the conditions under which the rule is met at all, unless that is always."""
-    if len(node.cases) == len(answer.cases):
-        return ""
-    cases = [case for index, case in enumerate(answer.cases) if index in node.cases]
-    text = ", or ".join(_conditions(answer.packet, cases))
-    return f"   only when {text}" if len(text) <= _CONDITION_WIDTH else "   not always"
-
-
-def _conditions(packet: Packet, cases: list[Case]) -> list[str]:
-    joined = _joined([case.known for case in cases])
-    return [" and ".join(phrase(packet, v, d) for v, d in known.items()) for known in joined]
-
-
-def _words(step: Step) -> str:
-    """Return a rule without its chain, comments shortened to their text."""
-    if step.rule is None:
-        return f"policy of {step.chain}"
-    words = step.rule.save().removeprefix(f"-A {step.rule.chain}").strip()
-    return re.sub(r'-m comment --comment ("(?:[^"\\]|\\.)*"|\S+)', r"\1", words)
+def _near_misses(misses: Sequence[NearMiss]) -> Iterator[Line]:
+    """Yield the rules that one word kept from the packet: the rule, then the word and what is instead."""
+    if misses:
+        yield line()
+        yield line(Part("nearly", "bold"))
+    for miss in misses[:_MISSES]:
+        own = miss.at is miss.rule
+        verb = "not matched" if own else f"not reached from line {miss.at.line}"
+        yield line(Part(f"    {miss.rule.line:>6}", "cyan"), f"  {words_of(miss.rule)}")
+        yield line("            ", Part(f"{verb}: {miss.failed}, but {miss.have}", "yellow"))
+    if len(misses) > _MISSES:
+        yield line(f"            and {len(misses) - _MISSES:,} more (--output json lists all)")
 
 
 # ---- branch by branch
@@ -276,8 +144,8 @@ def branch_lines(packet: Packet, branches: Iterable[Piece]) -> Iterator[Line]:
         outcome = piece.outcome
         conditions = " and ".join(phrase(packet, v, d) for v, d in piece.facts.known.items())
         yield line(
-            Part(f"  {_percent(piece.odds):>9}", "bold green"),
-            f"   {outcome.dnat or 'no translation'}   {_fate(outcome)}",
+            Part(f"  {percent(piece.odds):>9}", "bold green"),
+            f"   {outcome.dnat or 'no translation'}   {fate_of(outcome).part().text}",
             Part(f"   when {conditions}" if conditions else "", "dim"),
             Part(f"   {piece.odds}", "dim"),
         )

@@ -63,7 +63,7 @@ class HostNode:
         if decided.kind == "local":
             return [changed(state, hook="INPUT", route=Route("lo"))]
         if decided.kind == "drop":
-            return [changed(state, verdict="NO_ROUTE", answer=decided.answer)]
+            return [changed(state, verdict="NO_ROUTE", answer=decided.answer, reason=decided.reason)]
         return [self._forwarded(state, Route(decided.out or "", decided.gateway))]
 
     @staticmethod
@@ -72,7 +72,8 @@ class HostNode:
         ttl = state.packet.ttl
         if isinstance(ttl, int):
             if ttl <= 1:
-                return changed(state, verdict="NO_ROUTE", answer=_TIME_EXCEEDED[state.packet.family])
+                answer = _TIME_EXCEEDED[state.packet.family]
+                return changed(state, verdict="NO_ROUTE", answer=answer, reason="its time to live ran out")
             state = state.with_packet(ttl=ttl - 1)
         return changed(state, hook="FORWARD", route=route)
 

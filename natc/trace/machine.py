@@ -36,6 +36,15 @@ _FIELDS = frozenset(
 )
 
 
+#: What the errors of sending mean.
+_ERRORS = {
+    "EINVAL": "the node refuses to send from that source to that destination",
+    "EACCES": "the route prohibits it",
+    "ENETUNREACH": "the node has no route there",
+    "EHOSTUNREACH": "the route says it cannot be reached",
+}
+
+
 @frozen(eq=False)
 class Machine:
     """A ruleset made ready for many traces."""
@@ -135,6 +144,7 @@ def outcome_of(packet: Packet, final: State) -> Outcome:
         drop_at=final.drop_at,
         reject=final.rejected,
         errno=final.errno,
+        reason=final.reason or (_ERRORS.get(final.errno, final.errno) if final.errno else None),
         final=after,
         trail=final.trail,
         ways=final.ways,

@@ -44,6 +44,8 @@ class Outcome:
     drop_at: str | None = None
     reject: str | None = None
     errno: str | None = None
+    reason: str | None = None
+    """Why routing did not send it on."""
     final: Packet | None = field(default=None, eq=False)
     trail: Trail = field(default=Trail(), eq=False, repr=False)
     """The ways there."""

@@ -171,6 +171,8 @@ class State:
     """How a REJECT answers, in iptables' words."""
     errno: str | None = None
     """What the sending process is told."""
+    reason: str | None = None
+    """Why routing did not send the packet on, for a person."""
     answer: tuple[int, int] | None = None
     """ICMP type and code with which routing refuses the packet."""
     masqueraded: bool = False

@@ -1,0 +1,157 @@
+"""What becomes of a packet, apart from where it goes: its verdict, its source, and what ended its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import frozen
+
+from natc.netfilter.packet import Domain, Open, Packet
+from natc.netfilter.ruleset import Rule
+from natc.netfilter.targets.mark import SetMark
+from natc.report.lines import Line, Part, line
+from natc.report.path_tree import Node, Tree
+from natc.report.rule_text import comment_of, percent
+from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
+from natc.trace.wording import phrase
+
+#: How many targets are listed beside one fate.
+_SHOWN = 20
+#: How many lines behind one translation are named.
+_FEW = 3
+_MASQUERADED = "masqueraded"
+_VERDICTS = {
+    "FORWARD": "forwarded",
+    "INPUT": "delivered to this node",
+    "OUTPUT": "sent out",
+    "DROP": "dropped",
+    "REJECT": "rejected",
+    "NO_ROUTE": "not routed",
+    "STOLEN": "held until its fragments are complete",
+    "OPEN": "open: natc cannot tell",
+}
+_STYLES = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow"}
+#: Verdicts of packets that arrived somewhere.
+_ARRIVED = frozenset({"FORWARD", "OUTPUT", "INPUT"})
+
+
+@frozen
+class Fate:
+    """How a packet ends."""
+
+    verdict: str
+    source: str = ""
+    end: str = ""
+    """What ended the way of a packet that did not arrive."""
+
+    def part(self) -> Part:
+        """Return it as a part of a line."""
+        words = [_VERDICTS.get(self.verdict, self.verdict), self.source, self.end]
+        return Part(", ".join(filter(None, words)), _STYLES.get(self.verdict, ""))
+
+
+def fate_of(outcome: Outcome) -> Fate:
+    """Return how one outcome ends."""
+    if outcome.verdict not in _ARRIVED:
+        return Fate(outcome.verdict, end=_end(outcome))
+    if outcome.snat is None:
+        return Fate(outcome.verdict, "source kept")
+    source = _MASQUERADED if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
+    return Fate(outcome.verdict, source)
+
+
+def _end(outcome: Outcome) -> str:
+    """Return what ended the way: the rule or policy, and what the sender is told."""
+    last = outcome.path[-1].rule if outcome.path else None
+    parts = [f"with {outcome.reject}" if outcome.reject else "", outcome.reason or ""]
+    if outcome.drop_at:
+        parts.append(f"by the {outcome.drop_at}" if last is None else _ended_by(last, outcome.path[-1].table))
+    return " ".join(filter(None, parts))
+
+
+def _ended_by(rule: Rule, table: str) -> str:
+    comment = comment_of(rule)
+    return f"by line {rule.line} of {table} {rule.chain}" + (f', "{comment}"' if comment else "")
+
+
+# ---- by condition
+
+
+def fate_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line]:
+    """Yield how packets end: by condition, where all targets of a case share it, else by target.
+
+    ``trees`` are the answer's paths (:func:`natc.report.path_tree.sections`).
+    """
+    fates: dict[Fate, set[int]] = {}
+    mixed: list[Case] = []
+    for index, case in enumerate(answer.cases):
+        own = {fate_of(outcome) for _, outcome in case.outcomes}
+        if len(own) == 1:
+            fates.setdefault(own.pop(), set()).add(index)
+        else:
+            mixed.append(case)
+    marking = dict(_marking(trees))
+    for fate, places in fates.items():
+        cases = [answer.cases[index] for index in sorted(places)]
+        texts = [] if len(cases) == len(answer.cases) else conditions_of(answer.packet, cases)
+        yield line("  ", fate.part(), f" when {', or '.join(texts)}" if texts else "")
+        marks = sorted(number for number, marked in marking.items() if marked & places)
+        if marks and fate.source == _MASQUERADED:
+            yield line("    ", Part(_because(marks), "dim"))
+    for case in mixed:
+        yield from _mixed(case)
+
+
+def _marking(trees: Mapping[str, Tree]) -> Iterator[tuple[int, set[int]]]:
+    """Yield the lines that have packets marked before POSTROUTING, each with the cases it does so in."""
+    for title, tree in trees.items():
+        if not title.endswith(" POSTROUTING"):
+            waiting: list[tuple[Node | None, Node]] = [(None, node) for node in tree.values()]
+            for caller, node in waiting:
+                waiting += [(node, below) for below in node.below.values()]
+                rule = node.step.rule
+                if rule is not None and rule.shape.target and rule.shape.target.kind is SetMark:
+                    by = caller.step.rule if caller is not None and caller.step.rule else rule
+                    yield by.line, node.cases
+
+
+def _because(lines: list[int]) -> str:
+    few = [str(number) for number in lines[:_FEW]]
+    few += [f"{len(lines) - _FEW} more"] if len(lines) > _FEW else []
+    return f"for the mark that line {' or '.join(few)} has it given"
+
+
+def _mixed(case: Case) -> Iterator[Line]:
+    yield line(f"  when {either([case.conditions])}:")
+    groups: dict[Fate, list[str]] = {}
+    for odds, outcome in case.outcomes:
+        groups.setdefault(fate_of(outcome), []).append(f"{percent(odds)} {outcome.dnat or ''}".strip())
+    for fate, chosen in groups.items():
+        more = f", and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
+        yield line("    ", fate.part(), f": {', '.join(chosen[:_SHOWN])}{more}")
+
+
+def either(conditions: Iterable[tuple[str, ...]]) -> str:
+    """Return the conditions of several cases as one phrase."""
+    texts = [" and ".join(every) for every in conditions if every]
+    return "; or ".join(dict.fromkeys(texts)) or "in any case"
+
+
+def conditions_of(packet: Packet, cases: list[Case]) -> list[str]:
+    """Return the conditions of several cases, one phrase each, as few as say the same."""
+    joined = _joined([case.known for case in cases])
+    return [" and ".join(phrase(packet, v, d) for v, d in known.items()) for known in joined]
+
+
+def _joined(cases: list[Mapping[Open, Domain]]) -> list[Mapping[Open, Domain]]:
+    """Join cases that differ only in the set of one open value."""
+    out: list[dict[Open, Domain]] = []
+    for known in cases:
+        for other in out:
+            differing = [v for v in known.keys() | other.keys() if known.get(v) != other.get(v)]
+            if len(differing) == 1 and differing[0] in known and differing[0] in other:
+                other[differing[0]] = other[differing[0]] | known[differing[0]]  # type: ignore[operator]
+                break
+        else:
+            out.append(dict(known))
+    return list(out)

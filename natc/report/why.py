@@ -1,0 +1,74 @@
+"""Why: every rule on the way, chain within chain, with the factor that it contributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from natc.probability import CERTAIN
+from natc.report.fates import conditions_of
+from natc.report.lines import Line, Part, line
+from natc.report.path_tree import Node, Tree
+from natc.report.rule_text import percent, words_of
+from natc.trace.outcome import Distribution
+from natc.trace.state import Step
+
+#: How many rules of one chain a person is shown before "and N more".
+_SHOWN = 20
+#: The longest condition that is spelled out beside a rule, in characters.
+_CONDITION_WIDTH = 100
+#: The longest product of odds that is written out, as an exponent of 2.
+_WRITTEN_OUT = 62
+
+
+def why_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line]:
+    """Yield every rule that some packet of the answer meets, chain within chain, in the dump's order.
+
+    ``trees`` are the answer's paths (:func:`natc.report.path_tree.sections`).
+    """
+    yield line()
+    yield line(Part("why", "bold"))
+    for title, nodes in trees.items():
+        if any(node.step.rule is not None for node in nodes.values()):
+            yield line("  ", Part(title, "bold"))
+            yield from _nodes(nodes, 0, answer, set(range(len(answer.cases))))
+
+
+def _nodes(nodes: Tree, depth: int, answer: Distribution, above: set[int]) -> Iterator[Line]:
+    """Yield the rules of one chain; conditions that hold of the whole chain are not said again."""
+    ordered = sorted(nodes.values(), key=lambda node: node.step.number or 1 << 40)
+    for node in ordered[:_SHOWN]:
+        yield line(
+            Part(f"    {node.step.rule.line if node.step.rule else '':>6}", "cyan"),
+            f"  {'  ' * depth}{_words(node.step, answer)}",
+            Part(_factor(node), "green"),
+            Part("" if node.cases == above else _only_when(node.cases, answer), "dim"),
+        )
+        yield from _nodes(node.below, depth + 1, answer, node.cases)
+    if len(ordered) > _SHOWN:
+        yield line(f"            {'  ' * depth}and {len(ordered) - _SHOWN:,} more rules of this chain")
+
+
+def _words(step: Step, answer: Distribution) -> str:
+    if step.rule is not None:
+        return words_of(step.rule)
+    place = f"{step.table} {step.chain} policy"
+    outcomes = (outcome for case in answer.cases for _, outcome in case.outcomes)
+    dropped = any(outcome.drop_at == place for outcome in outcomes)
+    return f"policy {'DROP' if dropped else 'ACCEPT'}"
+
+
+def _factor(node: Node) -> str:
+    """Return the odds a rule contributes: its own, of what the random rules before it left."""
+    left, odds = node.left, node.step.odds
+    rest = str(left) if left.exp <= _WRITTEN_OUT else percent(left)
+    if odds is None:
+        return "" if left == CERTAIN else f"   x what is left, {rest}"
+    passed = "" if node.step.taken else " (passed by)"
+    return f"   x {odds}{passed}" + ("" if left == CERTAIN else f" of what is left, {rest}")
+
+
+def _only_when(cases: set[int], answer: Distribution) -> str:
+    """Return the conditions under which a rule is met."""
+    chosen = [case for index, case in enumerate(answer.cases) if index in cases]
+    text = ", or ".join(conditions_of(answer.packet, chosen))
+    return f"   only when {text}" if len(text) <= _CONDITION_WIDTH else "   not always"
