@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from natc.analysis.ingress import Route
 from natc.analysis.resolve import Asker, Names, Resolution, Tried
 from natc.errors import Span, UsageError
 from natc.kube.addresses import family_of, parse_address
@@ -28,6 +29,8 @@ class Said:
     """What stays open, and under which assumption the answer holds."""
     resolution: Resolution | None = None
     """How the name was looked up; None for an address."""
+    route: Route | None = None
+    """The Ingress that took a URL."""
 
 
 def destination_of(names: Names, asker: Asker, text: str, family: int, proto: str = "tcp") -> Said:
@@ -36,7 +39,7 @@ def destination_of(names: Names, asker: Asker, text: str, family: int, proto: st
     ``family`` is 4 or 6, that of the dump. Without a port, a service's only one is meant. Raises
     :class:`UsageError` when the name has no address of that family.
     """
-    source, facts, questions = _source(asker, family)
+    source, facts, questions = sender(asker, family)
     host, _, port = text.partition(":")
     if text.startswith("[") or text.count(":") > 1 or family_of(host):
         return Said(text, source, facts, questions)
@@ -56,7 +59,7 @@ def destination_of(names: Names, asker: Asker, text: str, family: int, proto: st
     first, *others = choices
     named = f"{text} is {first} ({tried.name}: {tried.answer.reason})"
     if others:
-        questions = (*questions, _others(first, others))
+        questions = (*questions, others_of(first, others))
     return Said(first, source, (named, *facts), (*found.notes, *questions), found)
 
 
@@ -86,23 +89,25 @@ def _only_port(names: Names, name: str, proto: str) -> tuple[str, tuple[str, ...
 
 def _choices(names: Names, found: Resolution, port: str, family: int) -> list[str]:
     """Return the addresses, each with its port, among which a client chooses."""
-    choices = [_join(ip, port) for ip in found.addresses() if family_of(ip) == family]
+    choices = [joined(ip, port) for ip in found.addresses() if family_of(ip) == family]
     for record in found.records:
         if record.type == "SRV":
             _, _, number, target = record.data.split()
             answer = names.dns.ask(target, (_RECORD[family],))
             addresses = [each.data for each in answer.records if each.type == _RECORD[family]]
-            choices += [_join(ip, port or number) for ip in addresses if answer.status == ANSWERED]
+            choices += [joined(ip, port or number) for ip in addresses if answer.status == ANSWERED]
     return list(dict.fromkeys(choices))
 
 
-def _join(ip: str, port: str) -> str:
+def joined(ip: str, port: str) -> str:
+    """Return an address and its port as ``--dst`` takes them."""
     if not port:
         return ip
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
-def _others(first: str, others: list[str]) -> str:
+def others_of(first: str, others: list[str]) -> str:
+    """Say which of several addresses is traced, and which are not."""
     more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
     listed = ", ".join(others[:_SHOWN])
     return (
@@ -110,9 +115,9 @@ def _others(first: str, others: list[str]) -> str:
     )
 
 
-def _source(asker: Asker, family: int) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+def sender(asker: Asker | None, family: int) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
     """Return the address a Pod sends from, and what is certain or open about it."""
-    pod = asker.pod
+    pod = asker.pod if asker else None
     if pod is None:
         return None, (), ()
     title = f"Pod {pod.namespace}/{pod.name}"

@@ -61,17 +61,21 @@ def _is_option(word: str) -> bool:
     return word.startswith("-") and word != "-"
 
 
-def names_of(asked: dict[str, Any]) -> Names:
-    """Return the names of the cluster that the options give. Raises :class:`~natc.errors.NatcError`."""
+def names_of(asked: dict[str, Any], *, ingresses: bool = False) -> Names:
+    """Return the names of the cluster that the options give, with its Ingresses if they are wanted.
+
+    Raises :class:`~natc.errors.NatcError`.
+    """
     from natc.analysis.resolve import Names, check_name
     from natc.kube.endpoints import complete
+    from natc.kube.ingress import READERS
     from natc.kube.manifests import load_paths
 
     if not asked["manifests"]:
         raise UsageError("names need --manifests FILE...: the objects to look them up in")
     domain = check_name(asked["cluster_domain"].strip("."), "--cluster-domain")
     node = _resolv_conf(asked["resolv_conf"])
-    cluster = complete(load_paths(asked["manifests"]))
+    cluster = complete(load_paths(asked["manifests"], READERS if ingresses else {}))
     for note in cluster.notes:
         click.echo(f"natc: {printable(note)}", err=True)
     return Names.of(cluster, domain, node)
@@ -94,19 +98,36 @@ def asker_of(names: Names, asked: dict[str, Any]) -> Asker:
     return names.in_namespace(asked["namespace"])
 
 
+def url_options(command: _F) -> _F:
+    """Add the options that send a request through an Ingress."""
+    command = click.option("--ingress-class", help="Only Ingresses of this class take the URL.")(command)
+    return click.option("--url", help="http://HOST/PATH: an Ingress of the manifests says where to.")(command)
+
+
 def spoken(asked: dict[str, Any], family: int) -> Said | None:
-    """Put addresses for the names in ``--dst`` and for the Pod of ``--from-pod``; None without names.
+    """Put addresses for the names in ``--dst`` or ``--url`` and for the Pod of ``--from-pod``.
 
-    ``family`` is the dump's. Raises :class:`~natc.errors.NatcError`.
+    ``family`` is the dump's. Returns None when no names are used. Raises :class:`~natc.errors.NatcError`.
     """
-    if not asked["manifests"] and not asked["from_pod"]:
+    if not (asked["manifests"] or asked["from_pod"] or asked["url"]):
         return None
-    from natc.analysis.destination import destination_of
-
-    names = names_of(asked)
-    if not asked["dst"]:
-        raise UsageError("say where to: --dst NAME:PORT")
-    said = destination_of(names, asker_of(names, asked), asked["dst"], family, asked["proto"])
+    if not asked["dst"] and not asked["url"]:
+        raise UsageError("say where to: --dst NAME:PORT, or --url http://HOST/PATH")
+    if asked["dst"] and asked["url"]:
+        raise UsageError("--url says where to: --dst cannot be given beside it")
+    names = names_of(asked, ingresses=bool(asked["url"]))
+    said = _said(names, asked, family)
     asked["dst"] = said.destination
     asked["src"] = asked["src"] or said.source
     return said
+
+
+def _said(names: Names, asked: dict[str, Any], family: int) -> Said:
+    asker = asker_of(names, asked)
+    if asked["url"]:
+        from natc.analysis.url import destination_of_url
+
+        return destination_of_url(names, asker, asked["url"], family, asked["ingress_class"])
+    from natc.analysis.destination import destination_of
+
+    return destination_of(names, asker, asked["dst"], family, asked["proto"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from natc.cli.flags import no_cache
-from natc.cli.names import ManifestsCommand, name_options, spoken
+from natc.cli.names import ManifestsCommand, name_options, spoken, url_options
 from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 @click.option("--pcap", type=click.Path(), help="Replay a capture in order, with state; needs --node.")
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @name_options
+@url_options
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(dump: str, **asked: Any) -> None:

@@ -49,7 +49,7 @@ class Answer:
 
 
 @frozen
-class _Ready:
+class ReadyAddress:
     """An address of a ready endpoint: its own label below the service's name, and its ports."""
 
     ip: str
@@ -146,7 +146,7 @@ class ClusterDns:
             case [protocol, port] if protocol[:1] == port[:1] == "_" and service.type != "ExternalName":
                 return self._ports(name, service, port[1:], protocol[1:], title)
             case [label]:
-                ready = [each.ip for each in self._ready(service) if each.label.lower() == label]
+                ready = [each.ip for each in self.ready(service) if each.label.lower() == label]
                 if ready:
                     return _answered((_address(name, ip) for ip in ready), f"{title}, its endpoint")
         return Answer(NXDOMAIN, (), f"{title} has no ready endpoint called {'.'.join(below[::-1])}")
@@ -154,7 +154,7 @@ class ClusterDns:
     def _addresses(self, name: str, service: Service, title: str) -> Answer:
         if service.cluster_ip != "None":
             return _answered((_address(name, ip) for ip in service.cluster_ips), f"{title}, its cluster IP")
-        ready = self._ready(service)
+        ready = self.ready(service)
         if not ready:
             return Answer(NXDOMAIN, (), f"{title} is headless and has no ready endpoint")
         which = "endpoints, ready or not" if _publishes_unready(service) else "ready endpoints"
@@ -166,7 +166,7 @@ class ClusterDns:
         if service.cluster_ip == "None":
             found = [
                 (number, f"{each.label}.{self.name_of(service)}")
-                for each in self._ready(service)
+                for each in self.ready(service)
                 for own, of, number in each.ports
                 if own and own.lower() == port and of.lower() == protocol
             ]
@@ -192,10 +192,10 @@ class ClusterDns:
         service = self.services.get((parts[1], parts[0])) if len(parts) == 3 else None
         return service if service and self.name_of(service).lower() == name.lower() else None
 
-    def _ready(self, service: Service) -> list[_Ready]:
+    def ready(self, service: Service) -> list[ReadyAddress]:
         """Return the addresses of a service's ready endpoints, each once."""
         unready_too = _publishes_unready(service)
-        found: dict[str, _Ready] = {}
+        found: dict[str, ReadyAddress] = {}
         for piece in self._slices.get((service.namespace, service.name), ()):
             ports = tuple((port.name, port.protocol, port.port) for port in piece.ports if port.port)
             for endpoint in piece.endpoints:
@@ -204,7 +204,7 @@ class ClusterDns:
                 for ip in endpoint.addresses:
                     before = found.get(ip)
                     joined = tuple(dict.fromkeys((*before.ports, *ports))) if before else ports
-                    found[ip] = _Ready(ip, _label(endpoint, ip), joined)
+                    found[ip] = ReadyAddress(ip, _label(endpoint, ip), joined)
         return list(found.values())
 
     # ---- pods and reverse names
@@ -248,7 +248,7 @@ class ClusterDns:
     def _endpoint_names(self, ip: IPv4Address | IPv6Address) -> Iterator[str]:
         for service in self.cluster.services:
             if service.cluster_ip == "None":
-                for each in self._ready(service):
+                for each in self.ready(service):
                     if parse_address(each.ip) == ip:
                         yield f"{each.label}.{self.name_of(service)}"
 

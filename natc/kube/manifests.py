@@ -9,11 +9,11 @@ over, unknown kinds are counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from natc.collector import collector_paused
 from natc.errors import ErrorList, ManifestError, NatcError, Span
@@ -28,7 +28,7 @@ from natc.kube.workloads import read_node, read_pod
 
 _Reader = Callable[[Fields, Object, Place], Any]
 
-#: What natc reads: (kind, apiVersion) -> reader.
+#: What natc reads for rules: (kind, apiVersion) -> reader.
 _READERS: dict[tuple[str, str], _Reader] = {
     ("Service", "v1"): read_service,
     ("EndpointSlice", "discovery.k8s.io/v1"): read_slice,
@@ -38,17 +38,19 @@ _READERS: dict[tuple[str, str], _Reader] = {
     ("Pod", "v1"): read_pod,
     ("Node", "v1"): read_node,
 }
-_KINDS = tuple(dict.fromkeys(kind for kind, _ in _READERS))
+_NO_MORE: Mapping[tuple[str, str], _Reader] = {}
 #: Deepest list in a list that is read; kubectl writes one.
 _DEEPEST_LIST = 20
 
 
-def load_paths(paths: Iterable[str | Path]) -> Cluster:
+def load_paths(paths: Iterable[str | Path], also: Mapping[tuple[str, str], _Reader] = _NO_MORE) -> Cluster:
     """Return the cluster that files describe; ``-`` is standard input, gzip is unpacked.
 
-    Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
+    ``also`` are readers of kinds that rules do not depend on (:data:`natc.kube.ingress.READERS`); without
+    them such objects are counted and passed over, right or wrong. Raises
+    :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
     """
-    loader = _Loader()
+    loader = _Loader({**_READERS, **also})
     with collector_paused():
         for path in paths:
             try:
@@ -60,12 +62,12 @@ def load_paths(paths: Iterable[str | Path]) -> Cluster:
         return loader.cluster()
 
 
-def load(sources: Iterable[Source]) -> Cluster:
-    """Return the cluster that manifest texts describe.
+def load(sources: Iterable[Source], also: Mapping[tuple[str, str], _Reader] = _NO_MORE) -> Cluster:
+    """Return the cluster that manifest texts describe; ``also`` is as for :func:`load_paths`.
 
     Raises :class:`natc.errors.NatcError`: one error, or an ErrorList of all there are.
     """
-    loader = _Loader()
+    loader = _Loader({**_READERS, **also})
     with collector_paused():
         for source in sources:
             loader.read(source)
@@ -76,11 +78,16 @@ def load(sources: Iterable[Source]) -> Cluster:
 class _Loader:
     """Objects and errors as they are found, in the order of the texts."""
 
+    readers: Mapping[tuple[str, str], _Reader]
     errors: list[NatcError] = field(factory=list)
-    found: dict[str, list[Any]] = field(factory=lambda: {kind: [] for kind in _KINDS})
-    origins: dict[str, list[Origin]] = field(factory=lambda: {kind: [] for kind in _KINDS})
+    found: dict[str, list[Any]] = field(init=False)
+    origins: dict[str, list[Origin]] = field(init=False)
     skipped: Counter[str] = field(factory=Counter)
     notes: list[str] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.found = {kind: [] for kind, _ in self.readers}
+        self.origins = {kind: [] for kind in self.found}
 
     def read(self, source: Source) -> None:
         """Read every object of one text."""
@@ -129,7 +136,7 @@ class _Loader:
             if not obj.get(missing):  # else its type has been refused
                 fields.refuse(place, f"has no {missing}", "apiVersion and kind")
             return
-        reader = _READERS.get((kind, version))
+        reader = self.readers.get((kind, version))
         if reader is None:
             self._pass_over(fields, obj, place, kind, version)
             return
@@ -139,7 +146,7 @@ class _Loader:
     def _pass_over(self, fields: Fields, obj: Object, place: Place, kind: str, version: str) -> None:
         """Count an object of another kind; refuse one whose group has this kind in other versions."""
         group = version.rpartition("/")[0]
-        known = [each for name, each in _READERS if name == kind and each.rpartition("/")[0] == group]
+        known = [each for name, each in self.readers if name == kind and each.rpartition("/")[0] == group]
         if not known:
             self.skipped[kind] += 1
             return
@@ -158,6 +165,12 @@ class _Loader:
             endpoints=tuple(self.found["Endpoints"]),
             pods=tuple(self.found["Pod"]),
             nodes=tuple(self.found["Node"]),
+            ingresses=tuple(
+                evolve(each, document=document)
+                for each, (document, _) in zip(
+                    self.found.get("Ingress", ()), self.origins.get("Ingress", ()), strict=True
+                )
+            ),
             skipped=dict(self.skipped),
             notes=(*self.notes, *_left_out(services)),
         )

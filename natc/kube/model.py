@@ -14,6 +14,7 @@ from types import MappingProxyType
 from attrs import field
 
 from natc.errors import Span
+from natc.kube.ingress import Ingress
 from natc.values import value
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -183,6 +184,7 @@ class Cluster:
     endpoints: tuple[Endpoints, ...] = ()
     pods: tuple[Pod, ...] = ()
     nodes: tuple[Node, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
     skipped: Mapping[str, int] = field(factory=dict, eq=False)
     """How many objects of each other kind were passed over."""
     notes: tuple[str, ...] = field(default=(), eq=False)

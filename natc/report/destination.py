@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from natc.analysis.destination import Said
+from natc.analysis.ingress import Route
 from natc.report.lines import Line, Part, line
 from natc.report.resolve import resolve_json
 
@@ -30,6 +31,21 @@ def with_said(content: dict[str, Any], said: Said | None) -> dict[str, Any]:
         "source": said.source,
         "facts": list(said.facts),
         "name": resolve_json(said.resolution) if said.resolution else None,
+        "ingress": _ingress(said.route) if said.route else None,
     }
     questions = [{"question": question, "line": None, "text": None} for question in said.questions]
     return content | {"asked": asked, "open": [*questions, *content["open"]]}
+
+
+def _ingress(route: Route) -> dict[str, Any]:
+    ingress, backend = route.ingress, route.backend
+    return {
+        "namespace": ingress.namespace,
+        "name": ingress.name,
+        "class": ingress.class_name or None,
+        "host": route.rule.host or None if route.rule else None,
+        "path": route.path.path if route.path else None,
+        "path_type": route.path.type if route.path else None,
+        "backend": {"service": backend.service, "port": backend.port},
+        "tls": [{"hosts": list(tls.hosts), "secret": tls.secret or None} for tls in ingress.tls],
+    }

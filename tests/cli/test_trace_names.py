@@ -80,3 +80,45 @@ def test_bad_usage_is_status_2(words, message, capsys):
     out, err = capsys.readouterr()
     assert message in err
     assert not out
+
+
+INGRESS = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  tls: [{hosts: [www.example.com], secretName: cert}]
+  rules:
+  - host: www.example.com
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: nodeport-svc, port: {number: 3000}}}}
+"""
+
+
+def test_a_url_goes_through_the_ingress(tmp_path, capsys):
+    file = tmp_path / "ingress.yaml"
+    file.write_text(INGRESS)
+    words = ["--url", "https://www.example.com/x", "--manifests", CLUSTER, str(file)]
+    assert run(["trace", DUMP, *words]) == 0
+    text = capsys.readouterr().out
+    assert (
+        "https://www.example.com/x is taken by Ingress default/web: host www.example.com, path / (Prefix)"
+        in text
+    )
+    assert "open: most controllers balance over the endpoints themselves" in text
+    assert "50 %   10.244.0.23:8080" in text
+    assert run(["trace", DUMP, *words, "--output", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["asked"]["ingress"] == {
+        "namespace": "default",
+        "name": "web",
+        "class": None,
+        "host": "www.example.com",
+        "path": "/",
+        "path_type": "Prefix",
+        "backend": {"service": "nodeport-svc", "port": 3000},
+        "tls": [{"hosts": ["www.example.com"], "secret": "cert"}],
+    }
+    assert run(["trace", DUMP, *words, "--dst", "10.0.0.1:80"]) == 2
+    assert "--dst cannot be given beside it" in capsys.readouterr().err
