@@ -79,12 +79,7 @@ def destination_of_url(
     return Said(
         first,
         source,
-        (
-            f"{url} is taken by {chosen}",
-            f"its backend {title} is {first}",
-            *_tls(chosen.ingress, request),
-            *facts,
-        ),
+        (*taken, *_tls(chosen.ingress, request), *facts),
         (*chosen.questions, *asides, *_undecided(chosen, ingresses, request), *questions),
         route=chosen,
     )
