@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from natc.errors import NatcError, Span
 
@@ -11,6 +13,8 @@ from natc.errors import NatcError, Span
 MAX_BYTES = 1024 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 STDIN = "-"
+#: Fewest bytes asked for in one read.
+_STEP = 1 << 20
 
 
 def read_bytes(path: str | Path, *, error: type[NatcError] = NatcError, limit: int = MAX_BYTES) -> bytes:
@@ -40,14 +44,23 @@ def name_of(path: str | Path) -> str:
 
 def _raw(path: str | Path, name: str, error: type[NatcError], limit: int) -> bytes:
     if str(path) == STDIN:
-        return sys.stdin.buffer.read(limit + 1)
+        return _whole(sys.stdin.buffer, limit, _STEP)
     try:
         with Path(path).open("rb") as file:
-            return file.read(limit + 1)
+            return _whole(file, limit, os.fstat(file.fileno()).st_size + 1)
     except IsADirectoryError:
         raise error("is a directory", Span(name), "a file") from None
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
         raise error(getattr(problem, "strerror", None) or str(problem), Span(name)) from None
+
+
+def _whole(file: BinaryIO, limit: int, step: int) -> bytes:
+    """Read to the end, or one byte past ``limit``; a read of that many at once would claim the memory."""
+    parts, left = list[bytes](), limit + 1
+    while left > 0 and (part := file.read(min(max(step, _STEP), left))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def _unpack(content: bytes, name: str, error: type[NatcError], limit: int) -> bytes:

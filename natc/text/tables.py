@@ -14,6 +14,7 @@ from attrs import define, field
 from natc.errors import DumpError
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
+from natc.netfilter.kinds import number as number_of
 from natc.netfilter.opaque import UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
@@ -173,10 +174,13 @@ class Tables:
 
     def place(self, rules: list[Rule], word: str, number: int, *, more: int = 0) -> int:
         """Return the index of the rule with the number ``word``; ``more`` counts places behind the last."""
-        at = int(word)
+        try:
+            at = number_of(word)
+        except ValueError:
+            at = 0
         if not 1 <= at <= len(rules) + more:
             raise self.source.error(
-                f"there is no rule {at}", number, 1, max(1, len(self.source.line(number)))
+                f"there is no rule {word}", number, 1, max(1, len(self.source.line(number)))
             )
         return at - 1
 
