@@ -77,7 +77,7 @@ def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
     from natc.trace.capture import replay_capture
     from natc.trace.host_node import node_from_file
     from natc.trace.replay import Replay
-    from natc.trace.scapy_packets import captured
+    from natc.trace.frames import captured
 
     host = node_from_file(asked["node"]).host
     run = Replay(host, read_dump(dump, family=host.family), asked["backend"])

@@ -9,6 +9,7 @@ from natc.netfilter.packet import Packet
 
 #: Where the connection table is kept in a memory.
 TABLE = "connections"
+_END, _WINDOW_SCALE, _SACK_PERMITTED, _SACK = 0, 3, 4, 5
 
 
 def datagram_of(packet: Packet) -> Datagram:
@@ -39,9 +40,29 @@ def _segment(packet: Packet) -> Segment | None:
     if not isinstance(packet.flags, frozenset) or not isinstance(packet.payload, bytes):
         return None
     seq, ack = packet.sequence, packet.acknowledgement
+    options = packet.tcp_options if isinstance(packet.tcp_options, tuple) else ()
+    number = ack if isinstance(ack, int) else 0
     return Segment(
         packet.flags,
         seq if isinstance(seq, int) else 0,
-        ack if isinstance(ack, int) else 0,
-        length=len(packet.payload),
+        number,
+        packet.window,
+        len(packet.payload),
+        *_options(options, number),
     )
+
+
+def _options(options: tuple[tuple[int, bytes], ...], ack: int) -> tuple[int | None, bool, int | None]:
+    """Return the window scale, whether SACK is permitted, and the highest edge of a SACK block."""
+    scale, permitted, edges = None, False, list[int]()
+    for kind, data in options:
+        if kind == _END:
+            break
+        if kind == _WINDOW_SCALE and len(data) == 1:
+            scale = data[0]
+        elif kind == _SACK_PERMITTED and not data:
+            permitted = True
+        elif kind == _SACK and data and len(data) % 8 == 0:
+            edges += [int.from_bytes(data[place + 4 : place + 8], "big") for place in range(0, len(data), 8)]
+    ahead = [edge for edge in edges if (edge - ack) & 0xFFFFFFFF < 0x80000000]
+    return scale, permitted, max(ahead, key=lambda edge: (edge - ack) & 0xFFFFFFFF, default=None)

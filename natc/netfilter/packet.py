@@ -89,6 +89,8 @@ class Packet:
     """TCP flags that are set, by their names: FIN SYN RST PSH ACK URG ECE CWR."""
     sequence: Number = None
     acknowledgement: Number = None
+    window: int = 8192
+    """TCP's, as in the header."""
     tcp_options: tuple[tuple[int, bytes], ...] | Open | None = None
     icmp_type: Number = None
     icmp_code: Number = None

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from natc.netfilter.packet import Packet
 
 _FLAG_BITS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
-_WINDOW = 8192
 #: What a wrong checksum is off by.
 _WRONG = 0x5555
 #: Most bytes of a packet that an ICMP error quotes.
@@ -90,7 +89,7 @@ def _tcp(packet: Packet) -> bytes:
         + _number(packet.sequence).to_bytes(4, "big")
         + _number(packet.acknowledgement).to_bytes(4, "big")
         + bytes([(5 + len(tail) // 4) << 4, sum(_FLAG_BITS[flag] for flag in flags)])
-        + _WINDOW.to_bytes(2, "big")
+        + packet.window.to_bytes(2, "big")
         + bytes(4)
     )
     return _summed(packet, head + tail + _payload(packet), 16)
@@ -137,3 +136,21 @@ _TRANSPORT: dict[int, Callable[[Packet], bytes]] = {
     1: _icmp,
     58: _icmp,
 }
+
+
+def tcp_options(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Take TCP options apart: kind and content; padding has no content (RFC 9293, 3.1)."""
+    out: list[tuple[int, bytes]] = []
+    place = 0
+    while place < len(data):
+        kind = data[place]
+        if kind < 2:
+            out.append((kind, b""))
+            place += 1
+            continue
+        size = data[place + 1] if place + 1 < len(data) else 0
+        if size < 2:
+            break
+        out.append((kind, data[place + 2 : place + size]))
+        place += size
+    return tuple(out)

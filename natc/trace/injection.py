@@ -12,6 +12,7 @@ from natc.errors import NatcError
 from natc.netfilter import routing
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet, protocol_number
+from natc.netfilter.wire import tcp_options
 from natc.trace.host_node import flow_of
 
 Entry = Mapping[str, Any]
@@ -116,7 +117,7 @@ def _transport(entry: Entry, number: int, ident: int, family: int) -> dict[str, 
 
 
 def _tcp(entry: Entry, ident: int) -> dict[str, Any]:
-    options = [(kind, data) for kind, data in _options(bytes.fromhex(entry.get("tcpopt", "")))]
+    options = list(tcp_options(bytes.fromhex(entry.get("tcpopt", ""))))
     if entry.get("mss"):
         options.append((2, int(entry["mss"]).to_bytes(2, "big")))
     return {
@@ -125,24 +126,6 @@ def _tcp(entry: Entry, ident: int) -> dict[str, Any]:
         "acknowledgement": entry.get("ack", 0),
         "tcp_options": tuple(options),
     }
-
-
-def _options(data: bytes) -> list[tuple[int, bytes]]:
-    """Take TCP options apart: kind and content; padding has no content."""
-    out: list[tuple[int, bytes]] = []
-    place = 0
-    while place < len(data):
-        kind = data[place]
-        if kind < 2:
-            out.append((kind, b""))
-            place += 1
-            continue
-        size = data[place + 1] if place + 1 < len(data) else 0
-        if size < 2:
-            break
-        out.append((kind, data[place + 2 : place + size]))
-        place += size
-    return out
 
 
 def _icmp(entry: Entry, number: int, family: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ module that imports scapy, and it does so when a packet is asked for.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from importlib import import_module
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from natc.errors import NatcError, Span, UsageError
 from natc.netfilter.intervals import all_addresses
 from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
+from natc.netfilter.wire import tcp_options
 
 #: The layers an expression may name, and the scapy module each lives in.
 LAYERS = {
@@ -37,7 +37,6 @@ _EXPECTED = "a scapy expression such as IP(dst='10.0.0.1')/TCP(dport=80)"
 _LONGEST, _MOST_LAYERS = 10_000, 32
 
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG", "E": "ECE", "C": "CWR"}
-_OPTIONS = {"EOL": 0, "NOP": 1, "MSS": 2, "WScale": 3, "SAckOK": 4, "SAck": 5, "Timestamp": 8}
 _ICMP_ERRORS = (3, 4, 5, 11, 12)
 
 
@@ -151,25 +150,20 @@ def packet_of_scapy(found: Any) -> Packet:
     return Packet(in_interface=INCOMING, ctstate="NEW", **fields)
 
 
-def captured(path: str) -> Iterator[tuple[float, Packet]]:
-    """Yield the time in seconds and the packet of each IP packet of a capture file, one at a time."""
-    from scapy.utils import PcapReader
+def dissected(link: int, data: bytes) -> Packet | None:
+    """Return the IP packet of a captured frame, None when there is none; ``link`` is its LINKTYPE number."""
+    import_module("scapy.layers.inet6")
+    from scapy.config import conf
 
-    try:
-        with PcapReader(path) as reader:
-            for found in reader:
-                ip = _first(found, "IP", "IPv6")
-                if ip is not None:
-                    link = _first(found, "Ether")
-                    fields = _fields(ip)
-                    fields["link_source"] = _mac(link) if link is not None else None
-                    yield float(found.time), Packet(**fields)
-    except (OSError, EOFError) as error:
-        raise NatcError(f"{path} is no capture that can be read: {error}") from None
-    except Exception as error:
-        if type(error).__name__ != "Scapy_Exception":
-            raise
-        raise NatcError(f"{path} is no capture that can be read: {error}") from None
+    kind = conf.l2types.num2layer.get(link)
+    if kind is None:
+        raise NatcError(f"frames of link type {link} cannot be read")
+    found = kind(data)
+    ip = _first(found, "IP", "IPv6")
+    if ip is None:
+        return None
+    ether = _first(found, "Ether")
+    return Packet(link_source=_mac(ether) if ether is not None else None, **_fields(ip))
 
 
 def _first(packet: Any, *names: str) -> Any:
@@ -214,33 +208,31 @@ def _transport(layer: Any) -> dict[str, Any]:
     if kind == "TCP":
         return _tcp(layer)
     if kind in ("UDP", "SCTP"):
-        payload = bytes(layer.payload)
+        payload = _bytes(layer.payload)
         ports: dict[str, Any] = {"sport": int(layer.sport), "dport": int(layer.dport), "payload": payload}
         return ports | ({"chunk": payload[0] if payload else 0} if kind == "SCTP" else {})
     if kind.startswith("ICMP"):
         return _icmp(layer)
-    return {"payload": bytes(layer)}
+    return {"payload": _bytes(layer)}
+
+
+def _bytes(layer: Any) -> bytes:
+    """Return a layer's bytes, without what only fills up a short frame."""
+    return b"" if type(layer).__name__ == "Padding" else layer.do_build()  # type: ignore[no-any-return]
 
 
 def _tcp(layer: Any) -> dict[str, Any]:
+    size = 4 * (int(layer.dataofs) - 5)
     return {
         "sport": int(layer.sport),
         "dport": int(layer.dport),
         "flags": frozenset(_FLAGS[letter] for letter in str(layer.flags) if letter in _FLAGS),
         "sequence": int(layer.seq),
         "acknowledgement": int(layer.ack),
-        "tcp_options": tuple(_option(name, value) for name, value in layer.options),
-        "payload": bytes(layer.payload),
+        "window": int(layer.window),
+        "tcp_options": tcp_options(layer.original[20 : 20 + size]),
+        "payload": _bytes(layer.payload),
     }
-
-
-def _option(name: Any, value: Any) -> tuple[int, bytes]:
-    kind = _OPTIONS.get(name, name if isinstance(name, int) else 254)
-    if isinstance(value, bytes):
-        return kind, value
-    if kind == 2:
-        return kind, int(value).to_bytes(2, "big")
-    return kind, b"" if not isinstance(value, int) else value.to_bytes(1, "big")
 
 
 def _icmp(layer: Any) -> dict[str, Any]:
@@ -257,7 +249,8 @@ def _icmp(layer: Any) -> dict[str, Any]:
         fields["inner"] = Packet(**_quoted(inner, 4 if quoted in ("IPerror", "IP") else 6))
         fields["payload"] = b""
     else:
-        fields["payload"] = bytes(layer.payload)
+        echoed = getattr(layer, "data", None)  # scapy takes an ICMPv6 echo's payload for a field
+        fields["payload"] = (echoed if isinstance(echoed, bytes) else b"") + _bytes(layer.payload)
     return fields
 
 

@@ -3,7 +3,7 @@
 from natc.netfilter.host import Host
 from natc.trace.capture import replay_capture
 from natc.trace.replay import Replay
-from natc.trace.scapy_packets import captured
+from natc.trace.frames import captured
 from tests.trace.dumps import service
 
 NODE = {

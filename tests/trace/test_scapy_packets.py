@@ -5,7 +5,8 @@ import pytest
 from natc.errors import NatcError, UsageError
 from natc.netfilter.packet import Open
 from natc.trace import trace
-from natc.trace.scapy_packets import captured, packet_of_expression, packet_of_scapy
+from natc.trace.frames import captured
+from natc.trace.scapy_packets import packet_of_expression, packet_of_scapy
 from tests.trace.dumps import service
 
 

@@ -1,0 +1,90 @@
+"""Frames whose headers are read directly are read as scapy reads them."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from natc.trace.capture_file import Frame
+from natc.trace.frames import plain_packet
+from natc.trace.scapy_packets import dissected
+
+numbers = {bits: st.integers(0, (1 << bits) - 1) for bits in (3, 8, 13, 16, 20, 32)}
+payloads = st.binary(max_size=40)
+TCP_OPTIONS = [
+    ("MSS", 1460), ("WScale", 7), ("SAckOK", b""), ("NOP", None), ("Timestamp", (1, 2)), ("SAck", (5, 9)),
+]  # fmt: skip
+
+
+@st.composite
+def transports(draw, family):
+    from scapy.layers.inet import ICMP, TCP, UDP
+    from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest
+    from scapy.layers.sctp import SCTP
+
+    port = numbers[16]
+    kind = draw(st.sampled_from(["tcp", "tcp", "udp", "icmp", "error", "sctp", "none"]))
+    if kind == "tcp":
+        return TCP(
+            sport=draw(port), dport=draw(port), seq=draw(numbers[32]), ack=draw(numbers[32]),
+            flags=draw(numbers[8]), window=draw(port),
+            options=draw(st.lists(st.sampled_from(TCP_OPTIONS), max_size=4)),
+        )  # fmt: skip
+    if kind == "udp":
+        return UDP(sport=draw(port), dport=draw(port))
+    if kind == "sctp":
+        return SCTP(sport=draw(port), dport=draw(port))
+    if kind == "icmp" and family == 4:
+        return ICMP(type=draw(numbers[8]), code=draw(numbers[8]), id=draw(port))
+    if kind == "icmp":
+        return ICMPv6EchoRequest(id=draw(port), code=draw(numbers[8]))
+    if kind == "error" and family == 6:
+        return ICMPv6DestUnreach()
+    return None
+
+
+@st.composite
+def frames(draw):
+    """A frame of any common link layer, plain or not, filled up to its least length or beyond."""
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1Q, Ether
+
+    family = draw(st.sampled_from([4, 6]))
+    if family == 4:
+        network = IP(
+            src="10.1.2.3", dst="192.0.2.1",
+            tos=draw(numbers[8]), ttl=draw(numbers[8]), id=draw(numbers[16]),
+            flags=draw(st.sampled_from([0, 2, 1])), frag=draw(st.sampled_from([0, 0, 0, 8])),
+        )  # fmt: skip
+    else:
+        network = IPv6(src="fd00::1", dst="2001:db8::7", tc=draw(numbers[8]), fl=draw(numbers[20]))
+    transport = draw(transports(family))
+    packet = network / draw(payloads) if transport is None else network / transport / draw(payloads)
+    link = draw(st.sampled_from([1, 1, 101, 113, 276, 0]))
+    protocol = {4: 0x0800, 6: 0x86DD}[family]
+    if link == 1:
+        vlan = Dot1Q(vlan=7) if draw(st.integers(0, 5)) == 0 else None
+        ether = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+        packet = ether / vlan / packet if vlan else ether / packet
+    elif link == 113:
+        packet = CookedLinux(proto=protocol) / packet
+    elif link == 276:
+        packet = CookedLinuxV2(proto=protocol) / packet
+    elif link == 0:
+        return Frame(0.0, 1, draw(st.binary(max_size=60)))
+    data = bytes(packet)
+    return Frame(0.0, link, data + bytes(draw(st.sampled_from([0, 0, 6]))))
+
+
+@settings(max_examples=400, deadline=None)
+@given(frames())
+def test_plain_frames_are_read_as_scapy_reads_them(frame):
+    quick = plain_packet(frame)
+    if quick is not None:
+        assert quick == dissected(frame.link, frame.data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=80), st.sampled_from([1, 101, 113, 276]))
+def test_any_bytes_are_read_or_left_to_scapy(data, link):
+    quick = plain_packet(Frame(0.0, link, data))
+    assert quick is None or quick == dissected(link, data)
