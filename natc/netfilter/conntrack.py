@@ -28,6 +28,8 @@ from natc.netfilter.conntrack_tcp import Segment, TcpState, first_segment, next_
 ICMP, TCP, UDP, GRE, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 47, 58, 132, 136
 #: Protocols whose connections are told apart by ports.
 PORTED = frozenset({TCP, UDP, SCTP, UDPLITE})
+#: Protocols of which a new connection may not clash with an entry of the table (no ``allow_clash``).
+NEVER_CLASHING = frozenset({TCP, SCTP, ICMP, ICMPV6})
 
 #: The ICMP type of the answer to each type that asks, both ways round.
 _ANSWERS = {
@@ -237,21 +239,23 @@ class Connections:
     def find(self, wanted: Tuple, zone: Zone = NO_ZONE) -> tuple[Connection, int] | None:
         """Return the entry one of whose tuples is ``wanted``, and which of them it is.
 
-        Where both are the same, as when a host talks to itself without ports, it is the reply's.
+        The kernel hashes a tuple together with its direction's zone, and looks under the packet's zone of
+        the original direction first. Of several entries the newest is found; where both tuples of one are
+        the same, as when a host talks to itself without ports, it is the reply's.
         """
-        for direction in (1, 0):
-            serial = self._keys.get((wanted, direction, zone.of(direction)))
-            if serial is not None:
-                return self._entries[serial], direction
-        return None
+        return self._hashed(wanted, zone, zone.of(0)) or self._hashed(wanted, zone, zone.of(1))
+
+    def _hashed(self, wanted: Tuple, zone: Zone, hashed_by: int) -> tuple[Connection, int] | None:
+        """Return the entry found among the tuples that were hashed with one zone."""
+        directions = [direction for direction in (0, 1) if zone.of(direction) == hashed_by]
+        found = [(self._keys.get((wanted, direction, hashed_by), 0), direction) for direction in directions]
+        serial, direction = max(found, default=(0, 0))
+        return (self._entries[serial], direction) if serial else None
 
     def taken(self, reply: Tuple, zone: Zone, but: Connection | None = None) -> bool:
-        """Return whether another connection already has this tuple in either direction."""
-        for direction in (1, 0):
-            serial = self._keys.get((reply, direction, zone.of(direction)))
-            if serial is not None and (but is None or serial != but.serial):
-                return True
-        return False
+        """Return whether another connection already has this tuple where answers are looked for."""
+        found = self._hashed(reply, zone, zone.of(1))
+        return found is not None and (but is None or found[0].serial != but.serial)
 
     def of_source(self, wanted: Tuple, zone: Zone) -> Iterator[Connection]:
         """Yield the entries that come from the same address and port by the same protocol, newest first."""
@@ -271,10 +275,16 @@ class Connections:
         """
         if connection.confirmed:
             return self.get(connection.serial) or connection
+        return None if self.clashing(connection) else self.add(connection)
+
+    def clashing(self, connection: Connection) -> Connection | None:
+        """Return the entry that has one of a new connection's tuples already, None when it can go in."""
+        zone = connection.zone
         for direction in (0, 1):
-            if self.find(connection.tuple_of(direction), connection.zone):
-                return None
-        return self.add(connection)
+            found = self._hashed(connection.tuple_of(direction), zone, zone.of(direction))
+            if found:
+                return found[0]
+        return None
 
     def add(self, connection: Connection) -> Connection:
         """Enter a connection as confirmed, whatever is there, and return it with its serial number."""

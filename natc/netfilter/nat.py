@@ -18,7 +18,16 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from natc.netfilter.conntrack import ICMP, ICMPV6, PORTED, Connection, Connections, Status, Tuple
+from natc.netfilter.conntrack import (
+    ICMP,
+    ICMPV6,
+    NEVER_CLASHING,
+    PORTED,
+    Connection,
+    Connections,
+    Status,
+    Tuple,
+)
 from natc.netfilter.kinds import NatRange, PortRange
 
 #: How many ports of a range are tried one after the other before a fresh random start.
@@ -162,15 +171,20 @@ def _used(table: Connections, connection: Connection, candidate: Tuple) -> bool:
 def _used_by_another(table: Connections, connection: Connection, candidate: Tuple) -> bool:
     """Whether a tuple is taken, and not just by this very flow seen from its other end.
 
-    That happens when the answer is tracked in another zone than its question (nf_nat_used_tuple_new).
+    That happens when the answer is tracked in another zone than its question; protocols that cannot bear
+    two entries for one flow change the port even then (nf_nat_used_tuple_new).
     """
-    reply = candidate.inverted()
-    if reply is None or not table.taken(reply, connection.zone, connection):
+    if not _used(table, connection, candidate):
         return False
-    found = table.find(reply, connection.zone)
-    other = found[0] if found else None
-    if other is None or other.status & (Status.SNAT | Status.DNAT):
+    translated = Status.SNAT | Status.DNAT | Status.SEQ_ADJUST
+    if candidate.proto in NEVER_CLASHING or connection.status & translated:
         return True
+    reply = candidate.inverted()
+    assert reply is not None, "a tuple that is used has an inverse"
+    found = table.find(candidate, connection.zone) or table.find(reply, connection.zone)
+    if found is None or found[0].status & translated:
+        return found is not None
+    other = found[0]
     return (other.original, other.reply) != (connection.reply, connection.original)
 
 

@@ -347,6 +347,11 @@ def _made4(host: Host, flow: Flow, found: Found, source: int) -> OutputRoute:
 
 def _output6(host: Host, flow: Flow) -> OutputRoute:
     found = host.fib.lookup(flow)
+    if isinstance(found, str) and not flow.source:
+        # Where no route serves an unset source, one may serve the address chosen without a device
+        # (ip6_dst_lookup_tail): a policy rule can ask for it.
+        flow = evolve(flow, source=select_source6(host.interfaces, flow.destination, None) or 0)
+        found = host.fib.lookup(flow)
     if isinstance(found, str):
         return _no_way(host, flow, found)
     device = found.hop.device

@@ -6,7 +6,7 @@ A node file, a dump, a list of packets: every packet meets what the ones before 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from attrs import define, field
@@ -30,6 +30,9 @@ from natc.trace.search import branches
 from natc.trace.state import State
 from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
+
+#: No random rule has decided anything yet.
+NO_COINS: Mapping[str, bool] = {}
 
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
 _TICK = 0.001
@@ -123,12 +126,18 @@ class Replay:
             return [State(sent.packet, verdict="LOST")]
         return self._way.start(state)
 
-    def _response(self, final: State) -> Response | None:
-        """Follow the node's own answer, if it gives one; chance decides its way as is likeliest."""
+    def _response(self, final: State, fallen: Mapping[str, bool] = NO_COINS) -> Response | None:
+        """Follow the node's own answer, if it gives one, on the likeliest way.
+
+        In one branch a random rule does to the answer what it did to the packet: ``fallen`` says what.
+        """
         state = response_to(self.host, final)
         if state is None:
             return None
-        end = next(branches(self._way.step, self._way.start(state)))
+        ends = branches(self._way.step, self._way.start(state))
+        likeliest = next(ends)
+        alike = (end for end in chain([likeliest], ends) if _agree(_coins(end), fallen))
+        end = next(alike, likeliest)
         return Response(end.packet, end.verdict in ("OUTPUT", "INPUT"), end)
 
     def _forget_connections(self) -> None:
@@ -146,12 +155,8 @@ class Replay:
         return [self._branch(sent, final) for final in branches(self._way.step, self._starts(sent))]
 
     def _branch(self, sent: Sent, final: State) -> Result:
-        taken = {
-            str(step.rule.line): step.taken
-            for step in final.trail.steps()
-            if step.odds is not None and step.rule is not None
-        }
-        result = result_of(sent.packet, final, self._response(final))
+        taken = _coins(final)
+        result = result_of(sent.packet, final, self._response(final, taken))
         return {"num": final.odds.num, "exp2": final.odds.exp, "taken": taken, "result": result}
 
     # ---- operations
@@ -169,6 +174,19 @@ class Replay:
         else:
             raise NatcError(f"the operation {name!r} cannot be replayed")
         return {"op": name}
+
+
+def _coins(final: State) -> dict[str, bool]:
+    """Return what the random rules on the way did, by their lines."""
+    return {
+        str(step.rule.line): step.taken
+        for step in final.trail.steps()
+        if step.odds is not None and step.rule is not None
+    }
+
+
+def _agree(coins: Mapping[str, bool], fallen: Mapping[str, bool]) -> bool:
+    return all(fallen.get(line, taken) == taken for line, taken in coins.items())
 
 
 def _turned(entry: Entry, turn: int) -> Entry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from natc.netfilter import nat, routing
-from natc.netfilter.conntrack import NO_ZONE, Connection, Connections, Status
+from natc.netfilter.conntrack import NEVER_CLASHING, NO_ZONE, Connection, Connections, Status
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
@@ -130,8 +130,8 @@ class TableTracker:
             return [state]
         table, state = _forked(state)
         confirmed = table.confirm(connection)
-        if confirmed is None:  # another took its tuples meanwhile; only TCP and SCTP cannot live with that
-            return [_dropped(state) if state.packet.proto in (6, 132) else state]
+        if confirmed is None:  # another entry has its tuples already
+            return [_dropped(state) if state.packet.proto in NEVER_CLASHING else state]
         return [_bound(state, confirmed, state.binding.direction)]
 
 

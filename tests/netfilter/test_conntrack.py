@@ -204,6 +204,24 @@ def test_a_zone_of_one_direction_lets_replies_find_the_connection() -> None:
     assert table.track(udp(back=True)).state == "ESTABLISHED"
 
 
+def test_the_newest_of_two_entries_of_one_flow_is_found() -> None:
+    table = Connections()
+    accept(table, udp())
+    answer = accept(table, udp(back=True), zone=Zone(4, original=False)).connection
+    assert table.find(udp(back=True).key()) == (list(table)[1], 0)
+    assert answer is not None and answer.zone == Zone(4, original=False)
+
+
+def test_a_tuple_is_taken_only_where_answers_of_its_zone_are_looked_for() -> None:
+    table = Connections()
+    accept(table, udp())
+    answer = udp(back=True).key()
+    other = Connection(udp().key(), answer, zone=Zone(4, original=False))
+    assert table.taken(answer, Zone())
+    assert not table.taken(answer, Zone(4, original=False), other)
+    assert table.clashing(other) is list(table)[0]
+
+
 def test_a_copy_is_independent() -> None:
     table = Connections()
     accept(table, udp())

@@ -107,6 +107,19 @@ def test_a_clash_changes_the_source_port_of_an_untranslated_connection_too() -> 
     assert Status.SNAT in bound.connection.status
 
 
+@pytest.mark.parametrize(("proto", "changes"), [(6, True), (17, False)])
+def test_a_flow_seen_from_its_other_end_keeps_its_port_if_its_protocol_may_clash(
+    proto: int, changes: bool
+) -> None:
+    table = Connections()
+    asked = evolve(TCP, proto=proto)
+    assert table.confirm(evolve(new(asked), zone=Zone(4, original=False)))
+    answer = asked.inverted()
+    assert answer is not None
+    bound = bind_nothing(table, new(answer), "src")
+    assert (Status.SNAT in bound.connection.status) == changes
+
+
 def test_another_connection_of_the_same_source_keeps_its_mapping() -> None:
     table = Connections()
     wanted = mapping("192.168.1.10:50000-50003")

@@ -125,6 +125,15 @@ def test_a_node_without_a_default_route_says_unreachable() -> None:
     assert route_input(host, flow("8.8.8.8", "10.244.1.5", "cni0")).answer == (3, 0)
 
 
+def test_ipv6_tries_again_with_the_address_it_would_choose() -> None:
+    node = NODE6 | {
+        "routes": ["default via fd00:1::1 dev cni0 table 100"],
+        "rules": ["from fd00:1::/64 table 100"],
+    }
+    found = route_output(Host.from_node(node), flow("fd00:66::1"))
+    assert (found.out, found.error) == ("cni0", None)
+
+
 def test_rerouting_keeps_the_address_and_refuses_loopback_to_leave() -> None:
     assert reroute(HOST4, flow("10.244.1.5", "127.0.0.1")).error == "EINVAL"
     assert reroute(node_with(route_localnet=1), flow("10.244.1.5", "127.0.0.1")).out == "cni0"
