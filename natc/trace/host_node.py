@@ -57,7 +57,7 @@ class HostNode:
         return bool(routing.arrival_refusal(self.host, flow.source, flow.destination, flow.in_interface))
 
     def arrive(self, state: State) -> list[State]:
-        if state.again:  # lo: the route of the sending goes on
+        if state.again and state.route.device:  # lo: the route of the sending goes on
             return [changed(state, hook="INPUT")]
         decided = routing.route_input(self.host, flow_of(state.packet))
         if decided.kind == "local":

@@ -12,7 +12,7 @@ from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk
 from natc.trace.node import NodeView
 from natc.trace.split import Split
-from natc.trace.state import State
+from natc.trace.state import NOWHERE, State
 from natc.trace.tracking import Tracker
 
 
@@ -70,7 +70,7 @@ class Way:
 
     def _passed(self, state: State, table: str) -> list[State]:
         if table == "nat":
-            state = self.tracker.nat_passed(state)
+            state = _unrouted(self.tracker.nat_passed(state))
         rerouted = self.node.reroute(state) if state.hook == "OUTPUT" and _moved(state, table) else [state]
         return [_next_table(after) for after in rerouted]
 
@@ -152,6 +152,14 @@ def _doubled(state: State) -> State:
     if state.verdict or not state.route.broadcast:
         return state
     return changed(state, original=state)
+
+
+def _unrouted(state: State) -> State:
+    """Forget the route of a packet whose destination nat changed as it came over lo (nf_nat_proto.c)."""
+    before = state.routed
+    if state.hook != "PREROUTING" or before is None or before.dst == state.packet.dst:
+        return state
+    return changed(state, route=NOWHERE)
 
 
 def _next_table(state: State) -> State:

@@ -219,7 +219,7 @@ def test_a_tuple_is_taken_only_where_answers_of_its_zone_are_looked_for() -> Non
     other = Connection(udp().key(), answer, zone=Zone(4, original=False))
     assert table.taken(answer, Zone())
     assert not table.taken(answer, Zone(4, original=False), other)
-    assert table.clashing(other) is list(table)[0]
+    assert table.clashing(other) is next(iter(table))
 
 
 def test_a_copy_is_independent() -> None:
