@@ -75,9 +75,9 @@ def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
         raise UsageError("--pcap needs --node: whose packets they are, and where they go")
     from natc.text.files import read_dump
     from natc.trace.capture import replay_capture
+    from natc.trace.frames import captured
     from natc.trace.host_node import node_from_file
     from natc.trace.replay import Replay
-    from natc.trace.frames import captured
 
     host = node_from_file(asked["node"]).host
     run = Replay(host, read_dump(dump, family=host.family), asked["backend"])

@@ -7,11 +7,11 @@ packets is ordinary. Facts: the pcap and pcapng drafts of the IETF's opsawg.
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
-from struct import error as StructError
 from typing import BinaryIO
 
 from attrs import define, frozen
@@ -33,6 +33,8 @@ _TIME_RESOLUTION = 9
 #: More than any frame, or block of frames, may hold (tcpdump's own limit).
 _MOST_BYTES = 256 * 1024
 
+Source = BinaryIO | gzip.GzipFile
+
 
 @frozen
 class Frame:
@@ -45,7 +47,7 @@ class Frame:
     data: bytes
 
 
-class _Cut(Exception):
+class _CutError(Exception):
     """The file ends inside a record."""
 
 
@@ -58,41 +60,40 @@ def frames(path: str) -> Iterator[Frame]:
         with Path(path).open("rb") as raw:
             start = raw.read(2)
             raw.seek(0)
-            file: BinaryIO = gzip.open(raw) if start == _GZIP_MAGIC else raw  # type: ignore[assignment]
-            yield from _frames(file)
-    except (OSError, EOFError, StructError, zlib.error) as problem:
+            yield from _frames(gzip.GzipFile(fileobj=raw) if start == _GZIP_MAGIC else raw)
+    except (OSError, EOFError, struct.error, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise NatcError(f"{path} is no capture that can be read: {reason}") from None
-    except _Cut as problem:
+    except _CutError as problem:
         raise NatcError(f"{path} is no capture that can be read: {problem}") from None
 
 
-def _frames(file: BinaryIO) -> Iterator[Frame]:
+def _frames(file: Source) -> Iterator[Frame]:
     magic = file.read(4)
     if magic == _PCAPNG:
         return _Blocks(file).frames()
     if magic not in _PCAP:
-        raise _Cut("it begins as neither pcap nor pcapng does")
+        raise _CutError("it begins as neither pcap nor pcapng does")
     return _records(file, *_PCAP[magic])
 
 
-def _records(file: BinaryIO, order: str, parts: int) -> Iterator[Frame]:
+def _records(file: Source, order: str, parts: int) -> Iterator[Frame]:
     """Yield the frames of a pcap file behind its magic number."""
     link = Struct(order + "16xI").unpack(_exactly(file, 20))[0] & 0x0FFFFFFF
     record = Struct(order + "IIII")
     while head := file.read(16):
         if len(head) < 16:
-            raise _Cut("it ends inside a record")
+            raise _CutError("it ends inside a record")
         seconds, fraction, size, _ = record.unpack(head)
         yield Frame(seconds + fraction / parts, link, _exactly(file, size))
 
 
-def _exactly(file: BinaryIO, size: int) -> bytes:
+def _exactly(file: Source, size: int) -> bytes:
     if not 0 <= size <= _MOST_BYTES:
-        raise _Cut(f"a record of {size:,} bytes")
+        raise _CutError(f"a record of {size:,} bytes")
     data = file.read(size)
     if len(data) < size:
-        raise _Cut("it ends inside a record")
+        raise _CutError("it ends inside a record")
     return data
 
 
@@ -107,7 +108,7 @@ class _Interface:
 class _Blocks:
     """A pcapng file behind the first four bytes."""
 
-    file: BinaryIO
+    file: Source
     order: str = "<"
 
     def frames(self) -> Iterator[Frame]:
@@ -127,13 +128,13 @@ class _Blocks:
                     yield self._simple(body, interfaces)
             kind = self.file.read(4)
         if kind:
-            raise _Cut("it ends inside a block")
+            raise _CutError("it ends inside a block")
 
     def _section(self) -> None:
         """Pass by the head of a section; the byte order holds from here on."""
         head = _exactly(self.file, 8)
         if head[4:] not in _PCAPNG_ORDER:
-            raise _Cut("a section of no known byte order")
+            raise _CutError("a section of no known byte order")
         self.order = _PCAPNG_ORDER[head[4:]]
         _exactly(self.file, Struct(self.order + "I").unpack(head[:4])[0] - 12)
 
@@ -141,7 +142,7 @@ class _Blocks:
         """Return a block's content without the length before and behind it."""
         size = Struct(self.order + "I").unpack(_exactly(self.file, 4))[0]
         if size < 12:
-            raise _Cut(f"a block of {size} bytes")
+            raise _CutError(f"a block of {size} bytes")
         return _exactly(self.file, size - 8)[:-4]
 
     def _interface(self, body: bytes) -> _Interface:
@@ -167,5 +168,5 @@ class _Blocks:
 
 def _nth(interfaces: list[_Interface], number: int) -> _Interface:
     if number >= len(interfaces):
-        raise _Cut(f"a packet of interface {number}, which was not described")
+        raise _CutError(f"a packet of interface {number}, which was not described")
     return interfaces[number]

@@ -218,7 +218,7 @@ def _transport(layer: Any) -> dict[str, Any]:
 
 def _bytes(layer: Any) -> bytes:
     """Return a layer's bytes, without what only fills up a short frame."""
-    return b"" if type(layer).__name__ == "Padding" else layer.do_build()  # type: ignore[no-any-return]
+    return b"" if type(layer).__name__ == "Padding" else layer.do_build()
 
 
 def _tcp(layer: Any) -> dict[str, Any]:

@@ -21,24 +21,23 @@ def transports(draw, family):
     from scapy.layers.sctp import SCTP
 
     port = numbers[16]
-    kind = draw(st.sampled_from(["tcp", "tcp", "udp", "icmp", "error", "sctp", "none"]))
-    if kind == "tcp":
-        return TCP(
+    kinds = {
+        "tcp": lambda: TCP(
             sport=draw(port), dport=draw(port), seq=draw(numbers[32]), ack=draw(numbers[32]),
             flags=draw(numbers[8]), window=draw(port),
             options=draw(st.lists(st.sampled_from(TCP_OPTIONS), max_size=4)),
-        )  # fmt: skip
-    if kind == "udp":
-        return UDP(sport=draw(port), dport=draw(port))
-    if kind == "sctp":
-        return SCTP(sport=draw(port), dport=draw(port))
-    if kind == "icmp" and family == 4:
-        return ICMP(type=draw(numbers[8]), code=draw(numbers[8]), id=draw(port))
-    if kind == "icmp":
-        return ICMPv6EchoRequest(id=draw(port), code=draw(numbers[8]))
-    if kind == "error" and family == 6:
-        return ICMPv6DestUnreach()
-    return None
+        ),
+        "udp": lambda: UDP(sport=draw(port), dport=draw(port)),
+        "sctp": lambda: SCTP(sport=draw(port), dport=draw(port)),
+        "echo": lambda: (
+            ICMP(type=draw(numbers[8]), code=draw(numbers[8]), id=draw(port))
+            if family == 4
+            else ICMPv6EchoRequest(id=draw(port), code=draw(numbers[8]))
+        ),
+        "error": lambda: ICMPv6DestUnreach() if family == 6 else None,
+        "none": lambda: None,
+    }  # fmt: skip
+    return kinds[draw(st.sampled_from([*kinds, "tcp"]))]()
 
 
 @st.composite

@@ -2,8 +2,8 @@
 
 from natc.netfilter.host import Host
 from natc.trace.capture import replay_capture
-from natc.trace.replay import Replay
 from natc.trace.frames import captured
+from natc.trace.replay import Replay
 from tests.trace.dumps import service
 
 NODE = {
