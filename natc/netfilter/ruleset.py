@@ -7,9 +7,8 @@ for: reading 175,000 rules must not make a million objects that one query never 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from attrs import define, field, frozen
 
@@ -69,8 +68,8 @@ class Shape:
     goto: bool = False
     counters: int | None = None
     """The place of ``[packets:bytes]`` before the rule."""
-    plain: Callable[[str], re.Match[str] | None] | None = None
-    """Matches the text of the rules of this shape whose words are all plain, if what a save prints
+    plain: str | None = None
+    """An expression of the text of the rules of this shape whose words are all plain, if what a save prints
     of them depends on nothing else (:attr:`natc.netfilter.kinds.Kind.plain`): when one such rule is
     in save form, all of them are."""
 
@@ -160,15 +159,58 @@ class Rule:
         return hash(self.save())
 
 
-@define
+class Book(Protocol):
+    """A text that rules can be read from later: each line of it is known to be a good rule."""
+
+    def rules(self, start: int, end: int) -> list[Rule]:
+        """Return the rules that stand between two places of the text, whole lines."""
+
+
+@define(eq=False)
 class Chain:
-    """A chain: builtin when it has a policy."""
+    """A chain: builtin when it has a policy.
+
+    The rules of a chain that stood in a large text may not have been made yet: that happens when
+    they are first asked for. Two chains are equal when a save shows them alike.
+    """
 
     name: str
     policy: str | None = None
     counters: str | None = None
-    rules: list[Rule] = field(factory=list)
-    line: int = field(default=0, eq=False)
+    line: int = 0
+    _rules: list[Rule] = field(factory=list)
+    _book: Book | None = field(default=None, init=False, repr=False)
+    _passages: list[tuple[int, int]] = field(factory=list, init=False)
+    """Where in the book the last rules stand, as long as they have not been made."""
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules in their order; the list may be changed."""
+        if self._passages:
+            passages, self._passages = self._passages, []
+            for start, end in passages:
+                self._rules.extend(self._book.rules(start, end))  # type: ignore[union-attr]
+        return self._rules
+
+    @property
+    def rules_made(self) -> list[Rule]:
+        """The rules that have been made; those still in the book come behind them."""
+        return self._rules
+
+    def extend_by(self, book: Book, start: int, end: int) -> None:
+        """Append the rules in the lines between two places of ``book``, made when they are asked for."""
+        if self._book is not book:
+            self.rules  # noqa: B018 - those of another book first
+            self._book = book
+        self._passages.append((start, end))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Chain) and (
+            (self.name, self.policy, self.counters) == (other.name, other.policy, other.counters)
+            and self.rules == other.rules
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @define

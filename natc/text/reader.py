@@ -13,7 +13,6 @@ distinct literal, by reading the extension it belongs to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -22,14 +21,16 @@ from natc.collector import collector_paused
 from natc.errors import DumpError
 from natc.netfilter.extension import OptionError
 from natc.netfilter.header import Header
+from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
-from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Shape
+from natc.netfilter.ruleset import Part, Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.complaints import SYNTAX, complaint
+from natc.text.runs import Runs
 from natc.text.shapes import IMPLIED, LineShape, Opaque, ShapeError, shapes_of
 from natc.text.source import Source
 from natc.text.spelling import respelled
-from natc.text.tables import Tables
+from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 
 if TYPE_CHECKING:
     from natc.text.grammar import Grammar
@@ -47,6 +48,9 @@ _ADDRESS = re.compile(
     r" (?:-[sd]|--source|--destination|--src|--dst|--to|--to-destination|--to-source) !? ?\[?"
     r"(?:([0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*)|\d+\.)"
 )
+#: What follows declares a chain of one's own: of plain name, without a policy, with counters.
+_OWN_CHAIN = rf"(?=:(?!(?:{'|'.join(sorted(VERDICTS))}) )[!-~]{{1,{LONGEST_CHAIN_NAME}}}+ - \[)"
+
 #: Words that only IPv6 has.
 _IPV6_WORD = re.compile(r" (?:icmp6\b|icmpv6|ipv6-|--reject-with icmp6-)")
 
@@ -102,14 +106,19 @@ class _Reader:
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
     parser: Grammar | None = None
+    runs: Runs = field(factory=Runs)
+    position: int = 0
+    number: int = 0
+    """The number of the line before ``position``, from 1."""
+    no_run_before: int = 0
+    """Up to where lines are read one by one, since something is wrong with one of them."""
     problems: list[DumpError] | None = None
     """Where the errors of bad lines go when the reader is to read on; None when the first one ends it."""
 
     def ruleset(self) -> Ruleset:
-        lines = iter(enumerate(self.source.text.split("\n"), 1))
         while True:
             try:
-                self._lines(lines)
+                self._walk()
                 break
             except DumpError as error:
                 if self.problems is None:
@@ -131,32 +140,69 @@ class _Reader:
 
     # ---- the fast path
 
-    def _lines(self, lines: Iterator[tuple[int, str]]) -> None:
-        """Walk the lines. A rule appended in the shape that was guessed stays in this loop."""
-        shape = LineShape("empty", re.compile("").fullmatch)
-        chains = self.tables.table.chains if self.tables.table else dict[str, Chain]()
-        rules, chain = list[Rule](), ""
-        for number, line in lines:
+    def _walk(self) -> None:
+        """Walk the text: in runs of lines as long as one expression takes them, else line by line."""
+        text, shape = self.source.text, LineShape("empty", "")
+        while self.position <= len(text):
+            if self.runs.match and self.position >= self.no_run_before and self.tables.table:
+                found = self.runs.match(text, self.position)
+                if found:
+                    self._run(found.end())
+                    continue
+            end = text.find("\n", self.position)
+            line = text[self.position : end] if end >= 0 else text[self.position :]
+            self.number += 1
+            self.position += len(line) + 1
+            shape = self._line(line, self.number, shape)
+
+    def _run(self, end: int) -> None:
+        """Take the lines from here to ``end``, all of them known to be good rules."""
+        text, start = self.source.text, self.position
+        self.tables.note(self.number + 1)
+        taken = self.tables.append_lines(self, start, end)
+        if taken < end:
+            self.no_run_before = end
+        self.source.know(start, self.number + 1)
+        self.number += text.count("\n", start, taken)
+        self.position = taken
+
+    def _line(self, line: str, number: int, before: LineShape) -> LineShape:
+        """Carry out a line; return its shape. ``before`` is the shape of the line before."""
+        followers = before.followers
+        shape = followers[0] if followers else before
+        found = shape.fullmatch(line)
+        if found is None:
+            shape, found = self._recognise(line, number, followers)
+        values = found.groups()
+        if shape.rule is None or shape.kind != "append":
+            self._statement(shape, values, line, number)
+            return shape
+        chain = self.tables.chain(values[shape.rule.chain], number)
+        self.tables.note(number)
+        self.tables.rules_began = True
+        if shape.unchecked and (several := self._check(shape, values, line, number)):
+            self.tables.ruleset.respelled.pop(number, None)
+            chain.rules.extend(Rule(shape.rule, each, number) for each in several)
+            return shape
+        chain.rules.append(Rule(shape.rule, values, number))
+        if shape.wording and number not in self.tables.ruleset.respelled:
+            self.runs.note(shape.wording, values)
+        return shape
+
+    def rules(self, start: int, end: int) -> list[Rule]:
+        """Make the rules between two places of the text, lines that a run has taken."""
+        out, shape = list[Rule](), LineShape("empty", "")
+        number = self.source.number_at(start)
+        for line in self.source.text[start : end - 1].split("\n"):
             followers = shape.followers
-            if followers:
-                shape = followers[0]
+            shape = followers[0] if followers else shape
             found = shape.fullmatch(line)
             if found is None:
                 shape, found = self._recognise(line, number, followers)
-            values = found.groups()
-            if shape.rule is None or shape.kind != "append":
-                self._statement(shape, values, line, number)
-                chains, chain = self.tables.table.chains if self.tables.table else {}, ""
-                continue
-            name = values[shape.rule.chain]
-            if name != chain:
-                self.tables.note(number)
-                rules, chain = (chains.get(name) or self.tables.chain(name, number)).rules, name
-            if shape.unchecked and (several := self._check(shape, values, line, number)):
-                self.tables.ruleset.respelled.pop(number, None)
-                rules.extend(Rule(shape.rule, each, number) for each in several)
-                continue
-            rules.append(Rule(shape.rule, values, number))
+            assert shape.rule is not None
+            out.append(Rule(shape.rule, found.groups(), number))
+            number += 1
+        return out
 
     def _recognise(
         self, line: str, number: int, followers: list[LineShape]
@@ -253,6 +299,7 @@ class _Reader:
             self.tables.note(number)
         if shape.kind == "chain":
             self.tables.declare(values, number)
+            self._declarations(shape)
         elif shape.rule is not None:
             self._rules(shape, values, line, number)
         elif shape.kind == "table":
@@ -261,6 +308,15 @@ class _Reader:
             self._commit(number)
         else:
             getattr(self.tables, shape.kind)(values, number)
+
+    def _declarations(self, shape: LineShape) -> None:
+        """Carry out the lines that follow if they declare chains as the last line did."""
+        text = self.source.text
+        found = re.compile(rf"(?:{_OWN_CHAIN}{shape.expression}\n)++").match(text, self.position)
+        if found:
+            self.tables.declare_all(text, *found.span(), self.number + 1)
+            self.number += text.count("\n", *found.span())
+            self.position = found.end()
 
     def _remark(self, line: str, number: int) -> None:
         """Keep a comment line; an empty one only where the text is to come back as it stands.

@@ -26,6 +26,7 @@ from natc.netfilter.opaque import OPAQUE_MATCHES, OPAQUE_TARGETS, opaque_match, 
 from natc.netfilter.ruleset import Part, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.grammar import Grammar, all_blocks
+from natc.text.runs import NAME, Wording
 
 if TYPE_CHECKING:
     from lark import Token
@@ -75,20 +76,31 @@ class Unchecked:
         return None if not key or key in self.seen else key
 
 
-@frozen(eq=False)
+@define(eq=False)
 class LineShape:
     """A kind of line: how to recognise it, and for a rule what it is made of."""
 
     kind: str
     """The name of the line's node in the grammar: ``append``, ``table``, ``flush``, ...; or ``empty``."""
-    fullmatch: Callable[[str], re.Match[str] | None]
+    expression: str
     rule: Shape | None = None
     unchecked: tuple[Unchecked, ...] = ()
     """The parts whose literals the expression cannot vouch for."""
     insert_at: int | None = None
     """The place of the rule number of ``-I CHAIN NUMBER``."""
+    wording: Wording | None = None
+    """What lines like this may be taken in runs by; None for lines that may not."""
     followers: list[LineShape] = field(factory=list)
     """The shapes that followed this one lately: the reader's guesses for the next line."""
+    fullmatch: Callable[[str], re.Match[str] | None] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.fullmatch = self._compile_first
+
+    def _compile_first(self, line: str) -> re.Match[str] | None:
+        """Compile the expression when it is first asked for: most general ones never are."""
+        self.fullmatch = re.compile(self.expression).fullmatch
+        return self.fullmatch(line)
 
 
 @frozen
@@ -124,7 +136,7 @@ def shapes_of(grammar: Grammar, tree: Any, line: str, family: int, opaque: Opaqu
     Raises :class:`ShapeError` for options of a protocol that the rule does not name.
     """
     if not tree.children:
-        return [LineShape("empty", re.compile(r"[ \t]*").fullmatch)]
+        return [LineShape("empty", r"[ \t]*")]
     builder = _Builder(grammar, line, family, opaque)
     return builder.finish(builder.statement(tree.children[0]))
 
@@ -155,6 +167,8 @@ class _Builder:
     matches: list[_Draft] = field(factory=list)
     implicit: dict[str, _Draft] = field(factory=dict)
     target: _Draft | None = None
+    behind: int = 0
+    """How many literals stand before the target."""
     jump: int | None = None
     goto: bool = False
     protocol: str = ""
@@ -230,6 +244,7 @@ class _Builder:
         assert kind is not None, f"targets/{tree.children[1]}.lark has no class"
         self._one_target(tree)
         self.target = _Draft(kind)
+        self.behind = len(self.literals)
         self._block(tree, self.target)
 
     def _block(self, tree: Any, draft: _Draft, start: int = 0) -> None:
@@ -247,6 +262,7 @@ class _Builder:
         self.token(tree.children[0])
         if not self.goto and name in self.opaque.targets:
             self.target = _Draft(opaque_target(str(name)))
+            self.behind = len(self.literals)
             self._fixed_word(name)
             self._block(tree, self.target, 2)
             return
@@ -331,13 +347,34 @@ class _Builder:
         strict = self._expression([plain.get(i, p) for i, p in enumerate(self.literals)])
         if _depends_on_words_alone(rule, plain):
             rule = evolve(rule, plain=strict)
+        wording = self._wording(plain) if kind == "append" and self._for_runs() else None
         return [
-            LineShape(kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), self.insert_at),
-            LineShape(kind, general, rule, _unchecked(rule, plain), self.insert_at),
+            LineShape(kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), self.insert_at, wording),
+            LineShape(kind, general, rule, _unchecked(rule, plain), self.insert_at, wording),
         ]
 
-    def _expression(self, literals: list[str]) -> Callable[[str], re.Match[str] | None]:
-        """Return the matcher of the fixed texts with ``literals`` between them.
+    def _for_runs(self) -> bool:
+        """Tell whether the line's last ``-j`` is where it leads, for a look at many lines at once.
+
+        Nothing quoted may follow it, and a target's name must have options behind it: with that it
+        differs from a chain's.
+        """
+        if self.goto:
+            return False
+        last = self.fixed[-1]
+        if self.jump is not None:
+            return self.jump == len(self.literals) - 1 and not last
+        behind = [*self.literals[self.behind :], *self.fixed[self.behind + 1 :]]
+        return self.target is not None and bool(self.target.uses) and not any('"' in text for text in behind)
+
+    def _wording(self, plain: dict[int, str]) -> Wording:
+        names = {self.chain} | ({self.jump} if self.jump is not None else set())
+        literals = [NAME if place in names else text for place, text in enumerate(self.literals)]
+        free = names | ({self.counters} if self.counters is not None else set())
+        return Wording(tuple(self.fixed), tuple(literals), plain, frozenset(free))
+
+    def _expression(self, literals: list[str]) -> str:
+        """Return the expression of the fixed texts with ``literals`` between them.
 
         The groups are atomic: a literal ends where Lark's lexer would end it, or there is no match.
         """
@@ -345,7 +382,7 @@ class _Builder:
             f"((?>{literal})){re.escape(fixed)}"
             for literal, fixed in zip(literals, self.fixed[1:], strict=True)
         )
-        return re.compile(re.escape(self.fixed[0]) + middle).fullmatch
+        return re.escape(self.fixed[0]) + middle
 
     def _rule(self) -> Shape:
         return Shape(

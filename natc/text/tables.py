@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count, repeat
 
 from attrs import define, field
 
@@ -16,9 +17,10 @@ from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.kinds import number as number_of
 from natc.netfilter.opaque import UnreadMatch, UnreadTarget
-from natc.netfilter.ruleset import Chain, Part, Rule, Ruleset, Shape, Table, UseForm
+from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.checks import faults
+from natc.text.outline import Outline
 from natc.text.source import Source
 
 #: Most bytes in the name of a chain (XT_EXTENSION_MAXNAMELEN less the final zero).
@@ -27,6 +29,10 @@ NO_COUNTERS = "[0:0]"
 _POLICIES = ("ACCEPT", "DROP")
 
 _APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)[ \t]+(\S+)")
+#: What declares a chain without a policy, and whole lines that do.
+_OWN_CHAIN = re.compile(r":(\S+) - (\S+)\n")
+#: The rules of one chain that follow each other.
+_CHAIN_LINES = re.compile(r"(?:\[.*?\] )?-A (\S+) .*\n(?:(?:\[.*?\] )?-A \1 .*\n)*+")
 #: The shape of a rule that could not be read: its literals are the line and the chain.
 _LINE = (UseForm("", False, (0,)),)
 _UNREAD = Shape(
@@ -51,6 +57,10 @@ class Tables:
     """Whether ``*TABLE`` leaves what an earlier part of the text put there (``--noflush``)."""
     table: Table | None = None
     remarks: list[str] = field(factory=list)
+    outline: Outline = field(factory=Outline)
+    """What has been seen of the open table."""
+    rules_began: bool = False
+    """Whether the open table has had a rule: a chain that is made later may have been named before."""
 
     # ---- the frame of a table
 
@@ -71,6 +81,8 @@ class Tables:
         self.table = tables[name]
         self.table.remarks.extend(self.remarks)
         self.remarks = []
+        self.outline = Outline(doubtful=self.keep)
+        self.rules_began = False
 
     def declare(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``:CHAIN POLICY [PACKETS:BYTES]``: an old chain of that name loses its rules."""
@@ -89,16 +101,50 @@ class Tables:
             raise self.source.error(
                 f"{name} is not a builtin chain of {table.name}: it has no policy", number, expected="-"
             )
+        self._chain_made()
         before = table.chains.get(name)
         line = before.line if before else number
         table.chains[name] = Chain(name, policy if builtin else None, counters, line=line)
+
+    def declare_all(self, text: str, start: int, end: int, number: int) -> None:
+        """Carry out lines ``:CHAIN - [PACKETS:BYTES]`` that name chains of one's own."""
+        table = self.opened(number)
+        self._chain_made()
+        found = _OWN_CHAIN.findall(text, start, end)
+        names, counters = zip(*found, strict=True)
+        new = {*names, *BUILTIN_CHAINS[table.name]}
+        if len(new) == len(names) + len(BUILTIN_CHAINS[table.name]) and table.chains.keys().isdisjoint(names):
+            made = map(Chain, names, repeat(None), counters, count(number))
+            table.chains.update(zip(names, made, strict=True))
+            return
+        for line, (name, counter) in enumerate(found, number):
+            self.declare((f":{name}", "-", counter), line)
+
+    def append_lines(self, book: Book, start: int, end: int) -> int:
+        """Append the rules of a run, chain by chain; return where one stands whose chain does not exist."""
+        assert self.table is not None
+        chains, text = self.table.chains, self.source.text
+        for found in _CHAIN_LINES.finditer(text, start, end):
+            chain = chains.get(found[1])
+            if chain is None:
+                end = found.start()
+                break
+            chain.extend_by(book, *found.span())
+        self.outline.add_lines(text, start, end)
+        self.rules_began = True
+        return end
+
+    def _chain_made(self) -> None:
+        if self.rules_began:
+            self.outline.doubtful = True
 
     def commit(self, number: int) -> Iterator[DumpError]:
         """Carry out COMMIT; yield what the kernel would refuse of the table."""
         table = self.opened(number)
         table.end = number
         self.table = None
-        yield from faults(table, self.source)
+        if not self.outline.is_sound(table):
+            yield from faults(table, self.source)
 
     def keep_unread(self, number: int) -> None:
         """Keep a line that could not be read: a rule in its chain, as an open question, else as a comment."""
@@ -224,6 +270,7 @@ class Tables:
     def new_chain(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``-N CHAIN``."""
         name = self._free_name(values[0], number)
+        self._chain_made()
         self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS, line=number)
 
     def policy(self, values: tuple[str, ...], number: int) -> None:
@@ -280,6 +327,7 @@ class Tables:
         table = self.opened(number)
         chain = self._own_chain(old, number)
         self._free_name(new, number)
+        self.outline.doubtful = True
         chain.name = new
         for other in table.chains.values():
             other.rules[:] = [_renamed(rule, old, new) for rule in other.rules]

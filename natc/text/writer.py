@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import define, field, frozen
 
@@ -80,10 +80,15 @@ class _Printer:
 
     in_save_form: dict[Shape, bool] = field(factory=dict)
     """For shapes whose plain rules print alike: whether the one that was tried was in save form."""
+    plain: dict[Shape, Callable[[str], object]] = field(factory=dict)
 
     def rule(self, rule: Rule) -> str:
         shape = rule.shape
-        if shape.plain is None or not shape.plain(text := rule.text):
+        if shape.plain is None:
+            return rule.show()
+        if shape not in self.plain:
+            self.plain[shape] = re.compile(shape.plain).fullmatch
+        if not self.plain[shape](text := rule.text):
             return rule.show()
         known = self.in_save_form.get(shape)
         if known is None:
