@@ -669,6 +669,16 @@ def find_version(text: str) -> Version:
     return Version(text, _layout_of(minor, patch), _sureness(minor, patch))
 
 
+def known_versions() -> Mapping[str, Layout]:
+    """Return the first release that has each layout, the newest first; of equal layouts the newest."""
+    found: dict[str, Layout] = {}
+    for minor, layouts in sorted(_MINORS.items(), reverse=True):
+        for patch, layout in reversed(layouts):
+            if layout not in found.values():
+                found[f"1.{minor}.{patch}"] = layout
+    return MappingProxyType(found)
+
+
 def _layout_of(minor: int, patch: int) -> Layout:
     return next(layout for first, layout in reversed(_MINORS[minor]) if first <= patch)
 

@@ -23,7 +23,7 @@ def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str
     in the comment lines around each table; without it they are those that were read.
     """
     kept = order == "kept"
-    show = _Written(ruleset.respelled).rule if kept and ruleset.saved and not by else _Printer().rule
+    show = _Written(ruleset.respelled).rule if kept and ruleset.saved and not by else Printer().rule
     lines: list[str] = []
     for table in _tables(ruleset, order):
         chains = table.chains.values() if kept else _sorted(table)
@@ -52,7 +52,7 @@ class _Written:
 
 def restore(ruleset: Ruleset) -> str:
     """Return the ruleset as iptables-restore takes it: the save form without its comment lines."""
-    show = _Printer().rule
+    show = Printer().rule
     lines = [line for table in ruleset.tables.values() for line in table.lines(show=show)]
     return "\n".join(lines) + "\n"
 
@@ -75,7 +75,7 @@ def _name_in_bytes(chain: Chain) -> bytes:
 
 
 @define
-class _Printer:
+class Printer:
     """Prints rules, those that were written in save form without making their typed parts."""
 
     in_save_form: dict[Shape, bool] = field(factory=dict)

@@ -1,0 +1,483 @@
+"""Differences of rules, said in terms of services: which endpoint, which share, which policy.
+
+Every difference comes to a finding. What has no name of its own is reported as a rule that differs,
+so nothing is passed over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from attrs import define, field
+
+from natc.analysis.balancing import Balancing, Share, even_chances, shares
+from natc.analysis.drift import Drift, Rules, Side, Unit
+from natc.analysis.findings import Finding
+from natc.analysis.service_chains import (
+    BALANCING,
+    ENDPOINT,
+    EXTERNAL,
+    EXTERNAL_LOCAL,
+    FIREWALL,
+    LOCAL,
+    comment_of,
+    jump_of,
+    kind_of,
+    references,
+)
+from natc.netfilter.matches.recent import Recent
+from natc.netfilter.ruleset import Rule
+from natc.netfilter.targets.dnat import Dnat
+from natc.netfilter.targets.reject import Reject
+
+MISSING_SERVICE = "NV101"
+EXTRA_SERVICE = "NV102"
+MISSING_ENDPOINT = "NV103"
+STALE_ENDPOINT = "NV104"
+MISWEIGHTED = "NV105"
+POLICY = "NV106"
+MASQUERADE = "NV107"
+LEFT_OVER = "NV108"
+RULE = "NV109"
+ORDER = "NV110"
+AFFINITY = "NV111"
+REFUSAL = "NV112"
+SOURCE_RANGE = "NV113"
+FIXED = "NV114"
+
+#: What each code stands for, in the words of the summary.
+CODES = MappingProxyType(
+    {
+        MISSING_SERVICE: "service missing",
+        EXTRA_SERVICE: "service that does not exist",
+        MISSING_ENDPOINT: "endpoint missing",
+        STALE_ENDPOINT: "endpoint stale",
+        MISWEIGHTED: "endpoints misweighted",
+        POLICY: "wrong traffic policy",
+        MASQUERADE: "wrong masquerade",
+        LEFT_OVER: "chain left over",
+        RULE: "rule differs",
+        ORDER: "rules in another order",
+        AFFINITY: "wrong session affinity",
+        REFUSAL: "wrongly refused or let through",
+        SOURCE_RANGE: "wrong source ranges",
+        FIXED: "rule of kube-proxy itself differs",
+    }
+)
+
+
+@define
+class _Teller:
+    """Tells the findings of one drift."""
+
+    drift: Drift
+    digits: int
+    """How many digits this kube-proxy writes its chances with."""
+    _references: dict[str, list[Rule]] | None = None
+
+    def all(self) -> Iterator[Finding]:
+        by_service: dict[str, list[Unit]] = {}
+        for unit in self.drift.units():
+            by_service.setdefault(unit.service, []).append(unit)
+        for service in sorted(by_service):
+            units = by_service[service]
+            if not service:
+                yield from self._of_nobody(units)
+            elif service not in self.drift.expected_services:
+                yield from self._extra(service, units)
+            elif self._is_missing(service, units):
+                yield Finding(MISSING_SERVICE, "has no rules on this node", service)
+            else:
+                yield from _Service(self, service, units).findings()
+
+    def _is_missing(self, service: str, units: Sequence[Unit]) -> bool:
+        found = [unit for unit in units if kind_of(unit.chain) and unit.found is not None]
+        return service not in self.drift.found_services and not found
+
+    def _of_nobody(self, units: Sequence[Unit]) -> Iterator[Finding]:
+        for unit in units:
+            if not unit.chain:
+                yield Finding(FIXED, f"the dump has no table {unit.table}, and kube-proxy has rules in it")
+            elif kind_of(unit.chain):
+                yield from self.left_over(unit)
+            elif unit.found is None:
+                yield Finding(FIXED, f"chain {unit.chain} of table {unit.table} is missing")
+            else:
+                yield from rule_findings(self.drift, unit, unit.expected or (), unit.found, FIXED)
+
+    def _extra(self, service: str, units: Sequence[Unit]) -> Iterator[Finding]:
+        """Tell of rules for a service that is not among the manifests: once, with its first rule."""
+        rules = [rule for unit in units for rule in unit.found or ()]
+        shared = [rule for rule in rules if not kind_of(rule.chain)]
+        if not shared:
+            for unit in units:
+                yield from self.left_over(unit)
+            return
+        yield Finding(
+            EXTRA_SERVICE,
+            f"has {len(rules)} rules on this node, and no such service is in the manifests",
+            service,
+            min(rule.line for rule in shared),
+        )
+
+    def left_over(self, unit: Unit) -> Iterator[Finding]:
+        """Tell of a chain that should not be there; one that is still used shows where it is used."""
+        if unit.found is None or self.drift.expected.chain("nat", unit.chain):
+            return
+        if any(_is_kubes(rule.chain) for rule in self.references.get(unit.chain, ())):
+            return
+        chain = self.drift.found.chain("nat", unit.chain)
+        line = chain.line if chain else 0
+        to = ", ".join(sorted(filter(None, (translated(rule) for rule in unit.found))))
+        message = f"chain {unit.chain} is left over{f' (to {to})' if to else ''}: nothing leads to it"
+        yield Finding(LEFT_OVER, message, unit.service, line)
+
+    @property
+    def references(self) -> dict[str, list[Rule]]:
+        """The rules that lead to each chain of the dump's nat table."""
+        if self._references is None:
+            self._references = references(self.drift.found.ruleset.tables["nat"])
+        return self._references
+
+
+def tell(drift: Drift, digits: int) -> tuple[Finding, ...]:
+    """Return the findings of a drift, service by service; none when there is no difference.
+
+    ``digits`` is the number of decimals with which this kube-proxy writes chances.
+    """
+    return tuple(_Teller(drift, digits).all())
+
+
+def translated(rule: Rule) -> str:
+    """Return where a DNAT rule sends packets, empty for another rule."""
+    if rule.shape.target is None or rule.shape.target.kind is not Dnat:
+        return ""
+    target = rule.target
+    assert isinstance(target, Dnat)
+    return " ".join(target.words()[1:2])
+
+
+@define
+class _Service:
+    """Tells the findings of one service port."""
+
+    teller: _Teller
+    name: str
+    units: list[Unit]
+    missing: dict[str, list[str]] = field(factory=dict)
+    """Endpoints without a share, each with the chains."""
+    stale: dict[str, list[Rule]] = field(factory=dict)
+    """Endpoints that should have no share, each with the rules that give it."""
+
+    @property
+    def drift(self) -> Drift:
+        return self.teller.drift
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the service, one finding each."""
+        policies, explained = self._policy()
+        found: list[Finding] = []
+        for unit in self.units:
+            if not explained or not _by_policy(unit):
+                found += self._unit(unit)
+        return [*policies, *self._endpoints(), *found]
+
+    def _unit(self, unit: Unit) -> Iterator[Finding]:
+        kind = kind_of(unit.chain)
+        if unit.expected is None:
+            yield from self.teller.left_over(unit)
+        elif unit.found is None:
+            yield from self._missing_chain(unit)
+        elif kind in BALANCING:
+            yield from self._balancing(unit)
+        elif kind == ENDPOINT:
+            yield from self._endpoint_chain(unit)
+        else:
+            yield from rule_findings(self.drift, unit, unit.expected, unit.found, RULE)
+
+    def _missing_chain(self, unit: Unit) -> Iterator[Finding]:
+        """Tell of a missing chain that no missing rule tells of."""
+        nat = self.drift.expected.ruleset.tables["nat"]
+        if not kind_of(unit.chain) or not any(jump_of(r) == unit.chain for r in _all_rules(nat.chains)):
+            yield Finding(RULE, f"chain {unit.chain} of table {unit.table} is missing", self.name)
+
+    # ---- endpoints
+
+    def _balancing(self, unit: Unit) -> Iterator[Finding]:
+        expected, found = Balancing.of(unit.expected or ()), Balancing.of(unit.found or ())
+        for chain in expected.endpoints.keys() - found.endpoints.keys():
+            self.missing.setdefault(self._address(self.drift.expected, chain), []).append(unit.chain)
+        for chain in found.endpoints.keys() - expected.endpoints.keys():
+            rules = self.stale.setdefault(self._address(self.drift.found, chain), [])
+            rules += found.endpoints[chain]
+        told = [
+            *self._weights(unit, found),
+            *self._affinity(unit, expected, found),
+            *rule_findings(self.drift, unit, expected.others, found.others, RULE),
+            *self._wordings(unit, expected, found),
+        ]
+        if not told and not found.in_order_of(expected):
+            told.append(_reordered(unit, unit.found or ()))
+        yield from told
+
+    def _address(self, side: Side, chain: str) -> str:
+        """Return the endpoint that a chain translates to, the chain's name where it does not."""
+        return next(filter(None, map(translated, side.rules("nat", chain))), chain)
+
+    def _weights(self, unit: Unit, found: Balancing) -> Iterator[Finding]:
+        ideal = even_chances(len(found.chances), self.teller.digits)
+        if found.chances == ideal:
+            return
+        names = [self._address(self.drift.found, jump_of(rule)) for rule in found.balanced]
+        there, wanted = shares(names, found.chances), shares(names, ideal)
+        yield Finding(
+            MISWEIGHTED,
+            f"{unit.chain} gives {_worst(there, wanted)}",
+            self.name,
+            found.balanced[0].line,
+            {"chain": unit.chain, "endpoints": [_share_json(a, b) for a, b in zip(there, wanted, strict=True)]},
+        )
+
+    def _affinity(self, unit: Unit, expected: Balancing, found: Balancing) -> Iterator[Finding]:
+        """Compare the rules that send clients back, of endpoints that are right otherwise."""
+        for chain in expected.affinity.keys() | found.affinity.keys():
+            one, other = expected.affinity.get(chain, ()), found.affinity.get(chain, ())
+            a, b = self.drift.expected.texts(one), self.drift.found.texts(other)
+            gone = chain in expected.endpoints and chain not in found.endpoints
+            come = chain in found.endpoints and chain not in expected.endpoints
+            if a == b or (gone and not b) or (come and not a):
+                continue
+            address = self._address(self.drift.found if other else self.drift.expected, chain)
+            yield Finding(
+                AFFINITY,
+                f"{unit.chain} {_compared(a, b)} to send clients back to {address}",
+                self.name,
+                other[0].line if other else 0,
+            )
+
+    def _wordings(self, unit: Unit, expected: Balancing, found: Balancing) -> Iterator[Finding]:
+        """Compare what is neither chance nor endpoint on the rules of endpoints: their comments."""
+        for chain in expected.endpoints.keys() & found.endpoints.keys():
+            one, other = expected.endpoints[chain], found.endpoints[chain]
+            if unit.chain.startswith(EXTERNAL_LOCAL) and _numbered(one):
+                continue
+            if [comment_of(rule) for rule in one] != [comment_of(rule) for rule in other[: len(one)]]:
+                if not self.drift.found.bare:
+                    yield _differs(self.drift, unit, self.name, one[0], other[0])
+
+    def _endpoint_chain(self, unit: Unit) -> Iterator[Finding]:
+        expected = self._address(self.drift.expected, unit.chain)
+        found = self._address(self.drift.found, unit.chain)
+        if expected != found:
+            line = next((rule.line for rule in unit.found or () if translated(rule)), 0)
+            what = f"packets for {expected} go to {found}" if found != unit.chain else f"{expected} gets none"
+            yield Finding(STALE_ENDPOINT, f"{what}: {unit.chain}", self.name, line)
+            self.missing.setdefault(expected, []).append(unit.chain)
+            return
+        yield from rule_findings(self.drift, unit, unit.expected or (), unit.found or (), RULE)
+
+    def _endpoints(self) -> Iterator[Finding]:
+        """Tell of the endpoints that the balancing chains lack or have too many; once each."""
+        known = {self._address(self.drift.expected, c) for c in self._expected_endpoints()}
+        for address, rules in sorted(self.stale.items()):
+            chains = ", ".join(dict.fromkeys(rule.chain for rule in rules))
+            why = "should get no traffic here" if address in known else "is no endpoint of this service"
+            yield Finding(
+                STALE_ENDPOINT,
+                f"{address} gets traffic from {chains} and {why}",
+                self.name,
+                rules[0].line,
+                {"endpoint": address},
+            )
+        for address, chains_without in sorted(self.missing.items()):
+            yield Finding(
+                MISSING_ENDPOINT,
+                f"{address} gets no traffic from {', '.join(dict.fromkeys(chains_without))}",
+                self.name,
+                0,
+                {"endpoint": address},
+            )
+
+    def _expected_endpoints(self) -> list[str]:
+        owners = self.drift.expected.owners
+        return [c for c, name in owners.items() if name == self.name and kind_of(c) == ENDPOINT]
+
+    # ---- policies
+
+    def _policy(self) -> tuple[list[Finding], bool]:
+        """Compare the external traffic policy; tell whether that explains the external chains."""
+        if not any(_by_policy(unit) for unit in self.units):
+            return [], False
+        one, other = (self._external_policy(side) for side in (self.drift.expected, self.drift.found))
+        if not one[0] or not other[0] or one[0] == other[0]:
+            return [], False
+        message = f"externalTrafficPolicy should be {one[0]}, and the rules are those of {other[0]}"
+        return [Finding(POLICY, message, self.name, other[1])], True
+
+    def _external_policy(self, side: Side) -> tuple[str, int]:
+        """Return a service's external traffic policy by its rules, and a line that shows it."""
+        for chain, name in side.owners.items():
+            if name == self.name and kind_of(chain) == EXTERNAL:
+                for rule in side.rules("nat", chain):
+                    policy = _policy_in(comment_of(rule))
+                    if policy:
+                        return policy, rule.line
+            if name == self.name and kind_of(chain) == EXTERNAL_LOCAL:
+                there = side.chain("nat", chain)
+                return "Local", there.line if there else 0
+        return "", 0
+
+
+def _policy_in(comment: str) -> str:
+    if comment.startswith("masquerade traffic for "):
+        return "Cluster"
+    return "Local" if comment.startswith("route LOCAL traffic for ") else ""
+
+
+def _by_policy(unit: Unit) -> bool:
+    """Tell whether a unit follows from the external traffic policy."""
+    if kind_of(unit.chain) in (EXTERNAL, EXTERNAL_LOCAL, LOCAL):
+        return True
+    return unit.chain in ("KUBE-EXTERNAL-SERVICES", "KUBE-NODEPORTS")
+
+
+# ---- rules
+
+
+def rule_findings(
+    drift: Drift, unit: Unit, expected: Sequence[Rule], found: Sequence[Rule], otherwise: str
+) -> list[Finding]:
+    """Compare two lists of rules: rules that changed, are missing, or should not be there.
+
+    ``otherwise`` is the code of what has no name of its own.
+    """
+    missing, surplus = _unmatched(drift, expected, found)
+    findings = []
+    for rule in missing:
+        like = _most_alike(drift, rule, surplus)
+        if like is not None:
+            surplus.remove(like)
+            findings.append(_differs(drift, unit, unit.service, rule, like, otherwise))
+        else:
+            text = drift.expected.text(rule)
+            code = _code(otherwise, rule)
+            findings.append(Finding(code, f"missing: {text}", unit.service, 0, {"expected": text}))
+    for rule in surplus:
+        text = drift.found.text(rule)
+        code = _code(otherwise, rule)
+        findings.append(Finding(code, f"should not be there: {text}", unit.service, rule.line, {"found": text}))
+    if not findings and drift.expected.texts(expected) != drift.found.texts(found):
+        findings.append(_reordered(unit, found))
+    return findings
+
+
+def _unmatched(drift: Drift, expected: Sequence[Rule], found: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
+    wanted = Counter(drift.expected.texts(expected))
+    there = Counter(drift.found.texts(found))
+    return (
+        _left(expected, drift.expected.texts(expected), wanted - there),
+        _left(found, drift.found.texts(found), there - wanted),
+    )
+
+
+def _left(rules: Sequence[Rule], texts: Sequence[str], left: Counter[str]) -> list[Rule]:
+    out = []
+    for rule, text in zip(reversed(rules), reversed(texts), strict=True):
+        if left[text]:
+            left[text] -= 1
+            out.append(rule)
+    return out[::-1]
+
+
+def _most_alike(drift: Drift, rule: Rule, others: Sequence[Rule]) -> Rule | None:
+    """Return the rule that shares most words with this one, if it shares at least two in three."""
+    words = Counter(drift.expected.text(rule).split(" "))
+    best, most = None, 0
+    for other in others:
+        theirs = Counter(drift.found.text(other).split(" "))
+        common = sum((words & theirs).values())
+        if common > most and 3 * common >= 2 * max(sum(words.values()), sum(theirs.values())):
+            best, most = other, common
+    return best
+
+
+def _differs(
+    drift: Drift, unit: Unit, service: str, one: Rule, other: Rule, otherwise: str = RULE
+) -> Finding:
+    expected, found = drift.expected.text(one), drift.found.text(other)
+    return Finding(
+        _code(otherwise, one, other),
+        f"should be: {expected}; is: {found}",
+        service,
+        other.line,
+        {"expected": expected, "found": found},
+    )
+
+
+def _code(otherwise: str, *rules: Rule) -> str:
+    """Return what rules that differ are about; two rules are one that changed."""
+    if otherwise == FIXED:
+        return FIXED
+    jumps = {jump_of(rule) for rule in rules}
+    if len(rules) == 2 and len(jumps) == 2 and all(map(kind_of, jumps)):
+        prefixes, hashes = {kind_of(to) for to in jumps}, {to.rpartition("-")[2] for to in jumps}
+        if len(prefixes) == 2 and len(hashes) == 1:
+            return POLICY
+    if "KUBE-MARK-MASQ" in jumps:
+        return MASQUERADE
+    if any(_refuses(rule) for rule in rules):
+        return REFUSAL
+    if any(rule.chain.startswith(FIREWALL) and rule.header.source is not None for rule in rules):
+        return SOURCE_RANGE
+    return AFFINITY if any(_asks_recent(rule) for rule in rules) else otherwise
+
+
+def _refuses(rule: Rule) -> bool:
+    target = rule.shape.target
+    return jump_of(rule) in ("DROP", "KUBE-MARK-DROP") or (target is not None and target.kind is Reject)
+
+
+def _asks_recent(rule: Rule) -> bool:
+    return any(part.kind is Recent for part in rule.shape.matches)
+
+
+def _reordered(unit: Unit, found: Sequence[Rule]) -> Finding:
+    line = found[0].line if found else 0
+    return Finding(ORDER, f"the rules of {unit.chain} stand in another order", unit.service, line)
+
+
+def _all_rules(chains: Any) -> Iterator[Rule]:
+    for chain in chains.values():
+        yield from chain.rules
+
+
+def _is_kubes(chain: str) -> bool:
+    return chain.startswith("KUBE-")
+
+
+def _numbered(rules: Rules | Sequence[Rule]) -> bool:
+    return any(comment_of(rule).startswith("Balancing rule ") for rule in rules)
+
+
+def _compared(expected: Sequence[str], found: Sequence[str]) -> str:
+    if not found:
+        return "has no rule"
+    return "has a rule that should not be there" if not expected else f"has {found[0]}"
+
+
+def _worst(found: Sequence[Share], expected: Sequence[Share]) -> str:
+    pairs = sorted(zip(found, expected, strict=True), key=lambda pair: -abs(float(pair[0]) - float(pair[1])))
+    one, other = pairs[0]
+    more = f", and {len(pairs) - 1} more" if len(pairs) > 2 else ""
+    return f"{one.to} {100 * float(one):.4g} % instead of {100 * float(other):.4g} %{more}"
+
+
+def _share_json(found: Share, expected: Share) -> dict[str, Any]:
+    return {
+        "endpoint": found.to,
+        "expected": {"num": expected.odds.num, "exp": expected.odds.exp, "value": float(expected)},
+        "found": {"num": found.odds.num, "exp": found.odds.exp, "value": float(found)},
+    }

@@ -1,0 +1,144 @@
+"""Drift between Services and a node: the rules kube-proxy should have written against a node's dump.
+
+The manifests are compiled with the node's kube-proxy version and settings, and the result is compared
+with the dump (:mod:`natc.analysis.drift`, :mod:`natc.analysis.drift_findings`). Settings that are not
+given are those that the dump shows; where several would do, those that explain the dump best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from natc.analysis.drift import Drift
+from natc.analysis.drift_findings import LEFT_OVER, tell
+from natc.analysis.findings import Finding
+from natc.analysis.node_facts import settings_shown
+from natc.compile import ProxyConfig
+from natc.compile import compile as compile_cluster
+from natc.compile.addresses import canonical_ip
+from natc.compile.layouts import NEWEST, FirewallEnd, find_version
+from natc.compile.signs import recognise
+from natc.errors import UsageError
+from natc.kube.model import Cluster
+from natc.netfilter.ruleset import Ruleset
+
+#: So many services are tried under other settings before all of them are compared again.
+_TRIED = 100
+#: So many values are tried for what the node is.
+_VALUES = 20
+
+
+@frozen
+class Verified:
+    """What a comparison came to."""
+
+    config: ProxyConfig
+    """The settings with which the manifests were compiled."""
+    services: int
+    """How many service ports should have rules."""
+    findings: tuple[Finding, ...]
+    shown: Mapping[str, Any] = field(factory=dict)
+    """The settings that were taken from the dump, by their names in :class:`ProxyConfig`."""
+
+
+def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Verified:
+    """Compare a node's dump with what its kube-proxy would write for a cluster.
+
+    ``given`` are settings by their names in :class:`ProxyConfig`. Raises NatcError where that
+    kube-proxy would crash on the cluster, or the settings do not go together.
+    """
+    shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
+    versions = (given["kube_version"],) if "kube_version" in given else recognise(ruleset) or (NEWEST,)
+    settings = {**shown, **given, "kube_version": versions[0]}
+    best = _verified(ruleset, cluster, settings, given)
+    for other in _others(settings, given, versions, cluster):
+        if not best.findings:
+            break
+        tried = _tried(ruleset, cluster, {**settings, **other}, best)
+        if tried:
+            settings |= other
+            best = _verified(ruleset, cluster, settings, given)
+    return best
+
+
+def compare(expected: Ruleset, ruleset: Ruleset, config: ProxyConfig) -> Verified:
+    """Compare a node's dump with what a kube-proxy of ``config`` wrote for a cluster."""
+    drift = Drift.between(expected, ruleset, config.layout)
+    findings = tell(drift, config.layout.probability_digits)
+    return Verified(config, len(drift.expected_services), findings)
+
+
+def _verified(
+    ruleset: Ruleset, cluster: Cluster, settings: Mapping[str, Any], given: Mapping[str, Any]
+) -> Verified:
+    config = _config(settings, given)
+    result = compare(compile_cluster(cluster, config), ruleset, config)
+    return evolve(result, shown={name: value for name, value in settings.items() if name not in given})
+
+
+def _config(settings: Mapping[str, Any], given: Mapping[str, Any]) -> ProxyConfig:
+    """Return the settings as a whole; up to 1.19 kube-proxy needs kubelet's chains to have been there."""
+    layout = find_version(settings["kube_version"]).layout
+    counts_on_kubelet = layout.firewall_end is FirewallEnd.MARK_DROP and not layout.makes_mark_drop
+    if counts_on_kubelet and "with_kubelet" not in given and settings.get("proxy_mode") != "userspace":
+        settings = {**settings, "with_kubelet": True}
+    return ProxyConfig(**settings)
+
+
+# ---- what was neither given nor shown
+
+
+def _others(
+    settings: Mapping[str, Any], given: Mapping[str, Any], versions: tuple[str, ...], cluster: Cluster
+) -> Iterator[dict[str, Any]]:
+    """Yield other settings that the same signs would allow."""
+    yield from ({"kube_version": version} for version in versions[1:])
+    if "hostname_override" not in given:
+        yield from ({"hostname_override": node.name} for node in cluster.nodes[:_VALUES])
+    if "node_ip" not in given:
+        yield from ({"node_ip": ip} for ip in _node_ips(cluster, settings["ip_family"] == "ipv6"))
+    if "feature_gates" not in given:
+        gates = find_version(settings["kube_version"]).layout.gates
+        yield from ({"feature_gates": {name: not gate.default}} for name, gate in gates.items())
+
+
+def _node_ips(cluster: Cluster, ipv6: bool) -> list[str]:
+    """Return addresses that tell on which side of each source range the node is."""
+    nodes = [ip for node in cluster.nodes for ip in node.internal_ips]
+    ranges = [cidr.strip() for service in cluster.services for cidr in service.load_balancer_source_ranges]
+    found = dict.fromkeys([*nodes[:_VALUES], *(cidr.partition("/")[0] for cidr in ranges)])
+    return [ip for ip in found if (":" in ip) == ipv6 and canonical_ip(ip)][: 2 * _VALUES]
+
+
+def _tried(ruleset: Ruleset, cluster: Cluster, settings: Mapping[str, Any], best: Verified) -> bool:
+    """Tell whether other settings leave fewer findings, by some of the services that have any."""
+    names = {f.service for f in best.findings if f.service}
+    some = set(sorted(names)[:_TRIED])
+    part = _part(cluster, some)
+    try:
+        result = _verified(ruleset, part, settings, {})
+    except UsageError:  # that version knows no such setting
+        return False
+    return _count(result, some) < _count(best, some)
+
+
+def _count(result: Verified, services: set[str]) -> int:
+    """Count what concerns some services or none; chains left over may be those of the others."""
+    return sum(
+        finding.service in services or not (finding.service or finding.code == LEFT_OVER)
+        for finding in result.findings
+    )
+
+
+def _part(cluster: Cluster, ports: set[str]) -> Cluster:
+    """Return the cluster with only the services that these service ports belong to."""
+    names = {tuple(port.split(":")[0].split("/")) for port in ports}
+    return evolve(
+        cluster,
+        services=tuple(s for s in cluster.services if (s.namespace, s.name) in names),
+        endpoint_slices=tuple(e for e in cluster.endpoint_slices if (e.namespace, e.service) in names),
+        endpoints=tuple(e for e in cluster.endpoints if (e.namespace, e.name) in names),
+    )
