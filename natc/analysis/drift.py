@@ -180,9 +180,8 @@ class Drift:
         """Compare which builtin chains lead where; in which order is no difference."""
         for name, chain in self.expected.chains(table).items():
             if chain.policy:
-                one, other = (
-                    tuple(filter(self._hooks, side.rules(table, name))) for side in (self.expected, self.found)
-                )
+                sides = (self.expected, self.found)
+                one, other = (tuple(filter(self._hooks, side.rules(table, name))) for side in sides)
                 if sorted(self.expected.texts(one)) != sorted(self.found.texts(other)):
                     yield Unit(table, name, "", one, other)
 

@@ -6,67 +6,44 @@ so nothing is passed over.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from types import MappingProxyType
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 from natc.analysis.balancing import Balancing, Share, even_chances, shares
-from natc.analysis.drift import Drift, Rules, Side, Unit
+from natc.analysis.drift import Drift, Side, Unit
+from natc.analysis.drift_codes import (
+    AFFINITY,
+    EXTRA_SERVICE,
+    FIXED,
+    LEFT_OVER,
+    MISSING_ENDPOINT,
+    MISSING_SERVICE,
+    MISWEIGHTED,
+    POLICY,
+    RULE,
+    STALE_ENDPOINT,
+)
+from natc.analysis.drift_rules import reordered, rule_differs, rule_findings
 from natc.analysis.findings import Finding
 from natc.analysis.service_chains import (
     BALANCING,
     ENDPOINT,
     EXTERNAL,
     EXTERNAL_LOCAL,
-    FIREWALL,
     LOCAL,
     comment_of,
     jump_of,
     kind_of,
     references,
 )
-from natc.netfilter.matches.recent import Recent
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.ruleset import Chain, Rule
 from natc.netfilter.targets.dnat import Dnat
-from natc.netfilter.targets.reject import Reject
 
-MISSING_SERVICE = "NV101"
-EXTRA_SERVICE = "NV102"
-MISSING_ENDPOINT = "NV103"
-STALE_ENDPOINT = "NV104"
-MISWEIGHTED = "NV105"
-POLICY = "NV106"
-MASQUERADE = "NV107"
-LEFT_OVER = "NV108"
-RULE = "NV109"
-ORDER = "NV110"
-AFFINITY = "NV111"
-REFUSAL = "NV112"
-SOURCE_RANGE = "NV113"
-FIXED = "NV114"
-
-#: What each code stands for, in the words of the summary.
-CODES = MappingProxyType(
-    {
-        MISSING_SERVICE: "service missing",
-        EXTRA_SERVICE: "service that does not exist",
-        MISSING_ENDPOINT: "endpoint missing",
-        STALE_ENDPOINT: "endpoint stale",
-        MISWEIGHTED: "endpoints misweighted",
-        POLICY: "wrong traffic policy",
-        MASQUERADE: "wrong masquerade",
-        LEFT_OVER: "chain left over",
-        RULE: "rule differs",
-        ORDER: "rules in another order",
-        AFFINITY: "wrong session affinity",
-        REFUSAL: "wrongly refused or let through",
-        SOURCE_RANGE: "wrong source ranges",
-        FIXED: "rule of kube-proxy itself differs",
-    }
-)
+#: In the comments on rules of KUBE-XLB- chains (history B3 g).
+_NUMBER = re.compile(r"(?<=Balancing rule )\d+")
 
 
 @define
@@ -220,7 +197,7 @@ class _Service:
             *self._wordings(unit, expected, found),
         ]
         if not told and not found.in_order_of(expected):
-            told.append(_reordered(unit, unit.found or ()))
+            told.append(reordered(unit, unit.found or ()))
         yield from told
 
     def _address(self, side: Side, chain: str) -> str:
@@ -238,7 +215,10 @@ class _Service:
             f"{unit.chain} gives {_worst(there, wanted)}",
             self.name,
             found.balanced[0].line,
-            {"chain": unit.chain, "endpoints": [_share_json(a, b) for a, b in zip(there, wanted, strict=True)]},
+            {
+                "chain": unit.chain,
+                "endpoints": [_share_json(a, b) for a, b in zip(there, wanted, strict=True)],
+            },
         )
 
     def _affinity(self, unit: Unit, expected: Balancing, found: Balancing) -> Iterator[Finding]:
@@ -262,11 +242,8 @@ class _Service:
         """Compare what is neither chance nor endpoint on the rules of endpoints: their comments."""
         for chain in expected.endpoints.keys() & found.endpoints.keys():
             one, other = expected.endpoints[chain], found.endpoints[chain]
-            if unit.chain.startswith(EXTERNAL_LOCAL) and _numbered(one):
-                continue
-            if [comment_of(rule) for rule in one] != [comment_of(rule) for rule in other[: len(one)]]:
-                if not self.drift.found.bare:
-                    yield _differs(self.drift, unit, self.name, one[0], other[0])
+            if not self.drift.found.bare and _comments(one) != _comments(other)[: len(one)]:
+                yield rule_differs(self.drift, unit, self.name, one[0], other[0])
 
     def _endpoint_chain(self, unit: Unit) -> Iterator[Finding]:
         expected = self._address(self.drift.expected, unit.chain)
@@ -344,112 +321,7 @@ def _by_policy(unit: Unit) -> bool:
     return unit.chain in ("KUBE-EXTERNAL-SERVICES", "KUBE-NODEPORTS")
 
 
-# ---- rules
-
-
-def rule_findings(
-    drift: Drift, unit: Unit, expected: Sequence[Rule], found: Sequence[Rule], otherwise: str
-) -> list[Finding]:
-    """Compare two lists of rules: rules that changed, are missing, or should not be there.
-
-    ``otherwise`` is the code of what has no name of its own.
-    """
-    missing, surplus = _unmatched(drift, expected, found)
-    findings = []
-    for rule in missing:
-        like = _most_alike(drift, rule, surplus)
-        if like is not None:
-            surplus.remove(like)
-            findings.append(_differs(drift, unit, unit.service, rule, like, otherwise))
-        else:
-            text = drift.expected.text(rule)
-            code = _code(otherwise, rule)
-            findings.append(Finding(code, f"missing: {text}", unit.service, 0, {"expected": text}))
-    for rule in surplus:
-        text = drift.found.text(rule)
-        code = _code(otherwise, rule)
-        findings.append(Finding(code, f"should not be there: {text}", unit.service, rule.line, {"found": text}))
-    if not findings and drift.expected.texts(expected) != drift.found.texts(found):
-        findings.append(_reordered(unit, found))
-    return findings
-
-
-def _unmatched(drift: Drift, expected: Sequence[Rule], found: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
-    wanted = Counter(drift.expected.texts(expected))
-    there = Counter(drift.found.texts(found))
-    return (
-        _left(expected, drift.expected.texts(expected), wanted - there),
-        _left(found, drift.found.texts(found), there - wanted),
-    )
-
-
-def _left(rules: Sequence[Rule], texts: Sequence[str], left: Counter[str]) -> list[Rule]:
-    out = []
-    for rule, text in zip(reversed(rules), reversed(texts), strict=True):
-        if left[text]:
-            left[text] -= 1
-            out.append(rule)
-    return out[::-1]
-
-
-def _most_alike(drift: Drift, rule: Rule, others: Sequence[Rule]) -> Rule | None:
-    """Return the rule that shares most words with this one, if it shares at least two in three."""
-    words = Counter(drift.expected.text(rule).split(" "))
-    best, most = None, 0
-    for other in others:
-        theirs = Counter(drift.found.text(other).split(" "))
-        common = sum((words & theirs).values())
-        if common > most and 3 * common >= 2 * max(sum(words.values()), sum(theirs.values())):
-            best, most = other, common
-    return best
-
-
-def _differs(
-    drift: Drift, unit: Unit, service: str, one: Rule, other: Rule, otherwise: str = RULE
-) -> Finding:
-    expected, found = drift.expected.text(one), drift.found.text(other)
-    return Finding(
-        _code(otherwise, one, other),
-        f"should be: {expected}; is: {found}",
-        service,
-        other.line,
-        {"expected": expected, "found": found},
-    )
-
-
-def _code(otherwise: str, *rules: Rule) -> str:
-    """Return what rules that differ are about; two rules are one that changed."""
-    if otherwise == FIXED:
-        return FIXED
-    jumps = {jump_of(rule) for rule in rules}
-    if len(rules) == 2 and len(jumps) == 2 and all(map(kind_of, jumps)):
-        prefixes, hashes = {kind_of(to) for to in jumps}, {to.rpartition("-")[2] for to in jumps}
-        if len(prefixes) == 2 and len(hashes) == 1:
-            return POLICY
-    if "KUBE-MARK-MASQ" in jumps:
-        return MASQUERADE
-    if any(_refuses(rule) for rule in rules):
-        return REFUSAL
-    if any(rule.chain.startswith(FIREWALL) and rule.header.source is not None for rule in rules):
-        return SOURCE_RANGE
-    return AFFINITY if any(_asks_recent(rule) for rule in rules) else otherwise
-
-
-def _refuses(rule: Rule) -> bool:
-    target = rule.shape.target
-    return jump_of(rule) in ("DROP", "KUBE-MARK-DROP") or (target is not None and target.kind is Reject)
-
-
-def _asks_recent(rule: Rule) -> bool:
-    return any(part.kind is Recent for part in rule.shape.matches)
-
-
-def _reordered(unit: Unit, found: Sequence[Rule]) -> Finding:
-    line = found[0].line if found else 0
-    return Finding(ORDER, f"the rules of {unit.chain} stand in another order", unit.service, line)
-
-
-def _all_rules(chains: Any) -> Iterator[Rule]:
+def _all_rules(chains: Mapping[str, Chain]) -> Iterator[Rule]:
     for chain in chains.values():
         yield from chain.rules
 
@@ -458,8 +330,9 @@ def _is_kubes(chain: str) -> bool:
     return chain.startswith("KUBE-")
 
 
-def _numbered(rules: Rules | Sequence[Rule]) -> bool:
-    return any(comment_of(rule).startswith("Balancing rule ") for rule in rules)
+def _comments(rules: Sequence[Rule]) -> list[str]:
+    """Return the comments of rules; the number of a balancing rule is its place and no difference."""
+    return [_NUMBER.sub("", comment_of(rule)) for rule in rules]
 
 
 def _compared(expected: Sequence[str], found: Sequence[str]) -> str:

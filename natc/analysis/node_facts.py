@@ -9,7 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from natc.analysis.service_chains import EXTERNAL, EXTERNAL_LOCAL, LOCAL, SERVICE, comment_of, jump_of, kind_of
+from natc.analysis.service_chains import (
+    EXTERNAL,
+    EXTERNAL_LOCAL,
+    LOCAL,
+    SERVICE,
+    comment_of,
+    jump_of,
+    kind_of,
+)
 from natc.kube.model import Cluster
 from natc.netfilter.header import Header
 from natc.netfilter.matches.nfacct import Nfacct
@@ -181,7 +189,7 @@ def _places(cluster: Cluster) -> dict[str, str]:
     """Return the node of each endpoint's address."""
     endpoints = [e for piece in cluster.endpoint_slices for e in piece.endpoints]
     endpoints += [e for each in cluster.endpoints for subset in each.subsets for e in subset.addresses]
-    found = {}
+    found: dict[str, str] = {}
     for endpoint in endpoints:
         name = endpoint.node_name or endpoint.topology.get("kubernetes.io/hostname", "")
         if name:

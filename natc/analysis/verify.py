@@ -13,7 +13,8 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from natc.analysis.drift import Drift
-from natc.analysis.drift_findings import LEFT_OVER, tell
+from natc.analysis.drift_codes import LEFT_OVER
+from natc.analysis.drift_findings import tell
 from natc.analysis.findings import Finding
 from natc.analysis.node_facts import settings_shown
 from natc.compile import ProxyConfig

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from natc.analysis.drift_findings import CODES
+from natc.analysis.drift_codes import CODES
 from natc.analysis.service_chains import comment_of, jump_of, kind_of, name_in, owners
 from natc.analysis.verify import compare
 from natc.compile import compile as compile_cluster
@@ -29,7 +29,12 @@ OURS = re.compile(
 )
 ADDRESS = re.compile(r"(?<= -s |.-d )(\S+)/(\d+)|(?<=--to-destination )([\d.]+|\[[\da-f:]+\]):(\d+)")
 ENDPOINT = re.compile(r"(KUBE-SEP-[A-Z2-7]{16})|-m comment --comment \S+(?: -> \S+)? ")
-SWAPS = {"-j DROP": "-j ACCEPT", "-j ACCEPT": "-j DROP", "-j REJECT --reject-with": "-j DROP", "-j RETURN": "-j ACCEPT"}
+SWAPS = {
+    "-j DROP": "-j ACCEPT",
+    "-j ACCEPT": "-j DROP",
+    "-j REJECT --reject-with": "-j DROP",
+    "-j RETURN": "-j ACCEPT",
+}
 
 
 @lru_cache(maxsize=32)
@@ -61,12 +66,18 @@ def replaced(lines, at, line):
 
 def endpoint(draw, lines, at):
     address = draw(st.sampled_from(["192.0.2.1:80", "192.0.2.1:1"]))
-    address = address.replace("192.0.2.1", "[2001:db8::9]") if ":" in lines[at].partition("--to-destination [")[2] else address
+    address = (
+        address.replace("192.0.2.1", "[2001:db8::9]")
+        if ":" in lines[at].partition("--to-destination [")[2]
+        else address
+    )
     return replaced(lines, at, re.sub(r"--to-destination \S+", f"--to-destination {address}", lines[at]))
 
 
 def weight(draw, lines, at):
-    part = draw(st.sampled_from(["0.00000000000", "0.10000000009", "0.49999999953", "0.99999999953", "1.00000000000"]))
+    part = draw(
+        st.sampled_from(["0.00000000000", "0.10000000009", "0.49999999953", "0.99999999953", "1.00000000000"])
+    )
     return replaced(lines, at, re.sub(r"--probability \S+", f"--probability {part}", lines[at]))
 
 
@@ -89,7 +100,9 @@ def negated(draw, lines, at):
 
 
 def source(draw, lines, at):
-    return replaced(lines, at, re.sub(r"-s \S+/\d+", "-s 0.0.0.0/1" if "." in lines[at] else "-s 8000::/1", lines[at]))
+    return replaced(
+        lines, at, re.sub(r"-s \S+/\d+", "-s 0.0.0.0/1" if "." in lines[at] else "-s 8000::/1", lines[at])
+    )
 
 
 def verdict(draw, lines, at):
@@ -113,7 +126,11 @@ def retargeted(draw, lines, at):
 def swapped(draw, lines, at):
     """Two rules of one service's chain in each other's place, unless they only differ in their endpoint."""
     one, other = lines[at], lines[at + 1]
-    if one.split()[:2] != other.split()[:2] or not kind_of(one.split()[1]) or ENDPOINT.sub("", one) == ENDPOINT.sub("", other):
+    if (
+        one.split()[:2] != other.split()[:2]
+        or not kind_of(one.split()[1])
+        or ENDPOINT.sub("", one) == ENDPOINT.sub("", other)
+    ):
         return None
     return [*lines[:at], other, one, *lines[at + 2 :]]
 
@@ -132,7 +149,13 @@ def chain_left(draw, lines, at):
     end = lines.index("COMMIT", start)
     kind = draw(st.sampled_from(["SVC", "SEP", "SVL", "XLB", "FW", "EXT"]))
     rule = [f"-A KUBE-{kind}-AAAAAAAAAAAAAAAA -j RETURN"] if draw(st.booleans()) else []
-    return [*lines[: start + 1], f":KUBE-{kind}-AAAAAAAAAAAAAAAA - [0:0]", *lines[start + 1 : end], *rule, *lines[end:]]
+    return [
+        *lines[: start + 1],
+        f":KUBE-{kind}-AAAAAAAAAAAAAAAA - [0:0]",
+        *lines[start + 1 : end],
+        *rule,
+        *lines[end:],
+    ]
 
 
 CHANGES = (

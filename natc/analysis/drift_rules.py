@@ -1,0 +1,122 @@
+"""Two lists of rules compared: which changed, which are missing, which should not be there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from natc.analysis.drift import Drift, Unit
+from natc.analysis.drift_codes import AFFINITY, FIXED, MASQUERADE, ORDER, POLICY, REFUSAL, RULE, SOURCE_RANGE
+from natc.analysis.findings import Finding
+from natc.analysis.service_chains import FIREWALL, jump_of, kind_of
+from natc.netfilter.matches.recent import Recent
+from natc.netfilter.ruleset import Rule
+from natc.netfilter.targets.reject import Reject
+
+
+def rule_findings(
+    drift: Drift, unit: Unit, expected: Sequence[Rule], found: Sequence[Rule], otherwise: str
+) -> list[Finding]:
+    """Compare two lists of rules: rules that changed, are missing, or should not be there.
+
+    ``otherwise`` is the code of what has no name of its own.
+    """
+    missing, surplus = _unmatched(drift, expected, found)
+    findings = []
+    for rule in missing:
+        like = _most_alike(drift, rule, surplus)
+        if like is not None:
+            surplus.remove(like)
+            findings.append(rule_differs(drift, unit, unit.service, rule, like, otherwise))
+        else:
+            text = drift.expected.text(rule)
+            code = _code(otherwise, rule)
+            findings.append(Finding(code, f"missing: {text}", unit.service, 0, {"expected": text}))
+    for rule in surplus:
+        text = drift.found.text(rule)
+        code = _code(otherwise, rule)
+        findings.append(
+            Finding(code, f"should not be there: {text}", unit.service, rule.line, {"found": text})
+        )
+    if not findings and drift.expected.texts(expected) != drift.found.texts(found):
+        findings.append(reordered(unit, found))
+    return findings
+
+
+def _unmatched(
+    drift: Drift, expected: Sequence[Rule], found: Sequence[Rule]
+) -> tuple[list[Rule], list[Rule]]:
+    wanted = Counter(drift.expected.texts(expected))
+    there = Counter(drift.found.texts(found))
+    return (
+        _left(expected, drift.expected.texts(expected), wanted - there),
+        _left(found, drift.found.texts(found), there - wanted),
+    )
+
+
+def _left(rules: Sequence[Rule], texts: Sequence[str], left: Counter[str]) -> list[Rule]:
+    out = []
+    for rule, text in zip(reversed(rules), reversed(texts), strict=True):
+        if left[text]:
+            left[text] -= 1
+            out.append(rule)
+    return out[::-1]
+
+
+def _most_alike(drift: Drift, rule: Rule, others: Sequence[Rule]) -> Rule | None:
+    """Return the rule that shares most words with this one, if it shares at least two in three."""
+    words = Counter(drift.expected.text(rule).split(" "))
+    best, most = None, 0
+    for other in others:
+        theirs = Counter(drift.found.text(other).split(" "))
+        common = sum((words & theirs).values())
+        if common > most and 3 * common >= 2 * max(sum(words.values()), sum(theirs.values())):
+            best, most = other, common
+    return best
+
+
+def rule_differs(
+    drift: Drift, unit: Unit, service: str, one: Rule, other: Rule, otherwise: str = RULE
+) -> Finding:
+    """Return the finding of a rule that changed from ``one`` to ``other``."""
+    expected, found = drift.expected.text(one), drift.found.text(other)
+    return Finding(
+        _code(otherwise, one, other),
+        f"should be: {expected}; is: {found}",
+        service,
+        other.line,
+        {"expected": expected, "found": found},
+    )
+
+
+def _code(otherwise: str, *rules: Rule) -> str:
+    """Return what rules that differ are about; two rules are one that changed."""
+    if otherwise == FIXED:
+        return FIXED
+    jumps = {jump_of(rule) for rule in rules}
+    if len(rules) == 2 and len(jumps) == 2 and all(map(kind_of, jumps)):
+        prefixes, hashes = {kind_of(to) for to in jumps}, {to.rpartition("-")[2] for to in jumps}
+        if len(prefixes) == 2 and len(hashes) == 1:
+            return POLICY
+    if "KUBE-MARK-MASQ" in jumps:
+        return MASQUERADE
+    if any(_refuses(rule) for rule in rules):
+        return REFUSAL
+    if any(rule.chain.startswith(FIREWALL) and rule.header.source is not None for rule in rules):
+        return SOURCE_RANGE
+    return AFFINITY if any(_asks_recent(rule) for rule in rules) else otherwise
+
+
+def _refuses(rule: Rule) -> bool:
+    target = rule.shape.target
+    return jump_of(rule) in ("DROP", "KUBE-MARK-DROP") or (target is not None and target.kind is Reject)
+
+
+def _asks_recent(rule: Rule) -> bool:
+    return any(part.kind is Recent for part in rule.shape.matches)
+
+
+def reordered(unit: Unit, found: Sequence[Rule]) -> Finding:
+    """Return the finding of a chain whose rules are all there, in another order."""
+    line = found[0].line if found else 0
+    return Finding(ORDER, f"the rules of {unit.chain} stand in another order", unit.service, line)
