@@ -43,6 +43,8 @@ class Verified:
     findings: tuple[Finding, ...]
     shown: Mapping[str, Any] = field(factory=dict)
     """The settings that were taken from the dump, by their names in :class:`ProxyConfig`."""
+    versions: tuple[str, ...] = ()
+    """The kube-proxy versions that the dump may be of, the newest of each layout, newest first."""
 
 
 def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Verified:
@@ -62,7 +64,7 @@ def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Veri
         if tried:
             settings |= other
             best = _verified(ruleset, cluster, settings, given)
-    return best
+    return evolve(best, versions=versions)
 
 
 def compare(expected: Ruleset, ruleset: Ruleset, config: ProxyConfig) -> Verified:

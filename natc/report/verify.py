@@ -28,6 +28,8 @@ def verify_lines(result: Verified) -> Iterator[Line]:
     for code, count in sorted(counts.items()):
         yield line(f"  {count:>6,}  ", Part(code, "cyan"), f"  {CODES[code]}")
     yield line(Part(f"compared with {result.config.version}", "dim"))
+    if len(result.versions) > 1:
+        yield line(Part(f"the dump may be of kube-proxy {', '.join(result.versions)}", "dim"))
     if result.shown:
         yield line(Part(f"taken from the dump: {_settings(result)}", "dim"))
     yield line()
@@ -42,7 +44,7 @@ def verify_lines(result: Verified) -> Iterator[Line]:
 def _settings(result: Verified) -> str:
     words = []
     for name, value in sorted(result.shown.items()):
-        if value in (False, "", ()):
+        if value in (False, "", ()) or name == "kube_version":
             continue
         flag = _FLAGS.get(name, name.replace("_", "-"))
         words.append(f"--{flag}={_word(value)}")
@@ -61,6 +63,7 @@ def verify_json(result: Verified) -> dict[str, Any]:
     """Return the document's content."""
     return {
         "kube_version": result.config.kube_version,
+        "kube_versions": list(result.versions),
         "taken_from_dump": {
             name: list(value) if isinstance(value, tuple) else value for name, value in result.shown.items()
         },

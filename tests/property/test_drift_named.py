@@ -164,16 +164,25 @@ CHANGES = (
 )  # fmt: skip
 
 
+class Changed(list):
+    """The lines of a changed dump; a failing test shows where, not all of them."""
+
+    def __repr__(self):
+        return f"{self.change} of line {self.at + 1}"
+
+
 @st.composite
 def changed(draw, lines):
-    """A changed dump and the lines of it that are no longer, or not as they were."""
+    """A changed dump."""
     ours = [i for i, line in enumerate(lines) if OURS.match(line)]
     changes = draw(st.permutations(CHANGES))
     at = draw(st.sampled_from(ours))
     for change in changes:
         after = change(draw, lines, at)
         if after is not None:
-            return after
+            out = Changed(after)
+            out.change, out.at = change.__name__, at
+            return out
     raise AssertionError("deleting is always possible")
 
 
