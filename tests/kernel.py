@@ -2,6 +2,7 @@
 
 import subprocess
 
+from natc.text.files import ENCODING
 from tests.support import need_kernel, without_remarks
 
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
@@ -27,3 +28,16 @@ def tables(text: str) -> dict[str, str]:
     """Split a dump into its tables, without comment lines: their order tells only which was touched last."""
     parts = without_remarks(text).split("*")[1:]
     return {part.split("\n", 1)[0]: part.split("\n", 1)[1] for part in parts}
+
+
+def refusal(text: str, backend: str, family: int = 4, *options: str) -> str:
+    """Return what that backend's iptables-restore says when it refuses a text; empty when it takes it.
+
+    Skips without root or iptables.
+    """
+    program = f"{PROGRAMS[family]}-{backend}-restore"
+    need_kernel(program)
+    done = subprocess.run(
+        ["unshare", "-n", program, *options], input=text, capture_output=True, check=False, **ENCODING
+    )
+    return done.stderr or f"exit status {done.returncode}" if done.returncode else ""

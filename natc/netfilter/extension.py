@@ -164,6 +164,14 @@ class Extension:
         """Return the fields with what iptables fills in by itself; a hook for subclasses."""
         return values
 
+    def checked_hooks(self) -> frozenset[str] | None:
+        """Return the builtin chains that the kernel's check of the options allows, None for all.
+
+        The legacy kernel minds every chain that leads to the rule; nf_tables asks only when the rule
+        stands in a builtin chain itself. Most extensions have no such check.
+        """
+        return None
+
     def words(self) -> list[str]:
         """Return the words iptables-save prints behind the extension's name."""
         out: list[str] = []

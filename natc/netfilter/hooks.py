@@ -36,3 +36,8 @@ SEQUENCES["nft"] = SEQUENCES["legacy"] | {"INPUT": ("mangle", "filter", "nat", "
 
 #: Which side of a connection the nat table translates at each hook.
 NAT_SIDE = {"PREROUTING": "dst", "OUTPUT": "dst", "INPUT": "src", "POSTROUTING": "src"}
+
+#: The builtin chains in which a packet still has the interface it came in by, and already the one it
+#: leaves by.
+WITH_IN_INTERFACE = frozenset({"PREROUTING", "INPUT", "FORWARD"})
+WITH_OUT_INTERFACE = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})

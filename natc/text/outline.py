@@ -15,11 +15,13 @@ from graphlib import CycleError, TopologicalSorter
 
 from attrs import define, field
 
+from natc.netfilter.extension import Target
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Chain, Table
 from natc.netfilter.targets import target_class
 from natc.text.grammar import all_blocks
+from natc.text.places import NO_INTERFACE, interface_faults, is_limited
 
 #: How much of a name makes a kind. Names that begin alike mostly lead alike.
 _KIND = 8
@@ -27,6 +29,12 @@ _KIND = 8
 #: blank if options follow it. (A comment that holds such words only makes a doubt.)
 _ALIKE = re.compile(rf"(?:\[\S* )?-A (\S{{1,{_KIND}}}).*\n(?:(?:\[\S* )?-A \1.*\n)*+")
 _NAMED = re.compile(r" -j (\S+ ?)")
+#: What a rule in some builtin chains cannot ask, by the kind of the chain.
+_NO_INTERFACE = {
+    name[:_KIND]: " -i " if side == "in_interface" else " -o "
+    for side, names in NO_INTERFACE.items()
+    for name in names
+}
 
 
 @define(eq=False)
@@ -42,6 +50,8 @@ class Outline:
         """Note the rules of a run (:meth:`natc.text.shapes.LineShape.wording` says which those are)."""
         for found in _ALIKE.finditer(text, start, end):
             self.leads.setdefault(found[1], set()).update(_NAMED.findall(text, *found.span()))
+            if (asked := _NO_INTERFACE.get(found[1])) and text.find(asked, *found.span()) >= 0:
+                self.doubtful = True
 
     def is_sound(self, table: Table) -> bool:
         """Tell whether it is certain that :func:`natc.text.checks.faults` finds nothing."""
@@ -53,9 +63,11 @@ class Outline:
 
     def _add_rules(self, chain: Chain) -> None:
         names = self.leads.setdefault(chain.name[:_KIND], set())
+        if chain.policy and any(interface_faults(chain)):
+            self.doubtful = True
         for rule in chain.rules_made:
             shape = rule.shape
-            if shape.goto or any(part.kind.tables or part.kind.hooks for part in shape.matches):
+            if shape.goto or any(is_limited(part.kind) for part in shape.matches):
                 self.doubtful = True
             if shape.jump is not None:
                 names.add(rule.values[shape.jump])
@@ -74,7 +86,7 @@ class Outline:
         return (
             names.isdisjoint(builtin)
             and chains.isdisjoint(_targets())
-            and unknown <= VERDICTS | {f"{name} " for name in _targets()}
+            and unknown <= _verdicts(table) | {f"{name} " for name in _targets()}
         )
 
     def _kinds_are_good(self, table: Table) -> bool:
@@ -84,7 +96,7 @@ class Outline:
         for kind, names in self.leads.items():
             known = names & table.chains.keys()
             ways[kind] = {name[:_KIND] for name in known}
-            targets[kind] = names - known - VERDICTS
+            targets[kind] = names - known - _verdicts(table)
         order = _in_order(ways)
         if order is None:
             return False
@@ -97,6 +109,10 @@ class Outline:
             for kind, names in targets.items()
             for name in names
         )
+
+
+def _verdicts(table: Table) -> frozenset[str]:
+    return VERDICTS - {"DROP"} if table.name == "nat" else VERDICTS
 
 
 def _in_order(ways: dict[str, set[str]]) -> list[str] | None:
@@ -118,6 +134,8 @@ def _may_stand(name: str, table: str, hooks: set[str]) -> bool:
     target = target_class(name)
     if target is None:
         return name in OPAQUE_TARGETS
-    return (target.tables is None or table in target.tables) and (
-        target.hooks is None or hooks <= target.hooks
+    return (
+        (target.tables is None or table in target.tables)
+        and (target.hooks is None or hooks <= target.hooks)
+        and target.checked_hooks is Target.checked_hooks
     )

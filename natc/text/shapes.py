@@ -26,6 +26,7 @@ from natc.netfilter.opaque import OPAQUE_MATCHES, OPAQUE_TARGETS, opaque_match, 
 from natc.netfilter.ruleset import Part, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.grammar import Grammar, all_blocks
+from natc.text.places import is_limited
 from natc.text.runs import NAME, Wording
 
 if TYPE_CHECKING:
@@ -357,9 +358,9 @@ class _Builder:
         """Tell whether the line's last ``-j`` is where it leads, for a look at many lines at once.
 
         Nothing quoted may follow it, and a target's name must have options behind it: with that it
-        differs from a chain's.
+        differs from a chain's. A match that cannot stand everywhere needs the careful look.
         """
-        if self.goto:
+        if self.goto or any(is_limited(draft.kind) for draft in self.matches):
             return False
         last = self.fixed[-1]
         if self.jump is not None:

@@ -144,7 +144,7 @@ class Tables:
         table.end = number
         self.table = None
         if not self.outline.is_sound(table):
-            yield from faults(table, self.source)
+            yield from self._faults(table)
 
     def keep_unread(self, number: int) -> None:
         """Keep a line that could not be read: a rule in its chain, as an open question, else as a comment."""
@@ -159,7 +159,15 @@ class Tables:
     def faults_so_far(self) -> Iterator[DumpError]:
         """Yield what is wrong with the open table, for an error on the way: the first one counts."""
         if self.table is not None:
-            yield from faults(self.table, self.source)
+            yield from self._faults(self.table)
+
+    def _faults(self, table: Table) -> Iterator[DumpError]:
+        """Yield what is wrong with a table; where a saved rule stands, the kernel it comes from allowed."""
+
+        def blame(message: str, rule: Rule, word: str) -> DumpError:
+            return self.source.error_at(message, rule.line, word)
+
+        return faults(table, blame, placed=self.ruleset.saved)
 
     def note(self, number: int) -> None:
         """Keep the comment lines on the way with the line they stand before."""

@@ -20,9 +20,9 @@ from natc.netfilter.ipsets import SETS
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Rule, Ruleset
+from natc.text.checks import check_loadable
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
-from natc.trace.loading import check_loadable, in_load_order
 from natc.trace.machine import Machine
 from natc.trace.responses import Response, response_to
 from natc.trace.results import Result, open_result, result_of
@@ -64,9 +64,9 @@ class Replay:
 
     def load(self, ruleset: Ruleset) -> None:
         """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
-        check_loadable(ruleset)
+        check_loadable(ruleset, self.backend)
         self.ruleset = ruleset
-        for rule in in_load_order(ruleset, self.backend):
+        for rule in _in_load_order(ruleset, self.backend):
             if any(part.kind.name == "recent" for part in rule.shape.matches):
                 self._load_lists(rule)
         self.memory = self.memory.settled(self.memory.now)
@@ -211,3 +211,16 @@ def replay(
             yield {"branches": run.all_branches(entry)}
     else:
         yield from run.run(listed)
+
+
+def _in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:
+    """Yield the rules as the kernel is given them.
+
+    The legacy tool sorts user chains by name behind the builtin ones; the other keeps the file's order.
+    """
+    for table in ruleset.tables.values():
+        chains = list(table.chains.values())
+        if backend == "legacy":
+            chains.sort(key=lambda own: (own.policy is None, own.name if own.policy is None else ""))
+        for own in chains:
+            yield from own.rules

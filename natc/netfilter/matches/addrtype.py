@@ -8,6 +8,7 @@ from attrs import frozen
 
 from natc.netfilter.condition import AddressType, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Flag, WordSet
 from natc.netfilter.matches import register_match
 
@@ -30,6 +31,12 @@ class Addrtype(Match):
     dst_type: Term[frozenset[str]] | None = option("--dst-type", WordSet(TYPES), negatable=True)
     limit_iface_in: bool = option("--limit-iface-in", Flag(), default=False)
     limit_iface_out: bool = option("--limit-iface-out", Flag(), default=False)
+
+    def checked_hooks(self) -> frozenset[str] | None:
+        """Return the chains whose packets have the interface asked for (addrtype_mt_checkentry_v1)."""
+        if self.limit_iface_in:
+            return WITH_IN_INTERFACE
+        return WITH_OUT_INTERFACE if self.limit_iface_out else None
 
     def condition(self) -> Condition:
         device = "in" if self.limit_iface_in else "out" if self.limit_iface_out else ""

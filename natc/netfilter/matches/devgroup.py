@@ -8,6 +8,7 @@ from attrs import frozen
 
 from natc.netfilter.condition import Condition, DeviceGroup, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Masked, MaskedOrName
 from natc.netfilter.matches import register_match
 
@@ -24,6 +25,13 @@ class Devgroup(Match):
 
     src: Term[Masked | str] | None = option("--src-group", _GROUP, negatable=True)
     dst: Term[Masked | str] | None = option("--dst-group", _GROUP, negatable=True)
+
+    def checked_hooks(self) -> frozenset[str] | None:
+        """Return the chains whose packets have the interfaces asked for (devgroup_mt_checkentry)."""
+        hooks = WITH_IN_INTERFACE | WITH_OUT_INTERFACE
+        if self.src:
+            hooks &= WITH_IN_INTERFACE
+        return hooks & WITH_OUT_INTERFACE if self.dst else hooks
 
     def condition(self) -> Condition:
         return both(

@@ -9,6 +9,7 @@ from attrs import frozen
 from natc.netfilter import intervals
 from natc.netfilter.condition import All, Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.hooks import WITH_IN_INTERFACE
 from natc.netfilter.intervals import names_like
 from natc.netfilter.kinds import Flag, Name
 from natc.netfilter.matches import register_match
@@ -27,6 +28,12 @@ class Physdev(Match):
     physdev_out: Term[str] | None = option("--physdev-out", Name(15), negatable=True)
     is_bridged: Term[bool] | None = option("--physdev-is-bridged", Flag(), negatable=True)
 
+    def checked_hooks(self) -> frozenset[str] | None:
+        """Return the chains in which any packet may have a port to leave by (physdev_mt_check)."""
+        bridged = self.is_bridged == Term(True)
+        asks_out = self.is_out is not None or self.physdev_out is not None
+        return _BUT_OUTPUT if asks_out and not bridged else None
+
     def condition(self) -> Condition:
         """Without a bridge port on the packet's way only inverted options hold (xt_physdev.c)."""
         return both(
@@ -38,6 +45,7 @@ class Physdev(Match):
         )
 
 
+_BUT_OUTPUT = WITH_IN_INTERFACE | {"POSTROUTING"}
 _NONE = intervals.name("")
 _NO_PORT_IN = In("bridge_port_in", _NONE)
 _NO_PORT_OUT = In("bridge_port_out", _NONE)

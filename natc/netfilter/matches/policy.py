@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from natc.netfilter.condition import All, Condition, In, Unknown
 from natc.netfilter.extension import Extension, Match, OptionError, Term, Use, declare, option
 from natc.netfilter.header import Protocol
+from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Choice, Flag, Network, NetworkKind, Number
 from natc.netfilter.matches import register_match
 
@@ -88,6 +89,10 @@ class Policy(Match):
             raise OptionError("with --strict every element needs --reqid, --spi, --proto, --mode or a tunnel")
         if any(element.tunnels for element in elements):
             raise OptionError("--tunnel-src and --tunnel-dst need --mode tunnel")
+
+    def checked_hooks(self) -> frozenset[str] | None:
+        """Return the chains on that side of the node (policy_mt_check)."""
+        return WITH_IN_INTERFACE if self.dir == "in" else WITH_OUT_INTERFACE
 
     def words(self) -> list[str]:
         """The general options, then the elements with ``--next`` between them."""

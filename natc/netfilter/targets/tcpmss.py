@@ -8,6 +8,7 @@ from attrs import frozen
 
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
+from natc.netfilter.hooks import WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
@@ -24,6 +25,10 @@ class SetTcpMss(Target):
 
     set: int | None = option("--set-mss", Number(0, 65535 - 20))
     clamp_to_pmtu: bool = option("--clamp-mss-to-pmtu", Flag(), default=False)
+
+    def checked_hooks(self) -> frozenset[str] | None:
+        """Return the chains whose packets have a way out, whose MTU is asked for (tcpmss_tg4_check)."""
+        return WITH_OUT_INTERFACE if self.clamp_to_pmtu else None
 
     def effect(self) -> Effect:
         return Change(("tcp_options", "payload", "length"), self._changed)
