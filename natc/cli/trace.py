@@ -40,7 +40,8 @@ _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 @name_options
 @url_options
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--output", type=click.Choice(["text", "json", "dot", "html"]), default="text",
+              show_default=True)  # fmt: skip
 def command(dump: str, **asked: Any) -> None:
     """Send a packet through DUMP, offline, and show what becomes of it.
 
@@ -64,6 +65,8 @@ def command(dump: str, **asked: Any) -> None:
     machine = Machine.of(ruleset, _node(asked, packet), backend=asked["backend"])
     origin = "local" if asked["local"] else "network"
     if asked["branches"]:
+        if asked["output"] in ("dot", "html"):
+            raise UsageError("--branches are listed, not drawn", expected="--output text or json")
         _show_branches(packet, machine.branches(packet, origin), asked["output"])
     else:
         _show(machine, machine.trace(packet, origin), asked["output"], said)
@@ -172,6 +175,11 @@ def _show(machine: Machine, answer: Distribution, output: str, said: Said | None
         from natc.report.trace_json import trace_json
 
         sys.stdout.write(document(__version__, with_said(trace_json(answer, misses), said)))
+        return
+    if output in ("dot", "html"):
+        from natc.cli.picture import show_picture
+
+        show_picture(output, answer, said, misses)
         return
     from natc.report.destination import said_lines
     from natc.report.lines import emit_lines

@@ -27,7 +27,7 @@ _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
 def trace_lines(answer: Distribution, misses: Sequence[NearMiss] = ()) -> Iterator[Line]:
     """Yield the report, the answer before the reasons; ``misses`` are rules that nearly matched."""
     trees = sections(answer)
-    yield line(Part(_headline(answer), "bold"))
+    yield line(Part(headline(answer), "bold"))
     yield line()
     yield from _targets(answer)
     yield from fate_lines(answer, trees)
@@ -40,7 +40,8 @@ def trace_lines(answer: Distribution, misses: Sequence[NearMiss] = ()) -> Iterat
 # ---- what was asked
 
 
-def _headline(answer: Distribution) -> str:
+def headline(answer: Distribution) -> str:
+    """Return what was asked, in one line: where to, what that is, and where from."""
     packet = answer.packet
     origin = "sent by this node" if answer.origin == "local" else "arriving from the network"
     source = (

@@ -1,0 +1,160 @@
+"""Where everything goes: bands below each other, inside a band layers from left to right.
+
+A place's layer is the longest way to it from its band's first place, so every jump leads to the right.
+Its row is the first of the rows its own followers need, so ways of a tree do not cross.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from natc.report.picture.graph import Graph, Kind, Place, Way
+
+#: All lengths are in CSS pixels.
+WIDTH, HEIGHT = 206, 50
+_GAP_X, _GAP_Y = 36, 16
+#: A character of odds, and what stays free beside them.
+_CHARACTER, _FREE = 7.2, 52
+_WIDE = 620
+_BAND_TITLE, _BAND_GAP = 34, 40
+_LANE, _MARGIN = 18, 14
+
+
+@frozen
+class Box:
+    """Where a place is drawn."""
+
+    x: int
+    y: int
+    width: int
+    height: int = HEIGHT
+
+
+@frozen
+class Lane:
+    """A way between bands: down beside the boxes at ``x``; None goes straight from box to box."""
+
+    way: Way
+    x: int | None
+
+
+@define(eq=False)
+class Drawing:
+    """A graph with coordinates."""
+
+    graph: Graph
+    boxes: dict[str, Box] = field(factory=dict)
+    bands: list[tuple[str, Box]] = field(factory=list)
+    """The title and outline of each band."""
+    lanes: list[Lane] = field(factory=list)
+    width: int = 0
+    height: int = 0
+
+
+def draw(graph: Graph) -> Drawing:
+    """Lay a graph out."""
+    drawing = Drawing(graph)
+    members = {band: [] for band in range(-1, len(graph.bands) + 1)}  # type: dict[int, list[Place]]
+    for place in graph.places.values():
+        members[place.band].append(place)
+    lanes = _lanes(graph)
+    left = _MARGIN + _LANE * (1 + max((lane for _, lane in lanes), default=0))
+    layers: dict[str, int] = {}
+    for places in members.values():
+        layers |= _layers(graph, places)
+    columns = _columns(graph, layers, left)
+    y = _MARGIN
+    for band, places in members.items():
+        y = _band(drawing, band, places, {place.id: columns[layers[place.id]] for place in places}, y)
+    drawing.lanes = [Lane(way, left - _LANE * lane if lane else None) for way, lane in lanes]
+    drawing.width = max(box.x + box.width for box in drawing.boxes.values()) + _MARGIN * 2
+    drawing.height = y
+    drawing.bands = [
+        (title, Box(left - 8, box.y, drawing.width - left - 4, box.height)) for title, box in drawing.bands
+    ]
+    return drawing
+
+
+def _lanes(graph: Graph) -> list[tuple[Way, int]]:
+    """Return the ways between bands, each with the number of its lane; 0 is straight down."""
+    between = [way for way in graph.ways if way.between_bands]
+    found: list[tuple[Way, int]] = []
+    lane = 0
+    for way in between:
+        start, end = graph.places[way.start], graph.places[way.end]
+        only = sum(other.start == way.start for other in between) == 1
+        if only and end.band - start.band == 1:
+            found.append((way, 0))
+        else:
+            lane += 1
+            found.append((way, lane))
+    return found
+
+
+def _columns(graph: Graph, layers: dict[str, int], left: int) -> list[int]:
+    """Return where each layer begins; before it is room for the longest odds of the ways into it."""
+    columns = [left]
+    for layer in range(1, max(layers.values()) + 1):
+        entering = [way for way in graph.ways if layers[way.end] == layer and not way.between_bands]
+        longest = max(len(way.shares.label()) for way in entering)
+        gap = int(longest * _CHARACTER) + _FREE if longest else _GAP_X
+        columns.append(columns[-1] + WIDTH + gap)
+    return columns
+
+
+def _band(drawing: Drawing, band: int, places: list[Place], columns: dict[str, int], y: int) -> int:
+    """Place a band's boxes below ``y`` and return where the next band begins."""
+    if not places:
+        return y
+    titled = 0 <= band < len(drawing.graph.bands)
+    top = y + (_BAND_TITLE if titled else 0)
+    rows = _rows(drawing.graph, places)
+    for place in places:
+        width = _WIDE if place.kind in (Kind.END, Kind.PACKET) else WIDTH
+        drawing.boxes[place.id] = Box(columns[place.id], top + (HEIGHT + _GAP_Y) * rows[place.id], width)
+    bottom = top + (HEIGHT + _GAP_Y) * (max(rows.values()) + 1)
+    if titled:
+        drawing.bands.append((drawing.graph.bands[band], Box(min(columns.values()), y, 0, bottom - y)))
+    return bottom + (_BAND_GAP if titled else _GAP_Y)
+
+
+def _layers(graph: Graph, places: list[Place]) -> dict[str, int]:
+    """Return each place's layer: the longest way to it inside the band."""
+    inside = {place.id for place in places}
+    ways = [way for way in graph.ways if not way.between_bands and way.start in inside and way.end in inside]
+    layers = dict.fromkeys(inside, 0)
+    for _ in places:  # chains cannot call each other in a circle, so this ends
+        moved = False
+        for way in ways:
+            if layers[way.end] <= layers[way.start]:
+                layers[way.end] = layers[way.start] + 1
+                moved = True
+        if not moved:
+            break
+    return layers
+
+
+def _rows(graph: Graph, places: list[Place]) -> dict[str, int]:
+    """Return each place's row, in the order in which rules lead to the places."""
+    inside = {place.id for place in places}
+    followers: dict[str, list[str]] = {}
+    entered = {way.end for way in graph.ways if not way.between_bands and way.start in inside}
+    for way in graph.ways:
+        if not way.between_bands and way.start in inside:
+            followers.setdefault(way.start, []).append(way.end)
+    rows: dict[str, int] = {}
+    free = 0
+    for place in places:
+        if place.id not in entered:
+            free = _grow(place.id, followers, rows, free)
+    return rows
+
+
+def _grow(place: str, followers: dict[str, list[str]], rows: dict[str, int], row: int) -> int:
+    """Give a place and what follows it the rows from ``row`` on; return the first that is free."""
+    rows[place] = row
+    free = row
+    for follower in followers.get(place, ()):
+        if follower not in rows:
+            free = _grow(follower, followers, rows, free)
+    return max(free, row + 1)
