@@ -113,6 +113,8 @@ class Extension:
     """The tables the kernel lets it into, None for all."""
     hooks: ClassVar[frozenset[str] | None] = None
     """The builtin chains from which the kernel lets it be reached, None for all."""
+    hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """For fields whose use limits that further, the builtin chains that are left."""
 
     @classmethod
     def read(cls, uses: Sequence[Use], family: int) -> Self:
@@ -168,9 +170,10 @@ class Extension:
         """Return the builtin chains that the kernel's check of the options allows, None for all.
 
         The legacy kernel minds every chain that leads to the rule; nf_tables asks only when the rule
-        stands in a builtin chain itself. Most extensions have no such check.
+        stands in a builtin chain itself.
         """
-        return None
+        limits = [hooks for name, hooks in self.hooks_by_option.items() if getattr(self, name)]
+        return frozenset.intersection(*limits) if limits else None
 
     def words(self) -> list[str]:
         """Return the words iptables-save prints behind the extension's name."""

@@ -129,7 +129,7 @@ class _Check:
                         self.hooks[chain.name] = self.hooks.get(chain.name, ANYWHERE) & checked(rule)
 
     def _where_it_stands(self, chain: Chain) -> Iterator[DumpError]:
-        for rule, option in interface_faults(chain):
+        for rule, option in interface_faults(chain.name, chain.rules):
             yield self.blame(f"{option} cannot be asked in {chain.name}", rule, option)
         if self.places.asking and self.places.backend != "legacy":
             hook = 1 << HOOKS.index(chain.name)

@@ -15,7 +15,6 @@ from graphlib import CycleError, TopologicalSorter
 
 from attrs import define, field
 
-from natc.netfilter.extension import Target
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Chain, Table
@@ -63,11 +62,11 @@ class Outline:
 
     def _add_rules(self, chain: Chain) -> None:
         names = self.leads.setdefault(chain.name[:_KIND], set())
-        if chain.policy and any(interface_faults(chain)):
+        if chain.policy and any(interface_faults(chain.name, chain.rules_made)):
             self.doubtful = True
         for rule in chain.rules_made:
             shape = rule.shape
-            if shape.goto or any(is_limited(part.kind) for part in shape.matches):
+            if shape.goto or any(is_limited(part.kind, part.uses) for part in shape.matches):
                 self.doubtful = True
             if shape.jump is not None:
                 names.add(rule.values[shape.jump])
@@ -137,5 +136,5 @@ def _may_stand(name: str, table: str, hooks: set[str]) -> bool:
     return (
         (target.tables is None or table in target.tables)
         and (target.hooks is None or hooks <= target.hooks)
-        and target.checked_hooks is Target.checked_hooks
+        and not target.hooks_by_option
     )

@@ -7,14 +7,14 @@ nft_target_validate in net/netfilter/nft_compat.c, the registrations of the exte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import define, field
 
 from natc.netfilter.extension import Extension
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
-from natc.netfilter.ruleset import Chain, Rule, Shape
+from natc.netfilter.ruleset import Part, Rule, Shape, UseForm
 
 HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 #: Every builtin chain, as a bit mask over :data:`HOOKS`.
@@ -57,12 +57,13 @@ class Places:
 
     def _limit(self, shape: Shape) -> int:
         mask = ANYWHERE
-        for kind in () if self.placed else _kinds(shape):
+        for part in () if self.placed else _parts_of(shape):
+            kind = part.kind
+            if is_asking(kind, part.uses):
+                self.asking.add(shape)
             if kind.tables is not None and self.table not in kind.tables and not self._native(kind):
                 self.misplaced[shape] = kind.name
             mask &= mask_of(kind.hooks)
-            if kind.checked_hooks is not Extension.checked_hooks:
-                self.asking.add(shape)
         if shape.jump is not None and not (shape.goto or shape.matches or shape.header.uses):
             self.ending.add(shape)
         return mask
@@ -89,9 +90,9 @@ class Places:
 
     def culprit(self, rule: Rule, mask: int) -> str:
         """Return the name of the extension in a rule that cannot be reached from one of ``mask``."""
-        for kind in _kinds(rule.shape):
-            if mask & ~mask_of(kind.hooks):
-                return kind.name
+        for own in _parts_of(rule.shape):
+            if mask & ~mask_of(own.kind.hooks):
+                return own.kind.name
         return next(part.name for part in _parts(rule) if mask & ~mask_of(part.checked_hooks()))
 
 
@@ -106,9 +107,15 @@ class _Masks(dict[Shape, int]):
         return mask
 
 
-def is_limited(kind: type[Extension]) -> bool:
-    """Tell whether there are places where an extension cannot stand."""
-    return bool(kind.tables or kind.hooks or kind.checked_hooks is not Extension.checked_hooks)
+def is_limited(kind: type[Extension], uses: Iterable[UseForm]) -> bool:
+    """Tell whether there are places where an extension used like this cannot stand."""
+    return bool(kind.tables or kind.hooks) or is_asking(kind, uses)
+
+
+def is_asking(kind: type[Extension], uses: Iterable[UseForm]) -> bool:
+    """Tell whether some of the options limit where the extension can stand."""
+    limits = kind.hooks_by_option
+    return bool(limits) and any(kind.by_spelling[use.name][0] in limits for use in uses)
 
 
 def checked(rule: Rule) -> int:
@@ -119,23 +126,22 @@ def checked(rule: Rule) -> int:
     return mask
 
 
-def interface_faults(chain: Chain) -> Iterator[tuple[Rule, str]]:
+def interface_faults(chain: str, rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
     """Yield the rules that ask for an interface which no packet has in this chain, with the option."""
-    wrong = [side for side, names in NO_INTERFACE.items() if chain.name in names]
+    wrong = [side for side, names in NO_INTERFACE.items() if chain in names]
     options = {spelling for spelling, (side, _) in Header.by_spelling.items() if side in wrong}
     bad = {
         shape: use.name
-        for shape in {rule.shape for rule in chain.rules}
+        for shape in {rule.shape for rule in rules}
         for use in shape.header.uses
         if use.name in options
     }
     if bad:
-        yield from ((rule, bad[rule.shape]) for rule in chain.rules if rule.shape in bad)
+        yield from ((rule, bad[rule.shape]) for rule in rules if rule.shape in bad)
 
 
-def _kinds(shape: Shape) -> Iterator[type[Extension]]:
-    for part in (*shape.matches, *([shape.target] if shape.target else [])):
-        yield part.kind
+def _parts_of(shape: Shape) -> tuple[Part, ...]:
+    return (*shape.matches, shape.target) if shape.target else shape.matches
 
 
 def _parts(rule: Rule) -> Iterator[Extension]:

@@ -360,7 +360,7 @@ class _Builder:
         Nothing quoted may follow it, and a target's name must have options behind it: with that it
         differs from a chain's. A match that cannot stand everywhere needs the careful look.
         """
-        if self.goto or any(is_limited(draft.kind) for draft in self.matches):
+        if self.goto or any(is_limited(draft.kind, draft.uses) for draft in self.matches):
             return False
         last = self.fixed[-1]
         if self.jump is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import frozen
@@ -26,17 +27,15 @@ class Addrtype(Match):
 
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("limit_iface_in", "limit_iface_out"),)
     one_of: ClassVar[tuple[str, ...]] = ("src_type", "dst_type")
+    hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {
+        "limit_iface_in": WITH_IN_INTERFACE,
+        "limit_iface_out": WITH_OUT_INTERFACE,
+    }
 
     src_type: Term[frozenset[str]] | None = option("--src-type", WordSet(TYPES), negatable=True)
     dst_type: Term[frozenset[str]] | None = option("--dst-type", WordSet(TYPES), negatable=True)
     limit_iface_in: bool = option("--limit-iface-in", Flag(), default=False)
     limit_iface_out: bool = option("--limit-iface-out", Flag(), default=False)
-
-    def checked_hooks(self) -> frozenset[str] | None:
-        """Return the chains whose packets have the interface asked for (addrtype_mt_checkentry_v1)."""
-        if self.limit_iface_in:
-            return WITH_IN_INTERFACE
-        return WITH_OUT_INTERFACE if self.limit_iface_out else None
 
     def condition(self) -> Condition:
         device = "in" if self.limit_iface_in else "out" if self.limit_iface_out else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import frozen
@@ -22,16 +23,13 @@ class Devgroup(Match):
     """The groups of the device the packet came in by and of the one it leaves by."""
 
     one_of: ClassVar[tuple[str, ...]] = ("src", "dst")
+    hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {
+        "src": WITH_IN_INTERFACE,
+        "dst": WITH_OUT_INTERFACE,
+    }
 
     src: Term[Masked | str] | None = option("--src-group", _GROUP, negatable=True)
     dst: Term[Masked | str] | None = option("--dst-group", _GROUP, negatable=True)
-
-    def checked_hooks(self) -> frozenset[str] | None:
-        """Return the chains whose packets have the interfaces asked for (devgroup_mt_checkentry)."""
-        hooks = WITH_IN_INTERFACE | WITH_OUT_INTERFACE
-        if self.src:
-            hooks &= WITH_IN_INTERFACE
-        return hooks & WITH_OUT_INTERFACE if self.dst else hooks
 
     def condition(self) -> Condition:
         return both(

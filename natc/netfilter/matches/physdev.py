@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import frozen
@@ -21,6 +22,10 @@ class Physdev(Match):
     """The bridge port a packet came in by and goes out by, and whether there is one."""
 
     one_of: ClassVar[tuple[str, ...]] = ("is_in", "physdev_in", "is_out", "physdev_out", "is_bridged")
+    hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {
+        "is_out": WITH_IN_INTERFACE | {"POSTROUTING"},
+        "physdev_out": WITH_IN_INTERFACE | {"POSTROUTING"},
+    }
 
     is_in: Term[bool] | None = option("--physdev-is-in", Flag(), negatable=True)
     physdev_in: Term[str] | None = option("--physdev-in", Name(15), negatable=True)
@@ -29,10 +34,8 @@ class Physdev(Match):
     is_bridged: Term[bool] | None = option("--physdev-is-bridged", Flag(), negatable=True)
 
     def checked_hooks(self) -> frozenset[str] | None:
-        """Return the chains in which any packet may have a port to leave by (physdev_mt_check)."""
-        bridged = self.is_bridged == Term(True)
-        asks_out = self.is_out is not None or self.physdev_out is not None
-        return _BUT_OUTPUT if asks_out and not bridged else None
+        """Return the chains in which the packet may have a port to leave by (physdev_mt_check)."""
+        return None if self.is_bridged == Term(True) else super().checked_hooks()
 
     def condition(self) -> Condition:
         """Without a bridge port on the packet's way only inverted options hold (xt_physdev.c)."""
@@ -45,7 +48,6 @@ class Physdev(Match):
         )
 
 
-_BUT_OUTPUT = WITH_IN_INTERFACE | {"POSTROUTING"}
 _NONE = intervals.name("")
 _NO_PORT_IN = In("bridge_port_in", _NONE)
 _NO_PORT_OUT = In("bridge_port_out", _NONE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
 
 from attrs import evolve, field, frozen
 
@@ -55,6 +55,8 @@ declare(PolicyElement, "policy")
 @frozen
 class Policy(Match):
     """Whether the packet was or will be handled by IPsec, and by what; ``strict`` asks for exactly that."""
+
+    hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {"dir": WITH_IN_INTERFACE | WITH_OUT_INTERFACE}
 
     dir: str | None = option("--dir", Choice(("in", "out")), required=True)
     pol: str = option("--pol", Choice(("none", "ipsec")), default="ipsec")

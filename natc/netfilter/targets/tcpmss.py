@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import frozen
@@ -22,13 +23,10 @@ class SetTcpMss(Target):
 
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("set", "clamp_to_pmtu"),)
     one_of: ClassVar[tuple[str, ...]] = ("set", "clamp_to_pmtu")
+    hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {"clamp_to_pmtu": WITH_OUT_INTERFACE}
 
     set: int | None = option("--set-mss", Number(0, 65535 - 20))
     clamp_to_pmtu: bool = option("--clamp-mss-to-pmtu", Flag(), default=False)
-
-    def checked_hooks(self) -> frozenset[str] | None:
-        """Return the chains whose packets have a way out, whose MTU is asked for (tcpmss_tg4_check)."""
-        return WITH_OUT_INTERFACE if self.clamp_to_pmtu else None
 
     def effect(self) -> Effect:
         return Change(("tcp_options", "payload", "length"), self._changed)
