@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from natc.cli.flags import no_cache
+from natc.cli.start import agreed, start_options, starts_of
 from natc.errors import DumpError, ManifestError, Span
+
+if TYPE_CHECKING:
+    from natc.trace.starting import Start
 
 
 @click.command("replay")
@@ -18,12 +22,12 @@ from natc.errors import DumpError, ManifestError, Span
 @click.option("--dump", required=True, type=click.Path(), help="The ruleset: the text of iptables-save.")
 @click.option("--node", required=True, type=click.Path(), help="The node: interfaces, routes, ... (JSON).")
 @click.option("--packets", required=True, type=click.Path(), help="The packets, in order (JSON).")
-@click.option("--ipset", "sets", type=click.Path(), help="The node's sets: the text of ipset save.")
+@start_options
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @click.option("--clock", type=float, help="Seconds since 1970 when the replay begins; now by default.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
-    dump: str, node: str, packets: str, sets: str | None, backend: str, clock: float | None, output: str
+    dump: str, node: str, packets: str, backend: str, clock: float | None, output: str, **asked: Any
 ) -> int:
     """Replay packets through a node, offline, each meeting what the ones before it left behind.
 
@@ -35,7 +39,7 @@ def command(
       natc replay --dump dump.txt --node node.json --packets packets.json --output json
     """
     facts, sent = _json(node), _json(packets)
-    answer = _answer(dump, facts, sent, sets, backend, time.time() if clock is None else clock)
+    answer = _answer(dump, facts, sent, asked, backend, time.time() if clock is None else clock)
     if output == "json":
         from natc import __version__
         from natc.report.document import document
@@ -50,18 +54,24 @@ def command(
 
 
 def _answer(
-    dump: str, node: Any, packets: Any, sets: str | None, backend: str, clock: float
+    dump: str, node: Any, packets: Any, asked: dict[str, Any], backend: str, clock: float
 ) -> dict[str, Any]:
     """Return the answer in the form of a recorded one; a dump the kernel would refuse is an answer too."""
     from natc.netfilter.ipset import Sets
-    from natc.text.files import read_dump, read_set_file
+    from natc.text.files import read_dump
     from natc.trace.replay import replay
 
-    known = read_set_file(sets) if sets else Sets()
     family = 6 if isinstance(node, dict) and node.get("family") == 6 else 4
     try:
         ruleset = read_dump(dump, family=family)
-        results = list(replay(ruleset, node, packets, backend=backend, ipsets=known, clock=clock))
+        starts = starts_of(asked, ruleset)
+
+        def replayed(start: Start) -> list[Any]:
+            sets = start.sets or Sets()
+            options = {"backend": backend, "clock": clock, "start": start, "ipsets": sets}
+            return list(replay(ruleset, node, packets, **options))
+
+        _, results = agreed(starts, replayed, lambda found: found)
     except DumpError as refusal:
         return {"load": {"rc": 1, "stderr": refusal.render()}, "packets": []}
     return {"load": {"rc": 0, "stderr": ""}, "packets": results}

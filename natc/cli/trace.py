@@ -10,6 +10,7 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.names import ManifestsCommand, name_options, spoken, url_options
+from natc.cli.start import agreed, only, start_options, starts_of
 from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
     from natc.trace.machine import Machine
     from natc.trace.outcome import Distribution, Piece
+    from natc.trace.starting import Start
 
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 
@@ -39,6 +41,7 @@ _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @name_options
 @url_options
+@start_options
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
 @click.option("--output", type=click.Choice(["text", "json", "dot", "html"]), default="text",
               show_default=True)  # fmt: skip
@@ -62,14 +65,25 @@ def command(dump: str, **asked: Any) -> None:
     ruleset = read_dump(dump)
     said = spoken(asked, ruleset.family)
     packet = _packet(asked)
-    machine = Machine.of(ruleset, _node(asked, packet), backend=asked["backend"])
+    node, starts = _node(asked, packet), starts_of(asked, ruleset)
     origin = "local" if asked["local"] else "network"
+
+    def machine_of(start: Start) -> Machine:
+        return Machine.of(ruleset, node, backend=asked["backend"], start=start)
+
     if asked["branches"]:
         if asked["output"] in ("dot", "html"):
             raise UsageError("--branches are listed, not drawn", expected="--output text or json")
-        _show_branches(packet, machine.branches(packet, origin), asked["output"])
-    else:
-        _show(machine, machine.trace(packet, origin), asked["output"], said)
+        _show_branches(packet, machine_of(only(starts)).branches(packet, origin), asked["output"])
+        return
+    start, answer = agreed(starts, lambda start: machine_of(start).trace(packet, origin), _content)
+    _show(machine_of(start), answer, asked["output"], said)
+
+
+def _content(answer: Distribution) -> dict[str, Any]:
+    from natc.report.trace_json import trace_json
+
+    return trace_json(answer)
 
 
 def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
@@ -83,7 +97,8 @@ def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
     from natc.trace.replay import Replay
 
     host = node_from_file(asked["node"]).host
-    run = Replay(host, read_dump(dump, family=host.family), asked["backend"])
+    ruleset = read_dump(dump, family=host.family)
+    run = Replay(host, ruleset, asked["backend"], start=only(starts_of(asked, ruleset)))
     rows = replay_capture(run, captured(asked["pcap"]))
     if asked["output"] == "json":
         from natc import __version__

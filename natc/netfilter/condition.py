@@ -8,7 +8,7 @@ comparison of rulesets. What a condition looks at is named by the packet's own f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
@@ -164,6 +164,11 @@ class Remembered(Condition):
     unknown: Condition
     changes: bool = True
     """Asking changes what is remembered, so it matters whether and how often it is asked."""
+    key: Hashable = None
+    """Where it is kept in a memory; None for what no node shows."""
+    spread: Callable[[Memory, Packet], Condition | None] | None = field(default=None, eq=False)
+    """For a packet that leaves open what is looked up: the same question as a condition on the packet,
+    None where there is none. Not given: nothing that is looked up can be open."""
 
 
 @frozen

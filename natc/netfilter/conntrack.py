@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntFlag
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from natc.errors import Span
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
 from natc.netfilter.conntrack_tcp import Segment, TcpState, first_segment, next_segment
 
@@ -122,6 +123,8 @@ class Connection:
     """Tells the entries of one table apart, by their age."""
     seen_at: float = 0.0
     """When the first packet came, in seconds."""
+    read_at: Span | None = field(default=None, eq=False, repr=False)
+    """Where it stands in the list it was read from; None for one that packets made."""
     masquerade_out: str | None = None
     """The device of a masqueraded connection: a later packet that leaves by another is dropped."""
 
@@ -210,9 +213,9 @@ class Connections:
         self._shared = False
         self._next = 1
 
-    def copy(self) -> Connections:
-        """Return a table that can be changed without changing this one."""
-        other = Connections(self.settings)
+    def copy(self, settings: Settings | None = None) -> Connections:
+        """Return a table that can be changed without changing this one, perhaps under other settings."""
+        other = Connections(settings or self.settings)
         other._entries, other._keys, other._next = self._entries, self._keys, self._next
         other._sources = self._sources
         self._shared = other._shared = True

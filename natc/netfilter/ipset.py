@@ -412,6 +412,10 @@ class Sets:
     def __iter__(self) -> Iterator[IpSet]:
         return iter(self._sets.values())
 
+    def same_as(self, other: Sets) -> bool:
+        """Return whether nothing was changed since one was copied from the other."""
+        return self._sets == other._sets
+
     def get(self, name: str) -> IpSet | None:
         """Return the set of that name, None when it is not known."""
         return self._sets.get(name)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from natc.netfilter.ipset import Probe
+from natc.netfilter.intervals import Intervals, masked, numbers, union
+from natc.netfilter.iproute import Prefix
+from natc.netfilter.ipset import IpSet, Probe, Sets
 from natc.netfilter.kinds import Kind, unquoted
-from natc.netfilter.packet import Packet
+from natc.netfilter.packet import Open, OpenMark, Packet
 
 #: Longest name of an ipset, and how many parts an element has at most (ip_set.h).
 LONGEST_NAME = 31
@@ -43,6 +45,69 @@ class SetLookupKind(Kind[SetLookup]):
 
 #: Where the sets of the node are kept in a memory.
 SETS = "ipsets"
+
+
+#: The packet's fields that a dimension looks at, by direction; "src" is the second.
+_FIELDS = {
+    "ip": (("dst",), ("src",)),
+    "net": (("dst",), ("src",)),
+    "port": (("proto", "dport", "icmp_type"), ("proto", "sport", "icmp_type")),
+    "mac": (("link_destination",), ("link_source",)),
+    "mark": (("mark",), ("mark",)),
+    "iface": (("out_interface",), ("in_interface",)),
+}
+
+
+def leaves_open(sets: Sets, lookup: SetLookup, packet: Packet) -> bool:
+    """Return whether the packet leaves open something that the set looks at."""
+    found = sets.get(lookup.name)
+    if found is None:
+        return False
+    if found.type == "list:set":
+        members = (SetLookup(str(entry.parts[0]), lookup.directions) for entry in found)
+        return any(leaves_open(sets, member, packet) for member in members)
+    return any(
+        isinstance(getattr(packet, field), Open | OpenMark)
+        for dimension, direction in zip(found.dimensions, lookup.directions, strict=False)
+        for field in _FIELDS[dimension][direction == "src"]
+    )
+
+
+def addresses_in(sets: Sets, name: str, family: int) -> Intervals | None:
+    """Return the addresses in a set of addresses or networks; None for sets of anything else."""
+    found = sets.get(name)
+    if found is None:
+        return None
+    if found.type == "list:set":
+        parts = [addresses_in(sets, str(entry.parts[0]), family) for entry in found]
+        known = [part for part in parts if part is not None]
+        return union(span for part in known for span in part) if len(known) == len(parts) else None
+    if found.dimensions not in (("ip",), ("net",)):
+        return None
+    return _members(found) if found.options.family == family else Intervals()
+
+
+def _members(found: IpSet) -> Intervals | None:
+    """Lay the members over each other, the widest first, so that the most specific decides."""
+    domain: Intervals = Intervals()
+    inside: list[tuple[int, int]] = []
+    for entry in reversed(found.by_precedence()):
+        part = entry.parts[0]
+        assert isinstance(part, Prefix)
+        held = _addresses(found, part)
+        if held is None:
+            return None
+        if entry.nomatch:
+            domain, inside = (domain | union(inside)) - held, []
+        else:
+            inside += held.spans
+    return domain | union(inside)
+
+
+def _addresses(found: IpSet, part: Prefix) -> Intervals | None:
+    if found.options.netmask is not None:
+        return masked(part.address, found.options.netmask, part.bits)
+    return numbers(part.address, part.address + (1 << (part.bits - part.length)) - 1)
 
 
 def probe_of(packet: Packet) -> Probe:

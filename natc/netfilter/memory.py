@@ -22,6 +22,8 @@ class Memory:
     now: float = 0.0
     start: float | None = None
     """Seconds since 1970 at time 0, None when that is not known."""
+    partial: bool = False
+    """Only what is under a key is known: the rest the kernel may remember, and nobody showed it."""
 
     @property
     def clock(self) -> float | None:
@@ -36,7 +38,7 @@ class Memory:
 
     def with_value(self, key: Hashable, value: Any) -> Memory:
         """Return a memory that differs in one value; None forgets it."""
-        return Memory(self.base, {**self.changes, key: value}, self.now, self.start)
+        return Memory(self.base, {**self.changes, key: value}, self.now, self.start, self.partial)
 
     def settled(self, now: float) -> Memory:
         """Make the changes permanent and return the memory for a packet at time ``now``."""
@@ -45,7 +47,7 @@ class Memory:
                 self.base.pop(key, None)
             else:
                 self.base[key] = value
-        return Memory(self.base, {}, now, self.start)
+        return Memory(self.base, {}, now, self.start, self.partial)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Memory) and self.base is other.base and self.changes == other.changes

@@ -43,21 +43,32 @@ class Fate:
     source: str = ""
     end: str = ""
     """What ended the way of a packet that did not arrive."""
+    known: str = ""
+    """The connection that the packet is of, where the node's list has it."""
 
     def part(self) -> Part:
         """Return it as a part of a line."""
-        words = [_VERDICTS.get(self.verdict, self.verdict), self.source, self.end]
+        words = [_VERDICTS.get(self.verdict, self.verdict), self.source, self.end, self.known]
         return Part(", ".join(filter(None, words)), _STYLES.get(self.verdict, ""))
 
 
 def fate_of(outcome: Outcome) -> Fate:
     """Return how one outcome ends."""
+    known = _entry(outcome)
     if outcome.verdict not in _ARRIVED:
-        return Fate(outcome.verdict, end=_end(outcome))
+        return Fate(outcome.verdict, end=_end(outcome), known=known)
     if outcome.snat is None:
-        return Fate(outcome.verdict, "source kept")
+        return Fate(outcome.verdict, "source kept", known=known)
     source = _MASQUERADED if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
-    return Fate(outcome.verdict, source)
+    return Fate(outcome.verdict, source, known=known)
+
+
+def _entry(outcome: Outcome) -> str:
+    place = outcome.connection.read_at if outcome.connection else None
+    if place is None:
+        return ""
+    way = " (a reply)" if outcome.direction else ""
+    return f"by an entry of the connection table, line {place.line} of {place.file}{way}"
 
 
 def _end(outcome: Outcome) -> str:

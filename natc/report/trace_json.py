@@ -73,9 +73,19 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "drop_at": outcome.drop_at,
         "reject": outcome.reject,
         "reason": outcome.reason,
+        "connection": _connection(outcome),
         "path": [_step(step) for step in outcome.path],
         "factors": [_step(step) | {"matched": step.taken} for step in outcome.factors],
     }
+
+
+def _connection(outcome: Outcome) -> dict[str, Any] | None:
+    """Return the connection that the packet is of, as the node's list has it."""
+    place = outcome.connection.read_at if outcome.connection else None
+    if place is None:
+        return None
+    direction = "reply" if outcome.direction else "original"
+    return {"file": place.file, "line": place.line, "text": place.text, "direction": direction}
 
 
 def _source(snat: Endpoint | str | None) -> dict[str, Any] | None:

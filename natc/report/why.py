@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from natc.netfilter.hooks import SEQUENCES
 from natc.probability import CERTAIN
 from natc.report.fates import conditions_of
 from natc.report.lines import Line, Part, line
@@ -27,10 +28,24 @@ def why_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line]
     """
     yield line()
     yield line(Part("why", "bold"))
-    for title, nodes in trees.items():
+    for title, nodes in sorted(trees.items(), key=lambda item: _moment(item[0], answer.origin)):
         if any(node.step.rule is not None for node in nodes.values()):
             yield line("  ", Part(title, "bold"))
             yield from _nodes(nodes, 0, answer, set(range(len(answer.cases))))
+
+
+#: The hooks in the order in which a packet can come to them.
+_HOOKS = {
+    "network": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "local": ("OUTPUT", "POSTROUTING", "PREROUTING", "INPUT", "FORWARD"),
+}
+
+
+def _moment(title: str, origin: str) -> tuple[int, int]:
+    """Return when a packet comes to a table's builtin chain."""
+    table, hook = title.split(" ", 1)
+    hooks = _HOOKS[origin]
+    return hooks.index(hook), SEQUENCES["legacy"][hook].index(table)
 
 
 def _nodes(nodes: Tree, depth: int, answer: Distribution, above: set[int]) -> Iterator[Line]:

@@ -8,6 +8,8 @@ Facts: conntrack(8), and what version 1.4.7 and Linux 6.18 print.
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from natc.errors import NodeError, Span
 from natc.netfilter.conntrack import (
     ICMP,
@@ -29,6 +31,8 @@ from natc.netfilter.kinds import address_of
 
 _FAMILIES = {"ipv4": 4, "ipv6": 6}
 _NAMES = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 58: "icmpv6", 132: "sctp", 136: "udplite"}
+#: What a line looks like, for whoever gave another file.
+_FORM = "udp 17 29 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1"
 _FLAGS = {"[ASSURED]": Status.ASSURED, "[UNREPLIED]": Status.NONE}
 _TCP_STATES = frozenset(
     {"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"}
@@ -45,17 +49,18 @@ def read_connections(
         if not line.strip() or line.startswith("conntrack v"):
             continue
         try:
-            table.add(_connection(line))
+            found = _connection(line)
+            table.add(evolve(found, read_at=Span(file, number, 1, line, len(line))))
         except (NodeError, ValueError, KeyError, IndexError) as error:
             message = error.message if isinstance(error, NodeError) else _phrase(error)
-            raise NodeError(message, Span(file, number, 1, line, len(line))) from None
+            raise NodeError(message, Span(file, number, 1, line, len(line)), _FORM) from None
     return table
 
 
 def _phrase(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"a connection without {error.args[0]}="
-    return f"no line of conntrack -L: {error}"
+    return "no line of conntrack -L"
 
 
 def _connection(line: str) -> Connection:

@@ -9,8 +9,10 @@ from natc.errors import DumpError, NodeError, Span
 from natc.inputs import name_of, read_bytes
 
 if TYPE_CHECKING:
+    from natc.netfilter.conntrack import Connections
     from natc.netfilter.ipset import Sets
     from natc.netfilter.ruleset import Ruleset
+    from natc.text.recent import Seen
 
 #: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
@@ -42,3 +44,17 @@ def read_set_file(path: str | Path) -> Sets:
     from natc.text.ipset import read_sets
 
     return read_sets(read_bytes(path, error=NodeError).decode(**ENCODING), name_of(path))
+
+
+def read_connection_file(path: str | Path) -> Connections:
+    """Read the text of ``conntrack -L`` in a file; raise :class:`~natc.errors.NodeError` for what is none."""
+    from natc.text.conntrack import read_connections
+
+    return read_connections(read_bytes(path, error=NodeError).decode(**ENCODING), file=name_of(path))
+
+
+def read_recent_file(path: str | Path) -> tuple[Seen, ...]:
+    """Read a file of /proc/net/xt_recent; raise :class:`~natc.errors.NodeError` for what is none."""
+    from natc.text.recent import read_recent
+
+    return read_recent(read_bytes(path, error=NodeError).decode(**ENCODING), name_of(path))

@@ -196,12 +196,28 @@ def _translated(asker: Asker, condition: Translated, state: State) -> Answer:
 
 
 def _remembered(asker: Asker, condition: Remembered, state: State) -> Answer:
-    if state.memory is None:
+    memory = state.memory
+    if memory is None or (memory.partial and (condition.key is None or memory.get(condition.key) is None)):
         return asker.ask(condition.unknown, state)
-    truth, memory = condition.probe.consult(state.memory, state.packet, asker.rule)
+    if memory.partial and condition.spread is not None:
+        spread = condition.spread(memory, state.packet)
+        if spread is not None:
+            return _forgetting(asker.ask(spread, state), condition, state)
+    truth, memory = condition.probe.consult(memory, state.packet, asker.rule)
     if truth is None:
         return asker.ask(condition.unknown, state)
     return [Split(truth, changed(state, memory=memory))]
+
+
+def _forgetting(answer: Answer, condition: Remembered, state: State) -> Answer:
+    """Forget what the answer changed: of which packet the change is stays open."""
+    if not condition.changes or state.memory is None:
+        return answer
+    splits = [Split(answer, state)] if isinstance(answer, bool) else answer
+    return [
+        evolve(one, state=changed(one.state, memory=state.memory.with_value(condition.key, None)))
+        for one in splits
+    ]
 
 
 def _unknown(asker: Asker, condition: Unknown, state: State) -> Answer:

@@ -7,16 +7,19 @@ from typing import Any
 
 from attrs import frozen
 
+from natc.netfilter.host import Host
 from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
 from natc.trace.host_node import HostNode
+from natc.trace.listed import ListedConnections
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.program import Program
 from natc.trace.search import branches, merged
+from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
 from natc.trace.tracking import FirstPacket, Tracker
 from natc.trace.way import Way
@@ -52,6 +55,8 @@ class Machine:
     program: Program
     node: NodeView = OpenNode()
     backend: str = "legacy"
+    start: Start = NOTHING_SHOWN
+    """What is known of the node's memory."""
 
     @classmethod
     def of(
@@ -61,9 +66,10 @@ class Machine:
         *,
         backend: str = "legacy",
         use_index: bool = True,
+        start: Start = NOTHING_SHOWN,
     ) -> Machine:
         """Make a machine; ``node`` None leaves the node's addresses and routes open."""
-        return cls(Program(ruleset, use_index), node or OpenNode(), backend)
+        return cls(Program(ruleset, use_index), node or OpenNode(), backend, start)
 
     def trace(self, packet: Packet, origin: str = "network") -> Distribution:
         """Return what becomes of a packet that comes from the network, or from a local process."""
@@ -74,7 +80,7 @@ class Machine:
             origin=origin,
             pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
             questions=_questions(packet, finals, way.chains.tally),
-            assumptions=_assumptions(self.node, finals),
+            assumptions=(*self._taken_for_granted(way.tracker, packet), *_assumptions(self.node, finals)),
             rules_evaluated=way.chains.tally.rules,
         )
 
@@ -86,11 +92,26 @@ class Machine:
 
     def _prepared(self, packet: Packet, origin: str) -> tuple[Way, State]:
         host = self.node.host if isinstance(self.node, HostNode) else None
-        way = self.way(FirstPacket(packet.ctstate or "NEW", host))
+        way = self.way(self._tracker(packet, host))
         packet = changed(packet, ctstate=None)
         if origin == "local":
             packet = _sent_here(packet)
-        return way, State(packet, local=origin == "local", hook_mark=packet.mark)
+        memory = (
+            None if self.start is NOTHING_SHOWN else self.start.memory(self.program.ruleset, self.backend)
+        )
+        return way, State(packet, local=origin == "local", hook_mark=packet.mark, memory=memory)
+
+    def _tracker(self, packet: Packet, host: Host | None) -> Tracker:
+        """Look connections up where they were shown, unless the question gives a state that none has."""
+        state = packet.ctstate or "NEW"
+        if self.start.connections is None or state in ("INVALID", "RELATED"):
+            return FirstPacket(state, host)
+        has_nat = "nat" in self.program.ruleset.tables
+        return ListedConnections(state, host, table=self.start.connections, has_nat=has_nat)
+
+    def _taken_for_granted(self, tracker: Tracker, packet: Packet) -> tuple[str, ...]:
+        listed = tracker.assumptions(packet) if isinstance(tracker, ListedConnections) else ()
+        return (*self.start.assumptions, *listed)
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
@@ -146,6 +167,8 @@ def outcome_of(packet: Packet, final: State) -> Outcome:
         errno=final.errno,
         reason=final.reason or (_ERRORS.get(final.errno, final.errno) if final.errno else None),
         final=after,
+        connection=final.binding.connection,
+        direction=final.binding.direction,
         trail=final.trail,
         ways=final.ways,
     )

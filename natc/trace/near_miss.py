@@ -120,7 +120,7 @@ class _Search:
 
     def _left_out(self) -> frozenset[tuple[str, str]]:
         """Where nat would have been asked, had the packet been the first of its connection."""
-        if self.answer.packet.ctstate in (None, "NEW"):
+        if self.answer.packet.ctstate in (None, "NEW") and self.outcome.connection is None:
             return frozenset()
         return frozenset({("nat", "OUTPUT" if self.answer.origin == "local" else "PREROUTING")})
 
@@ -180,10 +180,14 @@ class _Search:
 
     def _at_hook(self, table: str) -> _Way:
         state = self.answer.packet.ctstate
-        if table != "nat" or state in (None, "NEW"):
+        first = "nat is asked only about the first packet of a connection (NEW)"
+        if table == "nat" and self.outcome.connection is not None:
+            have = f"the first packet of its connection was not translated; {first}"
+        elif table == "nat" and state not in (None, "NEW"):
+            have = f"the connection is {state}; {first}"
+        else:
             return _Way()
-        have = "nat is asked only about the first packet of a connection (NEW)"
-        return _Way((_Obstacle("the nat table", f"the connection is {state}; {have}", None, 0),))
+        return _Way((_Obstacle("the nat table", have),))
 
     def _calling(self, table: str, chain: str) -> list[Rule]:
         """Return the rules that jump to a chain."""

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from attrs import define, field, frozen
 
+from natc.netfilter.conntrack import Connection
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.ruleset import Rule
 from natc.probability import Odds, total
@@ -46,6 +47,10 @@ class Outcome:
     errno: str | None = None
     reason: str | None = None
     """Why routing did not send it on."""
+    connection: Connection | None = None
+    """The entry of the connection table that the packet is of; None for a first packet."""
+    direction: int = 0
+    """1 where the packet goes the way of that connection's replies."""
     final: Packet | None = field(default=None, eq=False)
     trail: Trail = field(default=Trail(), eq=False, repr=False)
     """The ways there."""

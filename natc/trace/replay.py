@@ -17,9 +17,8 @@ from natc.netfilter.datagrams import TABLE
 from natc.netfilter.host import Host
 from natc.netfilter.ipset import Sets
 from natc.netfilter.ipsets import SETS
-from natc.netfilter.matches.recent import Recent
 from natc.netfilter.memory import Memory
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.ruleset import Ruleset
 from natc.text.checks import check_loadable
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
@@ -27,6 +26,7 @@ from natc.trace.machine import Machine
 from natc.trace.responses import Response, response_to
 from natc.trace.results import Result, open_result, result_of
 from natc.trace.search import branches
+from natc.trace.starting import NOTHING_SHOWN, Lists, Start, with_lists
 from natc.trace.state import State
 from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
@@ -49,34 +49,38 @@ class Replay:
     """The node's sets; without them rules that ask for one stay open."""
     clock: float | None = None
     """Seconds since 1970 when the replay begins; without it rules about time stay open."""
+    start: Start = NOTHING_SHOWN
+    """What the node remembers before the first packet; connections of a replay begin from these."""
     memory: Memory = field(init=False)
     sender: Sender = field(init=False)
     _way: Way = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        settings = Settings(self.host.tcp_loose, self.host.tcp_be_liberal, self.host.checks_checksums)
-        remembered: dict[Hashable, Any] = {TABLE: Connections(settings)}
-        if self.ipsets is not None:
-            remembered[SETS] = self.ipsets
+        remembered: dict[Hashable, Any] = {TABLE: self._connections()}
+        sets = self.ipsets if self.ipsets is not None else self.start.sets
+        if sets is not None:
+            remembered[SETS] = sets
         self.memory = Memory(remembered, start=self.clock)
         self.sender = Sender(self.host)
-        self.load(self.ruleset)
+        self._load(self.ruleset, self.start.lists)
+
+    def _connections(self) -> Connections:
+        """Return the table that the replay begins with, under the node's settings."""
+        host = self.host
+        settings = Settings(host.tcp_loose, host.tcp_be_liberal, host.checks_checksums)
+        shown = self.start.connections
+        return Connections(settings) if shown is None else shown.copy(settings)
 
     def load(self, ruleset: Ruleset) -> None:
         """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
+        self._load(ruleset, {})
+
+    def _load(self, ruleset: Ruleset, lists: Lists) -> None:
         check_loadable(ruleset, self.backend)
         self.ruleset = ruleset
-        for rule in _in_load_order(ruleset, self.backend):
-            if any(part.kind.name == "recent" for part in rule.shape.matches):
-                self._load_lists(rule)
-        self.memory = self.memory.settled(self.memory.now)
+        self.memory = with_lists(self.memory, ruleset, self.backend, lists).settled(self.memory.now)
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
         self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
-
-    def _load_lists(self, rule: Rule) -> None:
-        for match in rule.matches:
-            if isinstance(match, Recent):
-                self.memory = match.loaded(self.memory)
 
     # ---- a sequence
 
@@ -141,10 +145,8 @@ class Replay:
         return Response(end.packet, end.verdict in ("OUTPUT", "INPUT"), end)
 
     def _forget_connections(self) -> None:
-        table = self.memory.get(TABLE)
-        emptied = table.copy()
-        emptied.clear()
-        self.memory = self.memory.with_value(TABLE, emptied).settled(self.memory.now)
+        """Forget the connections of earlier packets; those the node came with stay."""
+        self.memory = self.memory.with_value(TABLE, self._connections()).settled(self.memory.now)
 
     # ---- every branch
 
@@ -211,16 +213,3 @@ def replay(
             yield {"branches": run.all_branches(entry)}
     else:
         yield from run.run(listed)
-
-
-def _in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:
-    """Yield the rules as the kernel is given them.
-
-    The legacy tool sorts user chains by name behind the builtin ones; the other keeps the file's order.
-    """
-    for table in ruleset.tables.values():
-        chains = list(table.chains.values())
-        if backend == "legacy":
-            chains.sort(key=lambda own: (own.policy is None, own.name if own.policy is None else ""))
-        for own in chains:
-            yield from own.rules

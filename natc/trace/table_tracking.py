@@ -39,7 +39,7 @@ class TableTracker:
             now=state.memory.now,
         )
         state = state.with_packet(ctstate=tracked.state)
-        return [_bound(state, tracked.connection, tracked.direction)]
+        return [bound(state, tracked.connection, tracked.direction)]
 
     def consults_nat(self, state: State) -> Answer:
         connection = state.binding.connection
@@ -53,14 +53,13 @@ class TableTracker:
             return state
         if _may_bind(state.packet) and not nat.settled(connection, side):
             return self._settled(state, nat.bind_nothing(_table(state), connection, side).connection)
-        direction = state.binding.direction
         if side == "src" and state.hook == "POSTROUTING" and self._elsewhere(state, connection):
             table, state = _forked(state)
             table.remove(connection)
             return _dropped(state)
         if state.packet.ctstate == "RELATED" and state.packet.inner is not None:
             return self._error_rewritten(state, connection)
-        return _applied(state, nat.rewrite(connection, direction, side))
+        return rewritten(state, connection, side)
 
     @staticmethod
     def _elsewhere(state: State, connection: Connection) -> bool:
@@ -70,8 +69,8 @@ class TableTracker:
     def _settled(self, state: State, connection: Connection) -> State:
         """Take over a connection with one side settled, and rewrite the packet by it."""
         side = NAT_SIDE[state.hook]
-        state = _bound(state, connection, state.binding.direction)
-        return _applied(state, nat.rewrite(connection, state.binding.direction, side))
+        state = bound(state, connection, state.binding.direction)
+        return rewritten(state, connection, side)
 
     def _error_rewritten(self, state: State, connection: Connection) -> State:
         found = nat.rewrite_error(connection, state.binding.direction, NAT_SIDE[state.hook])
@@ -97,7 +96,7 @@ class TableTracker:
         mapped = self._mapped(state, "src", Mapping.to(address, effect.ports, random=effect.random))
         connection = mapped.binding.connection
         assert connection is not None
-        return [_bound(mapped, evolve(connection, masquerade_out=out), mapped.binding.direction)]
+        return [bound(mapped, evolve(connection, masquerade_out=out), mapped.binding.direction)]
 
     def redirect(self, state: State, effect: Redirect) -> list[State]:
         packet = state.packet
@@ -122,7 +121,7 @@ class TableTracker:
         if marked.confirmed:
             table, state = _forked(state)
             table.put(marked)
-        return _bound(state, marked, state.binding.direction)
+        return bound(state, marked, state.binding.direction)
 
     def confirm(self, state: State) -> list[State]:
         connection = state.binding.connection
@@ -132,7 +131,7 @@ class TableTracker:
         confirmed = table.confirm(connection)
         if confirmed is None:  # another entry has its tuples already
             return [_dropped(state) if state.packet.proto in NEVER_CLASHING else state]
-        return [_bound(state, confirmed, state.binding.direction)]
+        return [bound(state, confirmed, state.binding.direction)]
 
 
 def _may_bind(packet: Packet) -> bool:
@@ -154,7 +153,8 @@ def _forked(state: State) -> tuple[Connections, State]:
     return table, changed(state, memory=state.memory.with_value(TABLE, table))
 
 
-def _bound(state: State, connection: Connection | None, direction: int) -> State:
+def bound(state: State, connection: Connection | None, direction: int) -> State:
+    """Return the state with its packet known to be of a connection; None: of none."""
     if connection is None:
         untracked = changed(state.binding, connection=None, tracked=False, template=False, zone=NO_ZONE)
         return changed(state, binding=untracked)
@@ -175,6 +175,11 @@ def _bound(state: State, connection: Connection | None, direction: int) -> State
 def _dropped(state: State) -> State:
     """Drop a packet that no rule dropped: nat or the connection table refused it."""
     return changed(state, verdict="DROP", frames=())
+
+
+def rewritten(state: State, connection: Connection, side: str) -> State:
+    """Return the state with one side of its packet rewritten as the connection's binding says."""
+    return _applied(state, nat.rewrite(connection, state.binding.direction, side))
 
 
 def _applied(state: State, rewrite: Rewrite | None) -> State:

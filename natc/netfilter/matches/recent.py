@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from natc.netfilter.condition import ALWAYS, NEVER, Condition, Remembered, Unknown
+from natc.netfilter.condition import ALWAYS, NEVER, Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.intervals import Intervals, masked, union
 from natc.netfilter.kinds import Address, Flag, Host, Name, Number, address
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
-from natc.netfilter.packet import Packet
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.recent import DEFAULT_STAMPS, Entry, RecentList
 
 
@@ -54,12 +55,34 @@ class Recent(Match):
     def condition(self) -> Condition:
         """Whether the address is in the list as asked; ``--set`` is always true and enters it."""
         if self.set is not None:
-            return Remembered(self, NEVER if self.set.inverted else ALWAYS)
+            certain = NEVER if self.set.inverted else ALWAYS
+            return Remembered(self, certain, key=self._key, spread=self._spread)
         within = f" within {self.seconds} s" if self.seconds else ""
         hits = f", {self.hitcount} times" if self.hitcount else ""
         who = "destination" if self.rdest else "source"
         seen = Unknown(f"the {who} was seen by list {self.list_name}{within}{hits}", "recent", True)
-        return Remembered(self, ~seen if self._inverted else seen)
+        return Remembered(self, ~seen if self._inverted else seen, key=self._key, spread=self._spread)
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return ("recent", self.list_name)
+
+    def _spread(self, memory: Memory, packet: Packet) -> Condition | None:
+        """Return which addresses the list has as asked, for a packet whose address is open."""
+        field = "dst" if self.rdest else "src"
+        if not isinstance(getattr(packet, field), Open):
+            return None
+        if self.set is not None:
+            return NEVER if self.set.inverted else ALWAYS
+        known: RecentList = memory.get(self._key)
+        same = [e for e in known.entries if not self.rttl or e.ttl in (0, packet.ttl)]
+        found = [
+            masked(entry.address, known.mask, packet.bits) or Intervals()
+            for entry in same
+            if self._looked_up(known, entry, memory.now)[0]
+        ]
+        seen = In(field, union(span for part in found for span in part))
+        return ~seen if self._inverted else seen
 
     @property
     def _inverted(self) -> bool:
@@ -70,16 +93,14 @@ class Recent(Match):
         """Return the memory once the rule is loaded: its list exists and keeps enough times."""
         assert self.mask is not None
         wanted = 1 << (self.hitcount - 1).bit_length() if self.hitcount else DEFAULT_STAMPS
-        key = ("recent", self.list_name)
-        found = memory.get(key)
+        found = memory.get(self._key)
         if found is None:
-            return memory.with_value(key, RecentList(int(self.mask), stamps=wanted))
-        return memory.with_value(key, found.grown(wanted))
+            return memory.with_value(self._key, RecentList(int(self.mask), stamps=wanted))
+        return memory.with_value(self._key, found.grown(wanted))
 
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
         """Look the address up and change the list (xt_recent.c, recent_mt)."""
-        key = ("recent", self.list_name)
-        before: RecentList = self.loaded(memory).get(key)
+        before: RecentList = self.loaded(memory).get(self._key)
         address = packet.dst if self.rdest else packet.src
         assert isinstance(address, int) and isinstance(packet.ttl, int)
         address &= before.mask
@@ -91,7 +112,7 @@ class Recent(Match):
             truth, after = True, before.with_new(address, ttl, memory.now)
         elif found is not None and (self.set is not None or (self.update is not None and truth)):
             after = after.updated(found, ttl, memory.now)
-        return truth is not self._inverted, memory.with_value(key, after)
+        return truth is not self._inverted, memory.with_value(self._key, after)
 
     def _looked_up(self, before: RecentList, found: Entry | None, now: float) -> tuple[bool, RecentList]:
         """Return whether the entry satisfies the rule, before inversion, and the list without what goes."""

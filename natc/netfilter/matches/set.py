@@ -7,10 +7,17 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from natc.netfilter.condition import Condition, Remembered, Unknown
+from natc.netfilter.condition import Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.ipset import CounterLimits
-from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, probe_of
+from natc.netfilter.ipsets import (
+    SETS,
+    SetLookup,
+    SetLookupKind,
+    addresses_in,
+    leaves_open,
+    probe_of,
+)
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
@@ -50,7 +57,8 @@ class SetMatch(Match):
         assert self.lookup is not None
         wanted = self.lookup.value
         text = f"set {wanted.name} has the packet's {','.join(wanted.directions)}"
-        asked = Remembered(self, Unknown(text, "set", same_everywhere=True), changes=False)
+        unknown = Unknown(text, "set", same_everywhere=True)
+        asked = Remembered(self, unknown, changes=False, key=SETS, spread=self._spread)
         return ~asked if self.lookup.inverted else asked
 
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
@@ -68,7 +76,20 @@ class SetMatch(Match):
             limits=CounterLimits(self._allowed("packets"), self._allowed("bytes")),
             count=not self.update_counters.inverted,
         )
-        return found, memory.with_value(SETS, sets)
+        return found, memory if sets.same_as(known) else memory.with_value(SETS, sets)
+
+    def _spread(self, memory: Memory, packet: Packet) -> Condition | None:
+        """Return which addresses are in the set, for a packet whose address is open; else a question."""
+        assert self.lookup is not None
+        wanted, sets = self.lookup.value, memory.get(SETS)
+        if not leaves_open(sets, wanted, packet):
+            return None
+        domain = addresses_in(sets, wanted.name, packet.family)
+        counting = self._allowed("packets") or self._allowed("bytes") or self.return_nomatch
+        if domain is None or counting:
+            text = f"set {wanted.name} has the packet's {','.join(wanted.directions)}"
+            return Unknown(text, "set", same_everywhere=True)
+        return In(wanted.directions[0], domain)
 
     def _allowed(self, what: str) -> Callable[[int], bool] | None:
         """Return what the options ask of a counter, None when they ask nothing."""

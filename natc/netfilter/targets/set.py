@@ -9,7 +9,7 @@ from attrs import frozen
 
 from natc.netfilter.effect import Effect, Remember, Undecided
 from natc.netfilter.extension import Target, option
-from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, probe_of
+from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, leaves_open, probe_of
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
@@ -53,6 +53,11 @@ class SetTarget(Target):
         if known is None:
             return memory
         sets, probe = known.copy(), probe_of(packet)
+        unclear = [to.name for to in (self.add, self.delete) if to and leaves_open(sets, to, packet)]
+        if unclear:
+            for name in unclear:
+                sets.destroy(name)
+            return memory.with_value(SETS, sets)
         if self.add is not None:
             sets.add_packet(self.add.name, self.add.directions, probe, exist=self.exist, timeout=self.timeout)
         if self.delete is not None:

@@ -1,0 +1,82 @@
+"""What a node remembers when a packet comes: connections, lists of ``-m recent``, sets, as it shows them.
+
+Whatever is not given is not known. A replay begins without it, as on a node that has just started; in a
+trace the rules that ask for it stay open questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from natc.errors import NodeError
+from natc.netfilter.conntrack import Connections
+from natc.netfilter.ipset import Sets
+from natc.netfilter.ipsets import SETS
+from natc.netfilter.matches.recent import Recent
+from natc.netfilter.memory import Memory
+from natc.netfilter.recent import Entry
+from natc.netfilter.ruleset import Rule, Ruleset
+
+Lists = Mapping[str, tuple[Entry, ...]]
+"""Entries of lists by name, the least recent first; times are in seconds, 0 being now."""
+
+
+@frozen(eq=False)
+class Start:
+    """What was shown of a node's memory."""
+
+    connections: Connections | None = None
+    lists: Lists = field(factory=dict)
+    sets: Sets | None = None
+    assumptions: tuple[str, ...] = ()
+    """What was taken for granted in reading it."""
+
+    def memory(self, ruleset: Ruleset, backend: str = "legacy") -> Memory:
+        """Return the memory of a trace: what was shown is known, nothing else is."""
+        loaded = with_lists(Memory(), ruleset, backend, self.lists)
+        known: dict[Hashable, Any] = {("recent", name): loaded.get(("recent", name)) for name in self.lists}
+        if self.sets is not None:
+            known[SETS] = self.sets
+        return Memory(known, partial=True)
+
+
+NOTHING_SHOWN = Start()
+
+
+def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> Memory:
+    """Return the memory once a ruleset is loaded: its lists exist, those that were given with entries.
+
+    Raises :class:`NodeError` for a list that no rule names.
+    """
+    for rule in _in_load_order(ruleset, backend):
+        memory = _with_lists_of(memory, rule)
+    for name, entries in given.items():
+        found = memory.get(("recent", name))
+        if found is None:
+            raise NodeError(f"no rule of the dump names the list {name!r}")
+        memory = memory.with_value(("recent", name), evolve(found, entries=entries))
+    return memory
+
+
+def _with_lists_of(memory: Memory, rule: Rule) -> Memory:
+    if any(part.kind is Recent for part in rule.shape.matches):
+        for match in rule.matches:
+            if isinstance(match, Recent):
+                memory = match.loaded(memory)
+    return memory
+
+
+def _in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:
+    """Yield the rules as the kernel is given them.
+
+    The legacy tool sorts user chains by name behind the builtin ones; the other keeps the file's order.
+    """
+    for table in ruleset.tables.values():
+        chains = list(table.chains.values())
+        if backend == "legacy":
+            chains.sort(key=lambda own: (own.policy is None, own.name if own.policy is None else ""))
+        for own in chains:
+            yield from own.rules
