@@ -52,7 +52,8 @@ class Option:
     required: bool
     omit: Any
     """The value that iptables-save leaves out."""
-    repeatable: bool
+    hides: Any
+    """The value that it leaves out negated or not."""
 
 
 class _Never:
@@ -62,7 +63,7 @@ class _Never:
 NEVER = _Never()
 
 
-def option(
+def option(  # noqa: PLR0913 - a declaration, all but the first two by name
     name: str,
     kind: Kind[Any],
     *,
@@ -70,18 +71,20 @@ def option(
     negatable: bool = False,
     required: bool = False,
     omit: Any = NEVER,
+    hides: Any = NEVER,
     default: Any = None,
 ) -> Any:
     """Declare the field for one option.
 
     ``name`` is the spelling iptables-save prints. ``also`` names further spellings; as a mapping it
     may give each a kind of its own (``--or-mark`` and ``--set-xmark`` store the same thing).
-    A negatable option's value is a :class:`Term`. ``omit`` is the value a save does not print, and
-    ``default`` what the field holds when the option is not given.
+    A negatable option's value is a :class:`Term`. ``omit`` is the value a save does not print, ``hides``
+    one it prints neither plain nor negated (none that a word in plain form means), and ``default`` what
+    the field holds when the option is not given.
     """
     further = also if isinstance(also, Mapping) else dict.fromkeys(also)
     spellings = {name: kind, **{other: own or kind for other, own in further.items()}}
-    declared = Option(name, kind, spellings, negatable, required, omit, repeatable=False)
+    declared = Option(name, kind, spellings, negatable, required, omit, hides)
     return field(default=default, metadata={_METADATA: declared})
 
 
@@ -183,6 +186,8 @@ class Extension:
             if value is None or value is False or value == declared.omit:
                 continue
             if declared.negatable:
+                if value.value == declared.hides:
+                    continue
                 if value.inverted:
                     out.append("!")
                 value = value.value

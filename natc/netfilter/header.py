@@ -15,7 +15,7 @@ from attrs import frozen
 from natc.netfilter.condition import Bits, Computed, Condition, In, Unknown, both, term
 from natc.netfilter.extension import Extension, OptionError, Term, declare, option
 from natc.netfilter.intervals import masked, names_like, numbers
-from natc.netfilter.kinds import Flag, Kind, Name, Network, NetworkKind, number
+from natc.netfilter.kinds import C_NUMBER, Flag, Kind, Name, Network, NetworkKind, number
 
 if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
@@ -41,8 +41,8 @@ class Protocol(Kind[int]):
 
     def parse(self, words: Sequence[str]) -> int:
         text = words[0].lower()
-        if text.isdecimal() and int(text) <= 255:
-            return int(text)
+        if C_NUMBER.match(text) and number(text) <= 255:
+            return number(text)
         if text not in PROTOCOLS:
             raise ValueError(f"{words[0]!r} is not a protocol")
         return PROTOCOLS[text]

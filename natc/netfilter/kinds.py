@@ -55,6 +55,10 @@ class Flag(Kind[bool]):
 # ---- numbers
 
 
+#: A number as C's strtoul(3) reads it in base 0.
+C_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\Z")
+
+
 def number(text: str) -> int:
     """Read an unsigned number as C's ``strtoul(text, NULL, 0)`` does: decimal, 0x hex or 0 octal."""
     try:
@@ -337,11 +341,13 @@ class NetworkKind(Kind[Network]):
     """``ADDRESS[/MASK]``, the mask as a length or as an address.
 
     The address loses what the mask does not cover, unless the kernel keeps it (``whole``). A mask of
-    all ones is printed unless ``short``.
+    all ones is printed unless ``short``. Where libxtables reads it (``holes`` is false), a mask with
+    holes counts as all ones.
     """
 
     whole: bool = False
     short: bool = False
+    holes: bool = True
 
     @property
     def plain(self) -> str | None:
@@ -351,7 +357,10 @@ class NetworkKind(Kind[Network]):
         head, slash, tail = words[0].partition("/")
         base = address(head)
         bits = base.max_prefixlen
-        mask = _mask(tail, bits) if slash else (1 << bits) - 1
+        ones = (1 << bits) - 1
+        mask = _mask(tail, bits) if slash else ones
+        if not self.holes and Network(0, mask, bits).prefix is None:
+            mask = ones
         return Network(int(base) if self.whole else int(base) & mask, mask, bits)
 
     def words(self, value: Network) -> tuple[str, ...]:
@@ -371,7 +380,7 @@ def _mask(text: str, bits: int) -> int:
 
 @frozen
 class PortRange:
-    """The ports from ``low`` to ``high``, both included."""
+    """The ports from ``low`` to ``high``, both included; none when they are in the wrong order."""
 
     low: int
     high: int
@@ -384,29 +393,46 @@ class PortRange:
 
 
 def port(text: str) -> int:
-    """Read a port: a number 0-65535 or the name of a service."""
+    """Read a port: a number 0-65535 in any of C's bases, or the name of a service."""
     if text in SERVICES:
         return SERVICES[text]
-    if not text.isdecimal():
+    if not C_NUMBER.match(text):
         raise ValueError(f"{text!r} is not a port")
-    if int(text) > 65535:
+    if number(text) > 65535:
         raise ValueError(f"port {text} is not between 0 and 65535")
-    return int(text)
+    return number(text)
 
 
+def resolved_port(text: str) -> int:
+    """Read a port as getaddrinfo(3) does: the name of a service, or a decimal number cut to 16 bits."""
+    if text in SERVICES:
+        return SERVICES[text]
+    if not text.isdecimal() or not text.isascii():
+        raise ValueError(f"{text!r} is not a port")
+    return int(text[-1000:]) & 0xFFFF
+
+
+@frozen
 class Ports(Kind[PortRange]):
-    """``PORT`` or ``[LOW]:[HIGH]`` (xt_tcpudp.h)."""
+    """``PORT`` or ``[LOW]:[HIGH]`` (xt_tcpudp.h).
+
+    Extensions that leave reading to libxtables (``resolved``) ask getaddrinfo for a port, and take a
+    range that ends before it begins: no port is in it.
+    """
+
+    resolved: bool = False
 
     @property
     def plain(self) -> str:
         return _PORT
 
     def parse(self, words: Sequence[str]) -> PortRange:
+        read = resolved_port if self.resolved else port
         head, colon, tail = words[0].partition(":")
         if not colon:
-            return PortRange(port(head), port(head))
-        low, high = port(head or "0"), port(tail or "65535")
-        if low > high:
+            return PortRange(read(head), read(head))
+        low, high = read(head or "0"), read(tail or "65535")
+        if low > high and not self.resolved:
             raise ValueError(f"port range {words[0]} ends before it begins")
         return PortRange(low, high)
 
@@ -437,8 +463,8 @@ class NatTarget(Kind[NatRange]):
         first, dash, last = addresses.partition("-")
         low = address(first) if first else None
         high = address(last) if dash else low
-        if low and high and (low.version != high.version or int(low) > int(high)):
-            raise ValueError(f"address range {addresses} ends before it begins")
+        if low and high and low.version != high.version:
+            raise ValueError(f"{addresses} mixes IPv4 and IPv6")
         return NatRange(low, high, _dashed(ports) if ports else None, port(base) if base else None)
 
     @staticmethod
@@ -456,9 +482,9 @@ class NatTarget(Kind[NatRange]):
         return addresses, ports, base
 
     def words(self, value: NatRange) -> tuple[str, ...]:
-        out = "" if value.first is None else str(value.first)
-        if value.last != value.first:
-            out += f"-{value.last}"
+        out = "" if value.first is None else shown(value.first)
+        if value.last is not None and value.last != value.first:
+            out += f"-{shown(value.last)}"
         if value.ports is None:
             return (out,)
         if value.first is not None and value.first.version == 6:
@@ -475,7 +501,7 @@ class AddressRange:
     last: Address
 
     def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
+        return f"{shown(self.first)}-{shown(self.last)}"
 
 
 class AddressRangeKind(Kind[AddressRange]):
@@ -504,7 +530,7 @@ class Host(Kind[Address]):
         return address(words[0])
 
     def words(self, value: Address) -> tuple[str, ...]:
-        return (str(value),)
+        return (shown(value),)
 
 
 @frozen
@@ -528,7 +554,7 @@ class PrefixLength(Kind[int]):
 
 @frozen
 class NumberRange:
-    """The numbers from ``low`` to ``high``, both included."""
+    """The numbers from ``low`` to ``high``, both included; none when they are in the wrong order."""
 
     low: int
     high: int
@@ -542,9 +568,13 @@ class NumberRange:
 
 @frozen
 class Numbers(Kind[NumberRange]):
-    """``NUMBER`` or ``[LOW]:[HIGH]`` of ``bits`` bits, ends left out being the smallest and the largest."""
+    """``NUMBER`` or ``[LOW]:[HIGH]`` of ``bits`` bits, ends left out being the smallest and the largest.
+
+    A range that ends before it begins is refused only when ``ordered``: libxtables does not mind.
+    """
 
     bits: int = 16
+    ordered: bool = False
 
     @property
     def plain(self) -> str:
@@ -557,7 +587,7 @@ class Numbers(Kind[NumberRange]):
         high = (number(tail) if tail else largest) if colon else low
         if high > largest:
             raise ValueError(f"{words[0]} is not between 0 and {largest}")
-        if low > high:
+        if low > high and self.ordered:
             raise ValueError(f"range {words[0]} ends before it begins")
         return NumberRange(low, high)
 

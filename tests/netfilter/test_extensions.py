@@ -125,7 +125,7 @@ def test_rules_of_iptables_own_tests_read_as_they_are_saved(case: Path | None):
         ("-m ttl", "ttl needs --ttl-eq, --ttl-lt or --ttl-gt"),
         ("-m ttl --ttl-lt 5 --ttl-gt 7", "takes only one of --ttl-lt and --ttl-gt"),
         ("-m hl --hl-eq 5", "hl is not for IPv4"),
-        ("-m length --length 9:5", "range 9:5 ends before it begins"),
+        ("-p tcp -m tcpmss --mss 9:5", "range 9:5 ends before it begins"),
         ("-m mac --mac-source 1:2:3:4:5", "1:2:3:4:5"),
         ("-m statistic --mode random", "needs --probability"),
         ("-m statistic --mode nth --every 3 --packet 3", "--packet 3 is not less than --every"),

@@ -23,7 +23,7 @@ class Ah(Match):
         Numbers(32),
         negatable=True,
         default=Term(NumberRange(0, 0xFFFFFFFF)),
-        omit=Term(NumberRange(0, 0xFFFFFFFF)),
+        hides=NumberRange(0, 0xFFFFFFFF),
     )
     length: Term[int] = option("--ahlen", Number(), negatable=True, default=Term(0), omit=Term(0))
     reserved: bool = option("--ahres", Flag(), default=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -18,7 +19,7 @@ class _Amount(Kind[NumberRange]):
 
     def parse(self, words: Sequence[str]) -> NumberRange:
         text = words[0]
-        return Numbers(64).parse([text if ":" in text else f"{text}:"])
+        return Numbers(64, ordered=True).parse([text if ":" in text else f"{text}:"])
 
     def words(self, value: NumberRange) -> tuple[str, ...]:
         return (str(value.low) if value.high == _LARGEST else f"{value.low}:{value.high}",)
@@ -32,3 +33,11 @@ class Connbytes(Match):
     amount: Term[NumberRange] | None = option("--connbytes", _Amount(), negatable=True, required=True)
     mode: str | None = option("--connbytes-mode", Choice(("packets", "bytes", "avgpkt")), required=True)
     direction: str | None = option("--connbytes-dir", Choice(("original", "reply", "both")), required=True)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Forget a negation of one number: it is kept as the two ends exchanged, which are the same."""
+        amount = values["amount"]
+        if amount.value.low == amount.value.high:
+            values["amount"] = Term(amount.value)
+        return values

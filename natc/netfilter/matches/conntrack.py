@@ -48,13 +48,7 @@ class _Statuses(_States):
 
 
 class _Protocol(Protocol):
-    """A protocol other than 0, printed as a number."""
-
-    def parse(self, words: Sequence[str]) -> int:
-        protocol = super().parse(words)
-        if not protocol:
-            raise ValueError("never the protocol of a connection")
-        return protocol
+    """A protocol, printed as a number."""
 
     def words(self, value: int) -> tuple[str, ...]:
         return (str(value),)
@@ -68,7 +62,7 @@ class _Direction(Choice):
 
 
 #: An address or a network, kept as written.
-_ADDRESS = NetworkKind(whole=True, short=True)
+_ADDRESS = NetworkKind(whole=True, short=True, holes=False)
 
 
 @register_match("conntrack")
@@ -90,10 +84,10 @@ class Conntrack(Match):
     orig_dst: Term[Network] | None = option("--ctorigdst", _ADDRESS, negatable=True)
     reply_src: Term[Network] | None = option("--ctreplsrc", _ADDRESS, negatable=True)
     reply_dst: Term[Network] | None = option("--ctrepldst", _ADDRESS, negatable=True)
-    orig_src_port: Term[PortRange] | None = option("--ctorigsrcport", Ports(), negatable=True)
-    orig_dst_port: Term[PortRange] | None = option("--ctorigdstport", Ports(), negatable=True)
-    reply_src_port: Term[PortRange] | None = option("--ctreplsrcport", Ports(), negatable=True)
-    reply_dst_port: Term[PortRange] | None = option("--ctrepldstport", Ports(), negatable=True)
+    orig_src_port: Term[PortRange] | None = option("--ctorigsrcport", Ports(resolved=True), negatable=True)
+    orig_dst_port: Term[PortRange] | None = option("--ctorigdstport", Ports(resolved=True), negatable=True)
+    reply_src_port: Term[PortRange] | None = option("--ctreplsrcport", Ports(resolved=True), negatable=True)
+    reply_dst_port: Term[PortRange] | None = option("--ctrepldstport", Ports(resolved=True), negatable=True)
     status: Term[frozenset[str]] | None = option("--ctstatus", _Statuses(STATUSES), negatable=True)
     expire: Term[NumberRange] | None = option("--ctexpire", Numbers(32), negatable=True)
     direction: str | None = option("--ctdir", _Direction(("ORIGINAL", "REPLY")))

@@ -20,7 +20,11 @@ TYPES = (
 class Dccp(Match):
     """What must be true of a packet's DCCP header."""
 
-    sport: Term[PortRange] | None = option("--sport", Ports(), also=("--source-port",), negatable=True)
-    dport: Term[PortRange] | None = option("--dport", Ports(), also=("--destination-port",), negatable=True)
+    sport: Term[PortRange] | None = option(
+        "--sport", Ports(resolved=True), also=("--source-port",), negatable=True
+    )
+    dport: Term[PortRange] | None = option(
+        "--dport", Ports(resolved=True), also=("--destination-port",), negatable=True
+    )
     types: Term[frozenset[str]] | None = option("--dccp-types", WordSet(TYPES), negatable=True)
     has_option: Term[int] | None = option("--dccp-option", Number(1, 255), negatable=True)

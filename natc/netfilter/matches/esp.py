@@ -21,5 +21,5 @@ class Esp(Match):
         Numbers(32),
         negatable=True,
         default=Term(NumberRange(0, 0xFFFFFFFF)),
-        omit=Term(NumberRange(0, 0xFFFFFFFF)),
+        hides=NumberRange(0, 0xFFFFFFFF),
     )

@@ -26,7 +26,7 @@ class Frag(Match):
         Numbers(32),
         negatable=True,
         default=Term(NumberRange(0, 0xFFFFFFFF)),
-        omit=Term(NumberRange(0, 0xFFFFFFFF)),
+        hides=NumberRange(0, 0xFFFFFFFF),
     )
     length: Term[int] | None = option("--fraglen", Number(), negatable=True)
     reserved: bool = option("--fragres", Flag(), default=False)

@@ -8,19 +8,19 @@ from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, NumberRange, Numbers
 from natc.netfilter.matches import register_match
 
-_ALL = Term(NumberRange(0, 0xFFFFFFFF))
-
 
 @register_match("ipcomp")
 @frozen
 class Ipcomp(Match):
-    """The compression parameter indexes that match; whether reserved bits have to be zero."""
+    """The compression parameter indexes that match; whether reserved bits have to be zero.
+
+    Index 0 unless said."""
 
     spi: Term[NumberRange] = option(
         "--ipcompspi",
         Numbers(32),
         negatable=True,
-        default=Term(NumberRange(0, 0xFFFFFFFF)),
-        omit=Term(NumberRange(0, 0xFFFFFFFF)),
+        default=Term(NumberRange(0, 0)),
+        hides=NumberRange(0, 0xFFFFFFFF),
     )
     reserved: bool = option("--compres", Flag(), default=False)

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.header import Protocol
-from natc.netfilter.kinds import Choice, Flag, Kind, Network, NetworkKind, port
+from natc.netfilter.kinds import Choice, Flag, Kind, Network, NetworkKind, resolved_port
 from natc.netfilter.matches import register_match
 
 _DETAILS = ("protocol", "address", "port", "direction", "method", "control_port")
@@ -33,14 +33,14 @@ class _Port(Kind[int]):
     """One port."""
 
     def parse(self, words: Sequence[str]) -> int:
-        return port(words[0])
+        return resolved_port(words[0])
 
     def words(self, value: int) -> tuple[str, ...]:
         return (str(value),)
 
 
 #: An address or a network, kept as written.
-_ADDRESS = NetworkKind(whole=True, short=True)
+_ADDRESS = NetworkKind(whole=True, short=True, holes=False)
 
 
 @register_match("ipvs")

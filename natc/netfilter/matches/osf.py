@@ -16,6 +16,7 @@ from natc.netfilter.matches import register_match
 class Osf(Match):
     """A fingerprint's name; how strictly the time to live counts (0-2), and how much is logged (0-2)."""
 
+    families: ClassVar[frozenset[int]] = frozenset({4})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 
     genre: Term[str] | None = option("--genre", Name(31), negatable=True, required=True)

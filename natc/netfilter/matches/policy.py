@@ -17,7 +17,7 @@ from natc.netfilter.matches import register_match
 #: Most elements of a policy (XT_POLICY_MAX_ELEM).
 MOST_ELEMENTS = 4
 _ESP, _AH, _COMP = 50, 51, 108
-_ADDRESS = NetworkKind(whole=True, short=True)
+_ADDRESS = NetworkKind(whole=True, short=True, holes=False)
 
 
 class _IpsecProtocol(Protocol):
@@ -44,8 +44,8 @@ class PolicyElement(Extension):
     @property
     def tunnels(self) -> bool:
         """Whether addresses of a tunnel are given where no tunnel can be."""
-        in_transport = self.mode in (Term("transport"), Term("tunnel", True))
-        return in_transport and bool(self.tunnel_src or self.tunnel_dst)
+        in_tunnel = self.mode in (Term("tunnel"), Term("transport", True))
+        return not in_tunnel and bool(self.tunnel_src or self.tunnel_dst)
 
 
 declare(PolicyElement, "policy")
@@ -83,7 +83,8 @@ class Policy(Match):
         if policy.pol == "none" and (policy.strict or len(groups) > 1):
             raise OptionError("--pol none goes with no --strict and no --next")
         elements = tuple(PolicyElement.read(group, family) for group in groups)
-        policy._check_elements(elements)
+        if policy.pol != "none":
+            policy._check_elements(elements)
         return evolve(policy, elements=elements)
 
     def _check_elements(self, elements: tuple[PolicyElement, ...]) -> None:

@@ -16,6 +16,7 @@ from natc.netfilter.matches import register_match
 class Realm(Match):
     """The realm of the route to the destination; 0 is called cosmos."""
 
+    families: ClassVar[frozenset[int]] = frozenset({4})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
 
     realm: Term[Masked | str] | None = option(

@@ -39,7 +39,7 @@ class Rt(Match):
 
     type: Term[int] | None = option("--rt-type", Number(), negatable=True)
     segments_left: Term[NumberRange] = option(
-        "--rt-segsleft", Numbers(32), negatable=True, default=_ALL, omit=_ALL
+        "--rt-segsleft", Numbers(32), negatable=True, default=_ALL, hides=_ALL.value
     )
     length: Term[int] | None = option("--rt-len", Number(), negatable=True)
     reserved: bool = option("--rt-0-res", Flag(), default=False)

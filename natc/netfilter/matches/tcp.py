@@ -27,10 +27,18 @@ class Tcp(Match):
     """What must be true of a packet's TCP header; never true of a fragment that has none."""
 
     sport: Term[PortRange] | None = option(
-        "--sport", Ports(), also=("--source-port", "--source-ports"), negatable=True
+        "--sport",
+        Ports(),
+        also=("--source-port", "--source-ports"),
+        negatable=True,
+        hides=ALL_PORTS,
     )
     dport: Term[PortRange] | None = option(
-        "--dport", Ports(), also=("--destination-port", "--destination-ports"), negatable=True
+        "--dport",
+        Ports(),
+        also=("--destination-port", "--destination-ports"),
+        negatable=True,
+        hides=ALL_PORTS,
     )
     tcp_option: Term[int] | None = option("--tcp-option", Number(1, 255), negatable=True)
     flags: Term[TcpFlags] | None = option(
@@ -39,7 +47,7 @@ class Tcp(Match):
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Forget a range of every port: the kernel stores no difference and a save shows none."""
+        """Forget a range of every port: the kernel stores no difference."""
         return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
 
     def condition(self) -> Condition:

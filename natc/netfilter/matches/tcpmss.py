@@ -16,7 +16,7 @@ from natc.netfilter.packet import Packet
 class TcpMss(Match):
     """The sizes that match; never true of a packet without the option."""
 
-    mss: Term[NumberRange] | None = option("--mss", Numbers(16), negatable=True, required=True)
+    mss: Term[NumberRange] | None = option("--mss", Numbers(16, ordered=True), negatable=True, required=True)
 
     def condition(self) -> Condition:
         assert self.mss is not None

@@ -17,12 +17,20 @@ from natc.netfilter.matches import register_match
 class Udp(Match):
     """Source and destination port ranges."""
 
-    sport: Term[PortRange] | None = option("--sport", Ports(), also=("--source-port",), negatable=True)
-    dport: Term[PortRange] | None = option("--dport", Ports(), also=("--destination-port",), negatable=True)
+    sport: Term[PortRange] | None = option(
+        "--sport", Ports(resolved=True), also=("--source-port",), negatable=True, hides=ALL_PORTS
+    )
+    dport: Term[PortRange] | None = option(
+        "--dport",
+        Ports(resolved=True),
+        also=("--destination-port",),
+        negatable=True,
+        hides=ALL_PORTS,
+    )
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Forget a range of every port: the kernel stores no difference and a save shows none."""
+        """Forget a range of every port: the kernel stores no difference."""
         return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
 
     def condition(self) -> Condition:

@@ -19,7 +19,7 @@ class Netmap(Target):
 
     tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
 
-    to: Network | None = option("--to", NetworkKind(), required=True)
+    to: Network | None = option("--to", NetworkKind(holes=False), required=True)
 
     def effect(self) -> Effect:
         return Translate("", NatRange(), network=self.to)

@@ -21,7 +21,7 @@ class _Queues(Kind[NumberRange]):
     def parse(self, words: Sequence[str]) -> NumberRange:
         if ":" not in words[0]:
             raise ValueError(f"{words[0]} is not LOW:HIGH")
-        queues = Numbers(16).parse(words)
+        queues = Numbers(16, ordered=True).parse(words)
         if not 2 <= queues.high - queues.low + 1 <= MOST_QUEUES:
             raise ValueError(f"{words[0]} is not between 2 and {MOST_QUEUES} queues")
         return queues

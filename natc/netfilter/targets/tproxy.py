@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Address, Host, Kind, Masked, MaskedHex, address_of, port
+from natc.netfilter.kinds import Address, Host, Kind, Masked, MaskedHex, address_of, resolved_port
 from natc.netfilter.targets import register_target
 
 
@@ -16,7 +16,7 @@ class _Port(Kind[int]):
     """One port."""
 
     def parse(self, words: Sequence[str]) -> int:
-        return port(words[0])
+        return resolved_port(words[0])
 
     def words(self, value: int) -> tuple[str, ...]:
         return (str(value),)
