@@ -210,3 +210,14 @@ def test_what_was_said_in_names_stands_before_the_picture():
     said = Said("10.105.182.209:3000", facts=("a is b",), questions=("whether c",))
     text = Page(page_lines(nodeport(), "0", said)).text
     assert text.index("a is b") < text.index("whether c") < text.index("The way, from hook to target")
+
+
+def test_chains_may_call_each_other_as_deep_as_they_like():
+    deep = 1500
+    lines = ["*filter", ":FORWARD ACCEPT [0:0]", *(f":C{number} - [0:0]" for number in range(deep))]
+    lines += ["-A FORWARD -j C0", *(f"-A C{number} -j C{number + 1}" for number in range(deep - 1))]
+    text = "\n".join([*lines, f"-A C{deep - 1} -j DROP", "COMMIT", ""])
+    graph = graph_of(answer(text, "10.0.0.1", 80))
+    assert len([place for place in graph.places.values() if place.kind is Kind.CHAIN]) == deep + 1
+    drawing = draw(pruned(graph))
+    assert len({box.y for key, box in drawing.boxes.items() if graph.places[key].kind is Kind.CHAIN}) == 1

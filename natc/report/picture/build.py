@@ -39,8 +39,10 @@ class _Chain:
     id: str
     title: str
     nodes: dict[int | None, Node] = field(factory=dict)
-    calls: dict[_Key, list[Node]] = field(factory=dict)
-    """The chains its rules jump to."""
+    calls: dict[_Key, None] = field(factory=dict)
+    """The chains its rules jump to, in order."""
+    cases: set[int] = field(factory=set)
+    """The cases in which it is met."""
 
 
 @define(eq=False)
@@ -48,6 +50,8 @@ class _Builder:
     answer: Distribution
     graph: Graph = field(factory=Graph)
     chains: dict[_Key, _Chain] = field(factory=dict)
+    asides: set[_Key] = field(factory=set)
+    """The chains that are no place of their own: their rules are told where they are called."""
     sums: dict[tuple[str, str], dict[int, list[Odds]]] = field(factory=dict)
     """The odds of the outcomes that take a way, by way and case."""
     ids: dict[tuple[Kind, str], str] = field(factory=dict)
@@ -60,7 +64,8 @@ class _Builder:
         self.graph.bands = list(trees)
         for band, (title, tree) in enumerate(trees.items()):
             self._collect(band, title, tree)
-        drawn = {key: chain for key, chain in self.chains.items() if not self._is_aside(key)}
+        self.asides = {key for key in self.chains if self._is_aside(key)}
+        drawn = {key: chain for key, chain in self.chains.items() if key not in self.asides}
         for (band, _), chain in drawn.items():
             self.graph.places[chain.id] = self._place(band, chain)
         for chain in drawn.values():
@@ -82,20 +87,21 @@ class _Builder:
     # ---- chains
 
     def _collect(self, band: int, title: str, tree: Tree) -> None:
-        chain = self.chains.setdefault((band, title), _Chain(f"c{len(self.chains)}", title))
-        for number, node in sorted(
-            ((number, node) for (_, number), node in tree.items()), key=lambda pair: pair[0] or 1 << 40
-        ):
-            known = chain.nodes.setdefault(number, node)
-            if known is not node:
+        """Enter the chains of one band, each before the chains it calls."""
+        waiting = [(title, tree)]
+        while waiting:
+            title, tree = waiting.pop()
+            chain = self.chains.setdefault((band, title), _Chain(f"c{len(self.chains)}", title))
+            below = []
+            for number, node in sorted(tree.items(), key=lambda pair: pair[0][1] or 1 << 40):
+                known = chain.nodes.setdefault(number[1], node)
                 known.cases |= node.cases
-            if node.below:
-                first = next(iter(node.below.values())).step
-                key = (band, f"{first.table} {first.chain}")
-                called = chain.calls.setdefault(key, [])
-                if known not in called:
-                    called.append(known)
-                self._collect(band, key[1], node.below)
+                chain.cases |= node.cases
+                if node.below:
+                    called = _called(node)
+                    chain.calls[band, called] = None
+                    below.append((called, node.below))
+            waiting += reversed(below)
 
     def _is_aside(self, key: _Key) -> bool:
         """Tell whether packets only pass through a chain that does no more than mark or count them."""
@@ -105,19 +111,16 @@ class _Builder:
 
     def _place(self, band: int, chain: _Chain) -> Place:
         table, _, name = chain.title.partition(" ")
-        place = Place(chain.id, Kind.CHAIN, name, band, _detail(chain), list(self._rows(chain)))
+        place = Place(chain.id, Kind.CHAIN, name, band, _detail(chain), list(self._rows(band, chain)))
         place.notes.append(f"chain {name} of table {table}")
         return place
 
-    def _rows(self, chain: _Chain) -> Iterator[Row]:
-        above = set().union(*(node.cases for node in chain.nodes.values()))
+    def _rows(self, band: int, chain: _Chain) -> Iterator[Row]:
         for node in chain.nodes.values():
-            yield self._row(node, above, 0)
-            below = next(iter(node.below.values())).step if node.below else None
-            for key in chain.calls:
-                if below and key[1] == f"{below.table} {below.chain}" and self._is_aside(key):
-                    for inner in node.below.values():
-                        yield self._row(inner, node.cases, 1)
+            yield self._row(node, chain.cases, 0)
+            if node.below and (band, _called(node)) in self.asides:
+                for inner in node.below.values():
+                    yield self._row(inner, node.cases, 1)
 
     def _row(self, node: Node, above: set[int], depth: int) -> Row:
         step = node.step
@@ -214,6 +217,12 @@ class _Builder:
             texts = [] if len(under) == shares.cases else conditions_of(self.answer.packet, under)
             rows.append((odds, f" when {', or '.join(texts)}" if any(texts) else ""))
         return rows
+
+
+def _called(node: Node) -> str:
+    """Return the chain that a rule jumps to."""
+    first = next(iter(node.below.values())).step
+    return f"{first.table} {first.chain}"
 
 
 def _detail(chain: _Chain) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 
 from attrs import define, field, frozen
 
@@ -110,7 +111,7 @@ class Way:
         return f"{label} ({' or '.join(exactly[:2])})" if label and len(exactly) < 3 else label
 
 
-@define(eq=False)
+@define(eq=False, slots=False)
 class Graph:
     """Places in reading order, and ways between them."""
 
@@ -119,9 +120,13 @@ class Graph:
     bands: list[str] = field(factory=list)
     """The titles of the bands."""
 
-    def from_place(self, place: str) -> list[Way]:
-        """Return the ways that leave a place, in order."""
-        return [way for way in self.ways if way.start == place]
+    @cached_property
+    def leaving(self) -> dict[str, list[Way]]:
+        """The ways that leave each place, in order; asked for when the graph is complete."""
+        found: dict[str, list[Way]] = {}
+        for way in self.ways:
+            found.setdefault(way.start, []).append(way)
+        return found
 
 
 def exact(odds: Odds) -> str:

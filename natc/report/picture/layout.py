@@ -135,26 +135,20 @@ def _layers(graph: Graph, places: list[Place]) -> dict[str, int]:
 
 
 def _rows(graph: Graph, places: list[Place]) -> dict[str, int]:
-    """Return each place's row, in the order in which rules lead to the places."""
+    """Return each place's row: the first follower of a place shares its row, others begin a new one."""
     inside = {place.id for place in places}
-    followers: dict[str, list[str]] = {}
     entered = {way.end for way in graph.ways if not way.between_bands and way.start in inside}
-    for way in graph.ways:
-        if not way.between_bands and way.start in inside:
-            followers.setdefault(way.start, []).append(way.end)
+    waiting = [(place.id, "") for place in reversed(places) if place.id not in entered]
     rows: dict[str, int] = {}
+    continued = {""}
     free = 0
-    for place in places:
-        if place.id not in entered:
-            free = _grow(place.id, followers, rows, free)
+    while waiting:
+        place, before = waiting.pop()
+        if place in rows:
+            continue
+        rows[place] = free if before in continued else rows[before]
+        free = max(free, rows[place] + 1)
+        continued.add(before)
+        leaving = graph.leaving.get(place, [])
+        waiting += [(way.end, place) for way in reversed(leaving) if not way.between_bands]
     return rows
-
-
-def _grow(place: str, followers: dict[str, list[str]], rows: dict[str, int], row: int) -> int:
-    """Give a place and what follows it the rows from ``row`` on; return the first that is free."""
-    rows[place] = row
-    free = row
-    for follower in followers.get(place, ()):
-        if follower not in rows:
-            free = _grow(follower, followers, rows, free)
-    return max(free, row + 1)

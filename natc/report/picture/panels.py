@@ -29,7 +29,7 @@ def _about(place: Place, whole: Graph, shown: Graph | None) -> Iterator[str]:
         yield f"<p>{text(note)}</p>"
     if place.rows:
         yield from _rules(place.rows)
-    ways = whole.from_place(place.id)
+    ways = whole.leaving.get(place.id, [])
     if ways:
         yield "<p>leads to</p><ul>"
         for way in ways[:_LISTED]:
@@ -57,7 +57,7 @@ def _left_out(place: Place, whole: Graph) -> Iterator[str]:
     """Yield the places that are not drawn, each to be opened."""
     yield f"<p>{len(place.hidden):,} ways that are not drawn</p>"
     for hidden in place.hidden[:_LISTED]:
-        ways = whole.from_place(hidden.id)
+        ways = whole.leaving.get(hidden.id, [])
         to = ", ".join(f"{whole.places[way.end].title} {way.shares.label()}".strip() for way in ways[:3])
         words = hidden.title + (f" to {to}" if to else f" {hidden.detail}")
         yield f"<details><summary>{text(words)}</summary>"

@@ -15,10 +15,7 @@ def pruned(graph: Graph, most: int = MOST) -> Graph:
     """Return the graph with at most ``most`` ways out of each place; the last stands for the others."""
     ways: list[Way] = []
     more: list[Place] = []
-    by_start: dict[str, list[Way]] = {}
-    for way in graph.ways:
-        by_start.setdefault(way.start, []).append(way)
-    for start, leaving in by_start.items():
+    for start, leaving in graph.leaving.items():
         inside = [way for way in leaving if not way.between_bands]
         ways += [way for way in leaving if way.between_bands]
         if len(inside) <= most:
@@ -52,13 +49,11 @@ def _more(graph: Graph, start: str, left_out: list[Way]) -> Place:
 
 def _reached(ways: list[Way]) -> set[str]:
     """Return the places that can be reached from the packet."""
-    following: dict[str, list[str]] = {}
-    for way in ways:
-        following.setdefault(way.start, []).append(way.end)
+    following = Graph(ways=ways).leaving
     seen, waiting = {"packet"}, ["packet"]
     while waiting:
-        for end in following.get(waiting.pop(), ()):
-            if end not in seen:
-                seen.add(end)
-                waiting.append(end)
+        for way in following.get(waiting.pop(), ()):
+            if way.end not in seen:
+                seen.add(way.end)
+                waiting.append(way.end)
     return seen

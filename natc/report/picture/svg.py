@@ -108,7 +108,7 @@ def _fitted(words: str, width: int, character: float) -> str:
 def _spoken(drawing: Drawing, place: Place) -> str:
     """Return what a screen reader says of a box: what it is, and where ways lead from it."""
     places = drawing.graph.places
-    ways = [way for way in drawing.graph.ways if way.start == place.id]
+    ways = drawing.graph.leaving.get(place.id, [])
     to = [f"{places[way.end].title} {way.shares.label()}".strip() for way in ways]
     band = drawing.graph.bands[place.band] if 0 <= place.band < len(drawing.graph.bands) else ""
     what = f"{_WORDS[place.kind]} {place.title}" + (f", {place.detail}" if place.detail else "")
