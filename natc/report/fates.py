@@ -151,7 +151,7 @@ def either(conditions: Iterable[tuple[str, ...]]) -> str:
 def conditions_of(packet: Packet, cases: list[Case]) -> list[str]:
     """Return the conditions of several cases, one phrase each, as few as say the same."""
     joined = _joined([case.known for case in cases])
-    return [" and ".join(phrase(packet, v, d) for v, d in known.items()) for known in joined]
+    return [" and ".join(phrase(packet, v, d) for v, d in known.items() if d != v.domain) for known in joined]
 
 
 def _joined(cases: list[Mapping[Open, Domain]]) -> list[Mapping[Open, Domain]]:
