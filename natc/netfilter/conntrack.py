@@ -25,6 +25,7 @@ from attrs import evolve, field, frozen
 from natc.errors import Span
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
 from natc.netfilter.conntrack_tcp import Segment, TcpState, first_segment, next_segment
+from natc.netfilter.layered import Layered
 
 ICMP, TCP, UDP, GRE, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 47, 58, 132, 136
 #: Protocols whose connections are told apart by ports.
@@ -207,31 +208,29 @@ class Connections:
 
     def __init__(self, settings: Settings = _DEFAULT_SETTINGS) -> None:
         self.settings = settings
-        self._entries: dict[int, Connection] = {}
-        self._keys: dict[_Key, int] = {}
-        self._sources: dict[_Source, tuple[int, ...]] = {}
-        self._shared = False
+        self._entries: Layered[int, Connection] = Layered()
+        self._keys: Layered[_Key, int] = Layered()
+        self._sources: Layered[_Source, tuple[int, ...]] = Layered()
         self._next = 1
 
     def copy(self, settings: Settings | None = None) -> Connections:
         """Return a table that can be changed without changing this one, perhaps under other settings."""
         other = Connections(settings or self.settings)
-        other._entries, other._keys, other._next = self._entries, self._keys, self._next
-        other._sources = self._sources
-        self._shared = other._shared = True
+        other._entries, other._keys = self._entries.fork(), self._keys.fork()
+        other._sources, other._next = self._sources.fork(), self._next
         return other
 
-    def _own(self) -> None:
-        if self._shared:
-            self._entries, self._keys = dict(self._entries), dict(self._keys)
-            self._sources, self._shared = dict(self._sources), False
+    def settle(self) -> None:
+        """Take this table's changes for what happened: its other copies must not be used any more."""
+        for part in (self._entries, self._keys, self._sources):
+            part.settle()
 
     def __iter__(self) -> Iterator[Connection]:
         """Iterate over the entries, the oldest first."""
-        return iter(self._entries.values())
+        return (self._entries[serial] for serial in sorted(self._entries.keys()))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries.keys())
 
     # ---- the table
 
@@ -267,8 +266,7 @@ class Connections:
 
     def put(self, connection: Connection) -> None:
         """Replace the entry with the same serial number; ignored when it is gone."""
-        if connection.serial in self._entries and self._entries[connection.serial] is not connection:
-            self._own()
+        if self._entries.get(connection.serial, connection) is not connection:
             self._entries[connection.serial] = connection
 
     def confirm(self, connection: Connection) -> Connection | None:
@@ -291,7 +289,6 @@ class Connections:
 
     def add(self, connection: Connection) -> Connection:
         """Enter a connection as confirmed, whatever is there, and return it with its serial number."""
-        self._own()
         entered = evolve(connection, serial=self._next, status=connection.status | Status.CONFIRMED)
         self._next += 1
         self._entries[entered.serial] = entered
@@ -303,10 +300,10 @@ class Connections:
 
     def remove(self, connection: Connection) -> None:
         """Delete an entry, if it is there."""
-        if connection.serial not in self._entries:
+        found = self._entries.get(connection.serial)
+        if found is None:
             return
-        self._own()
-        found = self._entries.pop(connection.serial)
+        del self._entries[connection.serial]
         for direction in (0, 1):
             key = _key(found, direction)
             if self._keys.get(key) == found.serial:
@@ -316,7 +313,7 @@ class Connections:
 
     def clear(self) -> None:
         """Delete every entry."""
-        self._entries, self._keys, self._sources, self._shared = {}, {}, {}, False
+        self._entries, self._keys, self._sources = Layered(), Layered(), Layered()
 
     # ---- packets
 
