@@ -60,7 +60,9 @@ def command(dump: str, **asked: Any) -> None:
     from natc.trace.machine import Machine
 
     if asked["pcap"]:
-        _replay_capture(dump, asked)
+        from natc.cli.capture import show_capture
+
+        show_capture(dump, asked)
         return
     ruleset = read_dump(dump)
     said = spoken(asked, ruleset.family)
@@ -84,32 +86,6 @@ def _content(answer: Distribution) -> dict[str, Any]:
     from natc.report.trace_json import trace_json
 
     return trace_json(answer)
-
-
-def _replay_capture(dump: str, asked: dict[str, Any]) -> None:
-    """Replay a capture packet by packet, keeping no more than the node's state and the flows."""
-    if not asked["node"]:
-        raise UsageError("--pcap needs --node: whose packets they are, and where they go")
-    from natc.text.files import read_dump
-    from natc.trace.capture import replay_capture
-    from natc.trace.frames import captured
-    from natc.trace.host_node import node_from_file
-    from natc.trace.replay import Replay
-
-    host = node_from_file(asked["node"]).host
-    ruleset = read_dump(dump, family=host.family)
-    run = Replay(host, ruleset, asked["backend"], start=only(starts_of(asked, ruleset)))
-    rows = replay_capture(run, captured(asked["pcap"]))
-    if asked["output"] == "json":
-        from natc import __version__
-        from natc.report.replay import capture_document
-
-        sys.stdout.writelines(capture_document(__version__, rows))
-    else:
-        from natc.report.lines import emit_lines
-        from natc.report.replay import capture_lines
-
-        emit_lines(capture_lines(rows))
 
 
 def _packet(asked: dict[str, Any]) -> Packet:

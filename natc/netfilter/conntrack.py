@@ -47,7 +47,7 @@ _LAST_ICMP_TYPE = 18
 _UNTRACKED_ICMPV6 = frozenset({130, 131, 132, 133, 134, 135, 136, 143})
 
 #: After how many seconds an answered UDP flow counts as a stream.
-_UDP_STREAM_SECONDS = 2
+UDP_STREAM_SECONDS = 2
 
 
 @frozen
@@ -138,6 +138,12 @@ class Connection:
         """Whether it is in the table."""
         return Status.CONFIRMED in self.status
 
+    def alike(self, other: Connection) -> bool:
+        """Whether the two differ in nothing but the windows of TCP, or the tags of SCTP."""
+        mine, theirs = self.protocol, other.protocol
+        phase = mine.state if mine else "", theirs.state if theirs else ""
+        return phase[0] == phase[1] and evolve(self, protocol=None) == evolve(other, protocol=None)
+
     def with_status(self, added: Status) -> Connection:
         """Return the connection with further status bits."""
         return self if added in self.status else evolve(self, status=self.status | added)
@@ -212,12 +218,22 @@ class Connections:
         self._keys: Layered[_Key, int] = Layered()
         self._sources: Layered[_Source, tuple[int, ...]] = Layered()
         self._next = 1
+        self.version = 0
+        """Grows whenever an entry comes, goes, or changes in more than its windows."""
 
     def copy(self, settings: Settings | None = None) -> Connections:
         """Return a table that can be changed without changing this one, perhaps under other settings."""
         other = Connections(settings or self.settings)
         other._entries, other._keys = self._entries.fork(), self._keys.fork()
         other._sources, other._next = self._sources.fork(), self._next
+        other.version = self.version
+        return other
+
+    def apart(self) -> Connections:
+        """Return a copy that shares nothing with this table, so that either may be settled."""
+        other = self.copy()
+        other._entries, other._keys = self._entries.apart(), self._keys.apart()
+        other._sources = self._sources.apart()
         return other
 
     def settle(self) -> None:
@@ -236,7 +252,8 @@ class Connections:
 
     def get(self, serial: int) -> Connection | None:
         """Return the entry with that serial number as it is now."""
-        return self._entries.get(serial)
+        found: Connection | None = self._entries.get(serial)
+        return found
 
     def find(self, wanted: Tuple, zone: Zone = NO_ZONE) -> tuple[Connection, int] | None:
         """Return the entry one of whose tuples is ``wanted``, and which of them it is.
@@ -266,8 +283,10 @@ class Connections:
 
     def put(self, connection: Connection) -> None:
         """Replace the entry with the same serial number; ignored when it is gone."""
-        if self._entries.get(connection.serial, connection) is not connection:
+        old = self._entries.get(connection.serial, connection)
+        if old is not connection:
             self._entries[connection.serial] = connection
+            self.version += not old.alike(connection)
 
     def confirm(self, connection: Connection) -> Connection | None:
         """Put a new connection into the table and return it; one that is in is returned as it is.
@@ -291,6 +310,7 @@ class Connections:
         """Enter a connection as confirmed, whatever is there, and return it with its serial number."""
         entered = evolve(connection, serial=self._next, status=connection.status | Status.CONFIRMED)
         self._next += 1
+        self.version += 1
         self._entries[entered.serial] = entered
         for direction in (0, 1):
             self._keys[_key(entered, direction)] = entered.serial
@@ -304,6 +324,7 @@ class Connections:
         if found is None:
             return
         del self._entries[connection.serial]
+        self.version += 1
         for direction in (0, 1):
             key = _key(found, direction)
             if self._keys.get(key) == found.serial:
@@ -314,6 +335,7 @@ class Connections:
     def clear(self) -> None:
         """Delete every entry."""
         self._entries, self._keys, self._sources = Layered(), Layered(), Layered()
+        self.version += 1
 
     # ---- packets
 
@@ -459,6 +481,6 @@ def _answered(connection: Connection, now: float) -> Connection:
     if Status.SEEN_REPLY not in connection.status:
         return connection
     proto = connection.original.proto
-    if proto in (UDP, UDPLITE) and now - connection.seen_at > _UDP_STREAM_SECONDS:
+    if proto in (UDP, UDPLITE) and now - connection.seen_at > UDP_STREAM_SECONDS:
         return connection.with_status(Status.ASSURED)
     return connection.with_status(Status.ASSURED) if proto == GRE else connection

@@ -55,7 +55,7 @@ _SENSIBLE = frozenset(
 )  # fmt: skip
 
 #: How far behind an acknowledgement may be (MAXACKWINCONST), in bytes.
-_ACK_WINDOW = 66000
+ACK_WINDOW = 66000
 
 #: States in which a RST needs no check of its window.
 _CLOSING = frozenset({"FIN_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "CLOSE_WAIT"})
@@ -426,7 +426,7 @@ def _ranges(state: TcpState, segment: Segment, sender: TcpSide, receiver: TcpSid
 
 def _window_problem(ranges: _Ranges, sender: TcpSide, receiver: TcpSide) -> str | None:
     lowest = sender.end - receiver.max_window - 1
-    recent = _after(ranges.sack, receiver.end - max(sender.max_window, _ACK_WINDOW) - 1)
+    recent = _after(ranges.sack, receiver.end - max(sender.max_window, ACK_WINDOW) - 1)
     acked = _before(ranges.sack, receiver.end + 1)
     if not _before(ranges.seq, sender.max_end + 1):
         overshot = ranges.end - sender.max_end + 1 & 0xFFFFFFFF

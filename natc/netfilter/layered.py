@@ -23,6 +23,10 @@ class Layered(Generic[K, V]):
         """Return a mapping that can be changed without changing this one."""
         return Layered(self._base, dict(self._changes))
 
+    def apart(self) -> Layered[K, V]:
+        """Return a copy that does not share the base either."""
+        return Layered(dict(self._base), dict(self._changes))
+
     def settle(self) -> None:
         """Put the changes into the base. Other forks of it must not be used any more."""
         for key, value in self._changes.items():

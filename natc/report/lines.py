@@ -36,11 +36,16 @@ def line(*parts: str | Part) -> Line:
 
 def emit_lines(lines: Iterable[Line]) -> None:
     """Print lines to standard output, with colour only on a terminal and without NO_COLOR."""
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if is_coloured():
         _emit_coloured(lines)
         return
     for one in lines:
         print(one)
+
+
+def is_coloured() -> bool:
+    """Tell whether reports are printed in colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _emit_coloured(lines: Iterable[Line]) -> None:

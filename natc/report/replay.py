@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from attrs import define, field
 
 from natc.report.document import SCHEMA
 from natc.report.lines import Line, Part, line
 from natc.trace.capture import Row
+
+T = TypeVar("T")
+Result = Mapping[str, Any]
 
 _STYLES = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow"}
 
@@ -31,17 +34,18 @@ def replay_lines(answer: Mapping[str, Any]) -> Iterator[Line]:
             yield _row(number, result, "")
 
 
+FlowKey = tuple[str, str, str]
+
+
 @define
 class Flows:
     """What became of each flow of a capture: its packets by verdict and destination, counted."""
 
-    counts: dict[tuple[str, str, str], int] = field(factory=dict)
+    counts: dict[FlowKey, int] = field(factory=dict)
 
-    def note(self, result: Mapping[str, Any]) -> None:
+    def note(self, row: Row) -> None:
         """Count one packet's result."""
-        before, after = result.get("orig") or {}, result.get("final") or {}
-        flow = f"{before.get('proto', '?')} {_end(before, 'src', 'sport')} > {_end(before, 'dst', 'dport')}"
-        key = flow, str(result["verdict"]), _end(after, "dst", "dport") if after else ""
+        key = _kept(row, "flow", _flow_key)
         self.counts[key] = self.counts.get(key, 0) + 1
 
     def content(self) -> list[dict[str, Any]]:
@@ -59,31 +63,74 @@ class Flows:
             yield line(f"{count:>7,}  {flow}  ", Part(verdict, _STYLES.get(verdict, "green")), f"  {to}")
 
 
+def _flow_key(result: Result) -> FlowKey:
+    before, after = result.get("orig") or {}, result.get("final") or {}
+    flow = f"{before.get('proto', '?')} {_end(before, 'src', 'sport')} > {_end(before, 'dst', 'dport')}"
+    return flow, str(result["verdict"]), _end(after, "dst", "dport") if after else ""
+
+
+def _kept(row: Row, name: str, make: Callable[[Result], T]) -> T:
+    """Return what a report makes of a row's result, made once for all packets that have it."""
+    if row.repeated is None:
+        return make(row.result)
+    shown = row.repeated.shown
+    if name not in shown:
+        shown[name] = make(row.result)
+    return shown[name]  # type: ignore[no-any-return]
+
+
 def capture_lines(rows: Iterable[Row]) -> Iterator[Line]:
     """Yield one row a packet of a capture as it is replayed, then a summary by flow."""
     flows = Flows()
     for row in rows:
-        flows.note(row.result)
-        yield _row(row.number, row.result, "")
+        flows.note(row)
+        yield line(_number(row.number), *_kept(row, "parts", _row_parts))
     yield from flows.lines()
+
+
+def capture_text(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the same as plain text, which takes a tenth of the time."""
+    flows = Flows()
+    for row in rows:
+        flows.note(row)
+        yield f"{_number(row.number)}{_kept(row, 'text', _row_text)}\n"
+    for one in flows.lines():
+        yield f"{one}\n"
 
 
 def capture_document(version: str, rows: Iterable[Row]) -> Iterator[str]:
     """Yield the JSON document of a replayed capture in pieces: it may be longer than memory."""
     flows = Flows()
     yield f'{{"natc": {json.dumps(version)}, "schema": {SCHEMA}, "packets": [\n'
+    comma = ""
     for row in rows:
-        flows.note(row.result)
-        comma = ",\n" if row.number > 1 else ""
-        yield comma + json.dumps({"number": row.number, "time": row.time, **row.result})
+        flows.note(row)
+        yield f'{comma}{{"number": {row.number}, "time": {row.time!r}, {_kept(row, "json", _row_json)}'
+        comma = ",\n"
     yield f'\n], "flows": {json.dumps(flows.content())}}}\n'
 
 
-def _row(number: int, result: Mapping[str, Any], odds: str) -> Line:
+def _row_json(result: Result) -> str:
+    """Return a result's JSON without the brace it begins with."""
+    return json.dumps(result)[1:]
+
+
+def _row_text(result: Result) -> str:
+    return str(line(*_row_parts(result)))
+
+
+def _number(number: int, odds: str = "") -> str:
+    return f"{number:>5}  {odds}"
+
+
+def _row(number: int, result: Result, odds: str) -> Line:
+    return line(_number(number, odds), *_row_parts(result))
+
+
+def _row_parts(result: Result) -> tuple[str | Part, ...]:
     verdict = result["verdict"]
     end = result.get("drop_at") or result.get("reject") or result.get("errno") or result.get("out") or ""
-    return line(
-        f"{number:>5}  {odds}",
+    return (
         Part(f"{verdict:<9}", _STYLES.get(verdict, "green")),
         f"{_flow(result)}  {end}",
         Part(f"  {result.get('ctstate') or ''}  mark {result.get('mark') or 0:#x}", "dim"),

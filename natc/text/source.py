@@ -9,6 +9,9 @@ from attrs import define, field
 
 from natc.errors import DumpError, Span
 
+#: Characters that are counted through in no time: some microseconds.
+_FAR = 8192
+
 
 @define
 class Source:
@@ -19,7 +22,7 @@ class Source:
     _lines: list[str] = field(factory=list, init=False, eq=False, repr=False)
     _known: list[tuple[int, int]] = field(factory=list, init=False, eq=False, repr=False)
     """Where some lines begin, with their numbers."""
-    _last: tuple[int, int] = field(default=(0, 1), init=False, eq=False, repr=False)
+    _marked: bool = field(default=False, init=False, eq=False, repr=False)
 
     def line(self, number: int) -> str:
         """Return a line by its number, from 1."""
@@ -32,16 +35,25 @@ class Source:
         self._known.append((place, number))
 
     def number_at(self, place: int) -> int:
-        """Return the number of the line that begins at ``place``.
+        """Return the number of the line that begins at ``place``, counted from the nearest known place."""
+        near = self._nearest(place)
+        if place - near[0] > _FAR and not self._marked:
+            self._mark()
+            near = self._nearest(place)
+        return near[1] + self.text.count("\n", near[0], place)
 
-        Counted from the nearest known place before it; asked in the order of the text, that is short.
-        """
+    def _nearest(self, place: int) -> tuple[int, int]:
         at = bisect_right(self._known, place, key=itemgetter(0)) - 1
-        near = self._known[at] if at >= 0 else (0, 1)
-        if near < self._last <= (place, 0):
-            near = self._last
-        self._last = (place, near[1] + self.text.count("\n", near[0], place))
-        return self._last[1]
+        return self._known[at] if at >= 0 else (0, 1)
+
+    def _mark(self) -> None:
+        """Note a place every few lines: chains may be asked for in any order."""
+        text, place, number, marks = self.text, 0, 1, []
+        while (newline := text.find("\n", place + _FAR)) >= 0:
+            number += text.count("\n", place, newline + 1)
+            place = newline + 1
+            marks.append((place, number))
+        self._known, self._marked = marks, True
 
     def span(self, number: int, column: int = 1, width: int = 1) -> Span:
         """Return a place in the text; line and column count from 1."""

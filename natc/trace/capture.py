@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import frozen
-
 from natc.netfilter import routing
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
+from natc.trace.capture_file import Frame
+from natc.trace.frames import packet_of_frame
 from natc.trace.injection import Sent
+from natc.trace.repeats import Repeated, Repeats, kind_of
 from natc.trace.replay import Replay
 from natc.trace.results import Result
+from natc.values import value
 
 
-@frozen
+@value
 class Row:
     """One packet of a capture and what became of it."""
 
@@ -24,20 +26,39 @@ class Row:
     """From 1, packets without an IP header not counted."""
     time: float
     """Seconds since 1970, as captured."""
-    packet: Packet
     result: Result
+    repeated: Repeated | None = None
+    """Set when many packets have this result."""
 
 
-def replay_capture(run: Replay, packets: Iterable[tuple[float, Packet]]) -> Iterator[Row]:
+def replay_capture(run: Replay, frames: Iterable[Frame], *, repeats: bool = True) -> Iterator[Row]:
     """Yield a row for each captured packet, reading no further than asked.
 
     A capture does not say where a packet came from: one with an address of the node as its source is
-    taken as sent here, any other as arriving by the interface that leads back to its source.
+    taken as sent here, any other as arriving by the interface that leads back to its source. Without
+    ``repeats`` every packet goes the whole way, which takes longer and comes to the same.
     """
     first: float | None = None
-    for number, (time, packet) in enumerate(packets, 1):
-        first = time if first is None else first
-        yield Row(number, time, packet, run.deliver(sent_from(run.host, packet), time - first))
+    number, known = 0, Repeats(run)
+    for frame in frames:
+        time = frame.time
+        kind, place, end = kind_of(frame) if repeats else (None, 0, 0)
+        since = 0.0 if first is None else time - first
+        found = kind and known.find(kind, frame.data, place, end, since)
+        if found is None:
+            packet = packet_of_frame(frame)
+            if packet is None:
+                continue
+            first = time if first is None else first
+            sent = known.send(kind, packet, since)
+            if not isinstance(sent, Repeated):
+                number += 1
+                yield Row(number, time, sent)
+                continue
+            found = sent
+        number += 1
+        yield Row(number, time, found.result, found)
+    known.settle()
 
 
 def sent_from(host: Host, packet: Packet) -> Sent:

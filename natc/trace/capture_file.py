@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from typing import BinaryIO
 from attrs import define, frozen
 
 from natc.errors import NatcError
+from natc.values import value
 
 _GZIP_MAGIC = b"\x1f\x8b"
 #: The first four bytes of a pcap file: byte order, and how many parts a second's fraction counts.
@@ -36,7 +37,7 @@ _MOST_BYTES = 256 * 1024
 Source = BinaryIO | gzip.GzipFile
 
 
-@frozen
+@value
 class Frame:
     """One frame as captured."""
 
@@ -51,16 +52,24 @@ class _CutError(Exception):
     """The file ends inside a record."""
 
 
-def frames(path: str) -> Iterator[Frame]:
+def frames(path: str, *, every: int = 0, told: Callable[[int], None] | None = None) -> Iterator[Frame]:
     """Yield the frames of a capture file, reading no further than asked.
 
-    Raises :class:`NatcError` when the file cannot be read, is no capture, or is cut off.
+    ``told`` hears, after ``every`` so many frames, at which byte of the file the reader is. Raises
+    :class:`NatcError` when the file cannot be read, is no capture, or is cut off.
     """
     try:
         with Path(path).open("rb") as raw:
             start = raw.read(2)
             raw.seek(0)
-            yield from _frames(gzip.GzipFile(fileobj=raw) if start == _GZIP_MAGIC else raw)
+            found = _frames(gzip.GzipFile(fileobj=raw) if start == _GZIP_MAGIC else raw)
+            if told is None:
+                yield from found
+                return
+            for number, frame in enumerate(found):
+                if number % every == 0:
+                    told(raw.tell())
+                yield frame
     except (OSError, EOFError, struct.error, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise NatcError(f"{path} is no capture that can be read: {reason}") from None

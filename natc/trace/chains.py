@@ -24,6 +24,14 @@ class Tally:
     """Rules whose conditions were evaluated."""
     asked: dict[Open, Rule] = field(factory=dict)
     """The first rule that asked about each open value."""
+    met: list[ReadyRule] | None = None
+    """The rules whose conditions were evaluated, where somebody wants to know."""
+
+    def evaluated(self, ready: ReadyRule) -> None:
+        """Note a rule whose condition is about to be evaluated."""
+        self.rules += 1
+        if self.met is not None:
+            self.met.append(ready)
 
     def note(self, rule: Rule, before: State, splits: list[Split]) -> None:
         """Note which open values a rule has asked about."""
@@ -55,7 +63,7 @@ class ChainWalk:
         place = frame.index
         while (place := _following(chain, place, state)) < len(chain.rules):
             ready = chain.rule(place)
-            self.tally.rules += 1
+            self.tally.evaluated(ready)
             answer = Asker(self.node, ready.rule).ask(ready.condition, state)
             if isinstance(answer, list):
                 self.tally.note(ready.rule, state, answer)

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from natc.errors import NatcError
 from natc.netfilter.conntrack import Connections, Settings
@@ -23,6 +23,7 @@ from natc.text.checks import check_loadable
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
 from natc.trace.machine import Machine
+from natc.trace.program import ReadyRule
 from natc.trace.responses import Response, response_to
 from natc.trace.results import Result, open_result, result_of
 from natc.trace.search import branches
@@ -36,6 +37,17 @@ NO_COINS: Mapping[str, bool] = {}
 
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
 _TICK = 0.001
+
+
+@frozen
+class Delivery:
+    """What became of one packet."""
+
+    result: Result
+    is_open: bool = False
+    """Its answer is open, so it has left nothing behind."""
+    is_answered: bool = False
+    """The node answered it itself."""
 
 
 @define(eq=False)
@@ -69,7 +81,7 @@ class Replay:
         host = self.host
         settings = Settings(host.tcp_loose, host.tcp_be_liberal, host.checks_checksums)
         shown = self.start.connections
-        return Connections(settings) if shown is None else shown.copy(settings)
+        return Connections(settings) if shown is None else shown.copy(settings).apart()
 
     def load(self, ruleset: Ruleset) -> None:
         """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
@@ -105,16 +117,30 @@ class Replay:
 
     def deliver(self, sent: Sent, now: float | None = None) -> Result:
         """Send one packet, at a time in seconds, and keep what it leaves behind."""
+        return self.delivered(sent, now).result
+
+    def delivered(self, sent: Sent, now: float | None = None) -> Delivery:
+        """Do what :meth:`deliver` does; without a time, a little passes with every packet."""
         if now is not None:
             self.memory = self.memory.settled(max(now, self.memory.now))
         finals = list(islice(branches(self._way.step, self._starts(sent)), 2))
         final = finals[0]
         if len(finals) > 1:
-            return open_result(sent.packet, final)
+            return Delivery(open_result(sent.packet, final), is_open=True)
         response = self._response(final)
         self.memory = (response.final if response else final).memory or self.memory
-        self.memory = self.memory.settled(self.memory.now + _TICK)
-        return result_of(sent.packet, final, response)
+        self.memory = self.memory.settled(self.memory.now + (_TICK if now is None else 0))
+        self.memory.get(TABLE).settle()
+        return Delivery(result_of(sent.packet, final, response), is_answered=response is not None)
+
+    def rules_met(self, sent: Sent, now: float) -> tuple[Delivery, list[ReadyRule]]:
+        """Do what :meth:`delivered` does; return too the rules whose conditions were evaluated."""
+        tally = self._way.chains.tally
+        tally.met = []
+        try:
+            return self.delivered(sent, now), tally.met
+        finally:
+            tally.met = None
 
     def _starts(self, sent: Sent) -> list[State]:
         if sent.packet.fragment & 0x3FFF:

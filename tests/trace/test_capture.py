@@ -2,7 +2,7 @@
 
 from natc.netfilter.host import Host
 from natc.trace.capture import replay_capture
-from natc.trace.frames import captured
+from natc.trace.capture_file import frames
 from natc.trace.replay import Replay
 from tests.trace.dumps import service
 
@@ -25,7 +25,7 @@ def test_a_connection_is_followed_through_a_capture(tmp_path):
     file = tmp_path / "some.pcap"
     wrpcap(str(file), [question, Ether() / IP(src="10.244.0.1", dst="10.244.0.9") / answer, question])
     run = Replay(Host.from_node(NODE), service(1))
-    rows = list(replay_capture(run, captured(str(file))))
+    rows = list(replay_capture(run, frames(str(file))))
     assert [row.number for row in rows] == [1, 2, 3]
     first, reply, again = (row.result for row in rows)
     assert (first["ctstate"], first["out"]) == ("NEW", "cni0")
