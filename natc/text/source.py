@@ -32,7 +32,8 @@ class Source:
 
     def know(self, place: int, number: int) -> None:
         """Note that a line begins at ``place`` in the text; in rising order."""
-        self._known.append((place, number))
+        if not self._marked:
+            self._known.append((place, number))
 
     def number_at(self, place: int) -> int:
         """Return the number of the line that begins at ``place``, counted from the nearest known place."""

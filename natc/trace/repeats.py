@@ -188,7 +188,8 @@ class Repeats:
         return table
 
     def settle(self) -> None:
-        """Write into the connection table how far the streams have come."""
+        """Bring the replay's memory to the time of the last packet, and its streams to where they are."""
+        self.run.memory = self.run.memory.settled(max(self._latest, self.run.memory.now))
         table = self.table
         for live in self._moved:
             assert live.stream is not None and isinstance(live.connection.protocol, TcpState)

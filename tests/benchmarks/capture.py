@@ -37,21 +37,21 @@ def write(path: Path, flows: Sequence[Flow], packets: int, start: int = 1_700_00
 def _frames(flows: Sequence[Flow]) -> Iterator[bytes]:
     ends = [(int(ip_address(flow.client)), int(ip_address(flow.server))) for flow in flows]
     for flow, (client, server) in zip(flows, ends, strict=True):
-        yield _frame(client, flow.sport, server, flow.dport, 1000, 0, _SYN)
-        yield _frame(server, flow.dport, client, flow.sport, 5000, 1001, _SYNACK)
-        yield _frame(client, flow.sport, server, flow.dport, 1001, 5001, _ACK)
+        there, back = (client, server, flow.sport, flow.dport), (server, client, flow.dport, flow.sport)
+        yield _tcp(there, 1000, 0, _SYN)
+        yield _tcp(back, 5000, 1001, _SYNACK)
+        yield _tcp(there, 1001, 5001, _ACK)
     turn = 0
     while True:
         sent = turn * len(_PAYLOAD)
         for flow, (client, server) in zip(flows, ends, strict=True):
             seq = 1001 + sent & 0xFFFFFFFF
-            yield _frame(client, flow.sport, server, flow.dport, seq, 5001, _DATA, _PAYLOAD)
-            yield _frame(server, flow.dport, client, flow.sport, 5001, seq + len(_PAYLOAD), _ACK)
+            yield _tcp((client, server, flow.sport, flow.dport), seq, 5001, _DATA, _PAYLOAD)
+            yield _tcp((server, client, flow.dport, flow.sport), 5001, seq + len(_PAYLOAD), _ACK)
         turn += 1
 
 
-def _frame(
-    src: int, sport: int, dst: int, dport: int, seq: int, ack: int, flags: int, payload: bytes = b""
-) -> bytes:
+def _tcp(ends: tuple[int, int, int, int], seq: int, ack: int, flags: int, payload: bytes = b"") -> bytes:
+    src, dst, *ports = ends
     ip = _IPV4.pack(0x45, 0, 40 + len(payload), 1, 0x4000, 64, 6, 0, src, dst)
-    return _LINK + ip + _TCP.pack(sport, dport, seq, ack & 0xFFFFFFFF, 0x50, flags, _WINDOW, 0, 0) + payload
+    return _LINK + ip + _TCP.pack(*ports, seq, ack & 0xFFFFFFFF, 0x50, flags, _WINDOW, 0, 0) + payload
