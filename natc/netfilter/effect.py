@@ -56,8 +56,6 @@ class Track(Effect):
     """The CT target: which zone the packet is tracked in, by which helper, or not at all."""
 
     zone: Zone | None = None
-    from_mark: bool = False
-    """The zone's number is the packet's mark."""
     untracked: bool = False
     helper: str | None = None
 

@@ -197,6 +197,8 @@ INCOMING = Open("incoming interface", "", ALL_NAMES - name("") - name("lo"))
 OUTGOING = Open("outgoing interface", "", ALL_NAMES - name("") - name("lo"))
 FIRST_OUTGOING = Open("outgoing interface", "before translation", ALL_NAMES - name("") - name("lo"))
 OWNER = numbers(0, 0xFFFFFFFF)
+#: The user and group of the kernel's own sockets, which send its ICMP errors: nobody owns them.
+NOBODY = -1
 
 
 def open_mark() -> OpenMark:

@@ -7,7 +7,6 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from natc.netfilter.conntrack import Zone
 from natc.netfilter.effect import (
     Answer,
     Change,
@@ -79,10 +78,7 @@ def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> l
         return [(state, CONTINUE)]
     if effect.untracked:
         return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]
-    zone = effect.zone or binding.zone
-    if effect.from_mark and isinstance(state.packet.mark, int):
-        zone = Zone(state.packet.mark & 0xFFFF, zone.original, zone.reply)
-    marked = changed(binding, zone=zone, helper=effect.helper, template=True)
+    marked = changed(binding, zone=effect.zone or binding.zone, helper=effect.helper, template=True)
     return [(changed(state, binding=marked), CONTINUE)]
 
 

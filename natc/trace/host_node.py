@@ -127,5 +127,5 @@ def flow_of(packet: Packet) -> Flow:
         protocol=known(packet.proto),
         sport=known(packet.sport),
         dport=known(packet.dport),
-        uid=known(packet.uid),
+        uid=max(known(packet.uid), 0),
     )

@@ -19,6 +19,8 @@ Entry = Mapping[str, Any]
 
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG", "E": "ECE", "C": "CWR"}
 _PORTED = (6, 17, 132, 136)
+#: Protocols whose checksum ``badsum`` spoils.
+_SUMMED = (6, 17, 58, 136)
 #: What a reply copies out of the packet that an ICMP error is about.
 _QUOTED = ("src", "dst", "proto", "sport", "dport", "flags", "icmp_id")
 _WITHOUT = ("reply_to", "icmp_error", "op")
@@ -88,7 +90,7 @@ def _packet(entry: Entry, family: int, ident: int) -> Packet:
         payload=payload,
         fragment=entry.get("frag", 0),
         ident=ident,
-        bad_checksum=bool(entry.get("badsum", 0)) and number not in (1, 132),
+        bad_checksum=bool(entry.get("badsum", 0)) and number in _SUMMED,
         **transport,
     )
     return _with(packet, length=_length(packet))

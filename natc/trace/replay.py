@@ -19,6 +19,7 @@ from natc.netfilter.ipset import Sets
 from natc.netfilter.ipsets import SETS
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
+from natc.netfilter.values import changed
 from natc.text.checks import check_loadable
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
@@ -143,8 +144,6 @@ class Replay:
             tally.met = None
 
     def _starts(self, sent: Sent) -> list[State]:
-        if sent.packet.fragment & 0x3FFF:
-            return [State(sent.packet, hook="PREROUTING", verdict="STOLEN", hook_mark=sent.packet.mark)]
         state = State(
             sent.packet,
             local=sent.local,
@@ -154,7 +153,7 @@ class Replay:
         )
         if not sent.local and HostNode(self.host).refused(state):
             return [State(sent.packet, verdict="LOST")]
-        return self._way.start(state)
+        return [_held(started) for started in self._way.start(state)]
 
     def _response(self, final: State, fallen: Mapping[str, bool] = NO_COINS) -> Response | None:
         """Follow the node's own answer, if it gives one, on the likeliest way.
@@ -168,7 +167,9 @@ class Replay:
         likeliest = next(ends)
         alike = (end for end in chain([likeliest], ends) if _agree(_coins(end), fallen))
         end = next(alike, likeliest)
-        return Response(end.packet, end.verdict in ("OUTPUT", "INPUT"), end)
+        further = self._response(end, fallen)  # a reset that OUTPUT rejects is answered once more
+        arrived = end.verdict in ("OUTPUT", "INPUT")
+        return Response(end.packet, arrived, further.final if further else end)
 
     def _forget_connections(self) -> None:
         """Forget the connections of earlier packets; those the node came with stay."""
@@ -202,6 +203,12 @@ class Replay:
         else:
             raise NatcError(f"the operation {name!r} cannot be replayed")
         return {"op": name}
+
+
+def _held(state: State) -> State:
+    """Hold a fragment for the others of its packet, before any table of its first hook sees it."""
+    held = not state.verdict and state.packet.fragment & 0x3FFF
+    return changed(state, verdict="STOLEN") if held else state
 
 
 def _coins(final: State) -> dict[str, bool]:

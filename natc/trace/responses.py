@@ -12,9 +12,9 @@ from __future__ import annotations
 from attrs import frozen
 
 from natc.netfilter import routing
-from natc.netfilter.fib import Flow
+from natc.netfilter.fib import NO_ROUTE, Flow
 from natc.netfilter.host import Host
-from natc.netfilter.packet import Packet
+from natc.netfilter.packet import NOBODY, Packet
 from natc.netfilter.source6 import select_source6
 from natc.netfilter.targets.reject import ICMP_ANSWERS
 from natc.netfilter.values import changed
@@ -22,6 +22,8 @@ from natc.trace.state import NO_BINDING, State
 
 _RESET = "tcp-reset"
 _ICMP = {4: 1, 6: 58}
+#: From this prefix length on an IPv6 network has no address for all its routers (RFC 6164).
+_POINT_TO_POINT = 127
 #: ICMP types that are errors themselves: nobody answers them with an error.
 _ERRORS = {1: frozenset({3, 4, 5, 11, 12}), 58: frozenset(range(128))}
 
@@ -33,13 +35,16 @@ class Response:
     packet: Packet
     arrived: bool
     final: State
+    """Where the last answer came to its end: a reset that OUTPUT rejects is answered itself."""
 
 
 def response_to(host: Host, final: State) -> State | None:
     """Return the state in which the node's answer to a packet sets out; None when it gives none."""
     if final.verdict == "REJECT":
         assert final.rejected is not None
-        if final.rejected == _RESET:
+        if _for_many(host, final.packet):
+            packet = None
+        elif final.rejected == _RESET:
             packet = _reset(final.packet)
         elif final.packet.bad_checksum:
             packet = None
@@ -50,6 +55,14 @@ def response_to(host: Host, final: State) -> State | None:
     else:
         packet = None
     return None if packet is None else _state(final, packet)
+
+
+def _for_many(host: Host, packet: Packet) -> bool:
+    """Whether a packet is for a broadcast or multicast address: nobody answers it by himself."""
+    assert isinstance(packet.dst, int)
+    if host.family == 6:
+        return packet.dst >> 120 == 0xFF
+    return routing.address_type(host, packet.dst) in ("BROADCAST", "MULTICAST")
 
 
 def _reset(old: Packet) -> Packet | None:
@@ -83,12 +96,13 @@ def _next_expected(old: Packet) -> int:
 
 def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
     old = final.packet
+    assert isinstance(old.src, int)
     if old.proto in _ERRORS and old.icmp_type in _ERRORS[old.proto]:
         return None
     if old.fragment & 0x1FFF or old.link_type != "unicast":
         return None
     source = _error_source(host, final)
-    if source is None:
+    if source is None or _anycast(host, Flow(old.src, source)):
         return None
     length = old.length if isinstance(old.length, int) else 0
     return Packet(
@@ -99,10 +113,25 @@ def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
         icmp_type=kind[0],
         icmp_code=kind[1],
         inner=old,
+        uid=NOBODY,
+        gid=NOBODY,
         payload=b"",
         length=min(length, 548) + (28 if old.family == 4 else 48),
         tos=_error_tos(old),
     )
+
+
+def _anycast(host: Host, flow: Flow) -> bool:
+    """Whether an IPv6 destination is no single node's: errors are not sent there (ipv6_anycast_destination).
+
+    The address of a network stands for all its routers.
+    """
+    found = host.fib.lookup(flow) if host.family == 6 else NO_ROUTE
+    if isinstance(found, str):
+        return False
+    route = found.route
+    on_link = found.hop.gateway is None and route.destination.length < _POINT_TO_POINT
+    return route.type == "anycast" or (on_link and route.destination.address == flow.destination)
 
 
 def _error_tos(old: Packet) -> int:

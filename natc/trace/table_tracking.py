@@ -31,11 +31,11 @@ class TableTracker:
         if state.binding.tracked or state.packet.ctstate == "UNTRACKED":  # over lo, an answer, NOTRACK
             return [state]
         table, state = _forked(state)
-        assert state.memory is not None
+        assert state.memory is not None and isinstance(state.packet.mark, int)
         tracked = table.track(
             datagram_of(state.packet),
             arriving=state.hook == "PREROUTING",
-            zone=state.binding.zone,
+            zone=state.binding.zone.named(state.packet.mark),
             now=state.memory.now,
         )
         state = state.with_packet(ctstate=tracked.state)
@@ -125,7 +125,7 @@ class TableTracker:
 
     def confirm(self, state: State) -> list[State]:
         connection = state.binding.connection
-        if connection is None or connection.confirmed or state.packet.ctstate == "RELATED":
+        if connection is None or connection.confirmed or state.binding.direction:  # an answer of the node's
             return [state]
         table, state = _forked(state)
         confirmed = table.confirm(connection)

@@ -177,4 +177,5 @@ def _moved(state: State, table: str) -> bool:
 
 
 def _routing_key(packet: Packet) -> tuple[object, ...]:
-    return packet.src, packet.dst, packet.mark, packet.tos
+    """What mangle looks at: in IPv6 also the hop limit (ip6table_mangle.c)."""
+    return packet.src, packet.dst, packet.mark, packet.tos, packet.family == 6 and packet.ttl

@@ -92,6 +92,7 @@ def _volatile(packets: dict, index: int) -> list[str]:
         turned = {"snat.port": "final.dport", "dnat.port": "final.sport"}
         answered = _volatile(packets, entries[index]["reply_to"])
         out += [turned[name] for name in answered if name in turned]
+        out += ["final.inner.sport", "final.inner.dport"] if turned.keys() & set(answered) else []
     return out
 
 

@@ -89,7 +89,7 @@ class Owner(Match):
         )
 
 
-_HAS_SOCKET = Computed((), lambda packet: packet.uid is not None, "a process here sent the packet")
+_HAS_SOCKET = Computed((), lambda packet: packet.uid is not None, "a socket here sent the packet")
 
 
 def _owned(field: str, wanted: IdRange | str) -> Condition:

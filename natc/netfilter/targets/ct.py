@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from natc.netfilter.conntrack import Zone
+from natc.netfilter.conntrack import MARK_ZONE, Zone
 from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Name, number
@@ -52,10 +52,6 @@ class _Zone(Kind[int]):
         return ("mark" if value == MARK_ZONE else str(value),)
 
 
-#: Stands for the zone that the packet's mark names.
-MARK_ZONE = -1
-
-
 @register_target("CT")
 @frozen
 class Ct(Target):
@@ -77,4 +73,4 @@ class Ct(Target):
         zones = (self.zone, self.zone_orig, self.zone_reply)
         chosen = next((zone for zone in zones if zone), 0)
         zone = Zone(chosen, not self.zone_reply, not self.zone_orig) if chosen else None
-        return Track(zone, from_mark=chosen == MARK_ZONE, untracked=self.notrack, helper=self.helper)
+        return Track(zone, untracked=self.notrack, helper=self.helper)
