@@ -11,9 +11,9 @@ from natc.netfilter.ruleset import Rule
 from natc.netfilter.targets.mark import SetMark
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
-from natc.report.rule_text import comment_of, percent
+from natc.report.rule_text import percent
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
-from natc.trace.wording import phrase
+from natc.trace.wording import comment_of, phrase
 
 #: How many targets are listed beside one fate.
 _SHOWN = 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from natc.netfilter.matches.comment import Comment
 from natc.netfilter.ruleset import Rule
 from natc.probability import Odds
 
@@ -15,11 +14,6 @@ def words_of(rule: Rule) -> str:
     """Return a rule without its chain, its comment shortened to the text."""
     words = rule.save().removeprefix(f"-A {rule.chain}").strip()
     return _COMMENT.sub(r"\1", words) or "counts only"
-
-
-def comment_of(rule: Rule) -> str:
-    """Return a rule's comment, empty without one."""
-    return next((match.comment for match in rule.matches if isinstance(match, Comment)), "")
 
 
 def percent(odds: Odds) -> str:

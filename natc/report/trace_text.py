@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from natc.netfilter.packet import Open, Packet
@@ -10,17 +9,16 @@ from natc.probability import CERTAIN, Odds
 from natc.report.fates import either, fate_lines, fate_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
-from natc.report.rule_text import comment_of, percent, words_of
+from natc.report.rule_text import percent, words_of
 from natc.report.why import why_lines
 from natc.trace.near_miss import NearMiss
 from natc.trace.outcome import Case, Distribution, Endpoint, Piece
-from natc.trace.wording import phrase
+from natc.trace.wording import phrase, service_of
 
 #: How many targets a person is shown before "and N more".
 _SHOWN = 20
 #: How many near misses.
 _MISSES = 5
-_SERVICE = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
 
 
@@ -61,14 +59,10 @@ def _endpoint(packet: Packet, address: str, port: str) -> str:
 
 
 def _service_name(answer: Distribution) -> str | None:
-    """Return the service that a matched rule's comment names first, as kube-proxy writes them."""
-    for case in answer.cases:
-        for _, outcome in case.outcomes:
-            for step in outcome.path:
-                found = _SERVICE.match(comment_of(step.rule)) if step.rule else None
-                if found:
-                    return found.group(1)
-    return None
+    """Return the service that a matched rule's comment names; one way of each case is looked at."""
+    ways = (outcome.path for case in answer.cases for _, outcome in case.outcomes[:1])
+    names = (service_of(step.rule) for way in ways for step in way if step.rule is not None)
+    return next(filter(None, names), None)
 
 
 # ---- where to

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address, summarize_address_range
 from typing import Any
 
 from natc.netfilter.intervals import Intervals, Span, union
 from natc.netfilter.kinds import address_of
+from natc.netfilter.matches.comment import Comment
 from natc.netfilter.packet import YES, Domain, Open, Packet
+from natc.netfilter.ruleset import Rule
 
 #: The longest gap, in pieces, that reads better as an exception than as two ranges.
 _FEW = 4
+
+
+#: How kube-proxy's comments begin: namespace/name, perhaps with the port's name.
+_SERVICE = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
+
+
+def comment_of(rule: Rule) -> str:
+    """Return a rule's comment, empty without one."""
+    return next((match.comment for match in rule.matches if isinstance(match, Comment)), "")
+
+
+def service_of(rule: Rule) -> str | None:
+    """Return the service that a rule's comment names first, as kube-proxy writes them."""
+    found = _SERVICE.match(comment_of(rule))
+    return found.group(1) if found else None
 
 
 def condition_texts(packet: Packet, known: Mapping[Open, Domain]) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from natc.report.fates import conditions_of, fate_of
 from natc.report.path_tree import Node, Tree, sections
 from natc.report.picture.crossings import Crossing, Crossings, translation
 from natc.report.picture.graph import Graph, Kind, Place, Row, Shares, Way, exact
-from natc.report.rule_text import comment_of, percent, words_of
+from natc.report.rule_text import percent, words_of
 from natc.report.trace_text import headline
 from natc.trace.outcome import Case, Distribution, Outcome
 from natc.trace.state import Step
+from natc.trace.wording import comment_of
 
 #: What a rule of a side chain may do: nothing that ends the packet's way or sends it elsewhere.
 _ASIDE = (ExchangeMarks, Nothing, Remember, SetMark)
