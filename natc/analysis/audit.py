@@ -11,6 +11,7 @@ e ((n-i+1)/n + 2(i-1)/n) < 2e.)
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 
 from attrs import define, field, frozen
 
@@ -21,9 +22,10 @@ from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.packet import question_packet
-from natc.netfilter.ruleset import Rule, Ruleset, Shape
+from natc.netfilter.ruleset import Chain, Rule, Ruleset, Shape
 from natc.probability import NEVER, Odds
 from natc.trace.machine import Machine
+from natc.trace.node import OpenNode
 from natc.trace.outcome import Distribution
 
 #: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
@@ -32,6 +34,9 @@ _NAME = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?
 #: Chains that kube-proxy makes for a service port: without a target behind them, it is lost.
 _SERVICE_CHAIN = re.compile(r"KUBE-(?:SVC|SVL|XLB|EXT|FW)-")
 _REFUSED = re.compile(r"\S+ (has no (?:local )?endpoints)$")
+
+#: Stands for an address of the node where every one takes NodePorts (RFC 5737, RFC 3849).
+_ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
 @frozen
@@ -93,6 +98,8 @@ class _Auditor:
     machine: Machine | None = None
     found: dict[tuple[str, str, tuple[Target, ...]], Service] = field(factory=dict)
     """By destination and targets: older kube-proxies write two rules for one external IP."""
+    nodes: dict[str, Machine] = field(factory=dict)
+    """By an address: the machine of a node that has it."""
     shapes: dict[Shape, _Places | None] = field(factory=dict)
 
     def translated(self, odds: ChainOdds) -> None:
@@ -113,19 +120,48 @@ class _Auditor:
         it is asked only about services whose targets depend on conditions (traffic policy Local).
         """
         port = rule.values[places.port]
-        if ways is None or places.address is None or not port.isdecimal():
+        if ways is None or not port.isdecimal():
             return ways
         if len({_distribution(way) for way in ways if way.shares}) < 2:
             return ways
-        if self.machine is None:
-            self.machine = Machine.of(self.ruleset)
-        address = rule.values[places.address].split("/")[0]
+        asked = self._asked(rule, places)
+        if asked is None:
+            return ways
+        machine, address = asked
         packet = question_packet(address, int(port), proto=places.proto)
         return tuple(
             Alternative(shares, NEVER)
             for origin in ("network", "local")
-            for shares in _shares_by_case(self.machine.trace(packet, origin))
+            for shares in _shares_by_case(machine.trace(packet, origin))
         )
+
+    def _asked(self, rule: Rule, places: _Places) -> tuple[Machine, str] | None:
+        """Return the machine to ask, and the address: for NodePorts one of the node's own.
+
+        None where the rule asks for something other than one network.
+        """
+        try:
+            network = (
+                None if places.address is None else ip_network(rule.values[places.address], strict=False)
+            )
+        except ValueError:  # a host's name, or a mask with holes
+            return None
+        if network is not None and network.num_addresses == 1:
+            if self.machine is None:
+                self.machine = Machine.of(self.ruleset)
+            return self.machine, str(network.network_address)
+        address = self._node_address(rule.chain) if network is None else str(network.network_address + 1)
+        if address not in self.nodes:
+            self.nodes[address] = Machine.of(self.ruleset, OpenNode(frozenset({int(ip_address(address))})))
+        return self.nodes[address], address
+
+    def _node_address(self, chain: str) -> str:
+        """Return an address of the node that leads to a chain: the one a jump asks for, or any."""
+        for rule in self.ruleset.tables["nat"].chains.get("KUBE-SERVICES", Chain("")).rules:
+            to = rule.header.destination if _jumps_to(rule, chain) else None
+            if to is not None and not to.inverted:
+                return str(to.value).split("/")[0]
+        return _ANY_NODE[self.ruleset.family]
 
     def refused(self, rule: Rule) -> None:
         """Note a destination that filter refuses because it has no endpoints."""
@@ -167,6 +203,11 @@ def _places_of(shape: Shape) -> _Places | None:
             address = literal(shape, Header, "-d", "--destination", "--dst")
             return _Places(address, port, kind.name, literal(shape, Comment, "--comment"))
     return None
+
+
+def _jumps_to(rule: Rule, chain: str) -> bool:
+    place = rule.shape.jump
+    return place is not None and rule.values[place] == chain
 
 
 def _distribution(way: Alternative) -> frozenset[tuple[str, Odds]]:

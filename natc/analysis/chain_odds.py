@@ -195,9 +195,7 @@ def _plan_of(rule: Rule) -> _Plan:
     random = [match for match in statistics if match.mode == "random"]
     header = {name for name, _ in rule.header.options if getattr(rule.header, name) is not None}
     return _Plan(
-        certain=header <= {"protocol"}
-        and all(_asks_nothing(match) for match in matches)
-        and len(random) <= 1,
+        certain=header <= {"protocol"} and all(asks_nothing(match) for match in matches) and len(random) <= 1,
         never=any(isinstance(match, Recent) and _looks_up(match) for match in matches),
         counts=len(random) < len(statistics) or len(random) > 1,
         chance=literal(shape, Statistic, "--probability") if random else None,
@@ -207,7 +205,7 @@ def _plan_of(rule: Rule) -> _Plan:
     )
 
 
-def _asks_nothing(match: Match) -> bool:
+def asks_nothing(match: Match) -> bool:
     """Tell whether a match, chance aside, is true of every first packet that comes this far."""
     if isinstance(match, Tcp | Udp | Sctp):
         return match == type(match)()

@@ -43,7 +43,7 @@ def settings_shown(ruleset: Ruleset, cluster: Cluster) -> dict[str, Any]:
         "ip_family": f"ipv{ruleset.family}",
         "with_kubelet": _shows_kubelet(ruleset),
         "conntrack_tcp_be_liberal": not _drops_invalid(ruleset),
-        "nfacct": any(_counts(rule) for rule in _rules(ruleset, "nat", "KUBE-NODEPORTS")[:_ASKED]),
+        "nfacct": _counts(ruleset),
         **_masquerade_bit(ruleset),
         **_detection(ruleset),
         **_node_ports(ruleset),
@@ -65,8 +65,9 @@ def _drops_invalid(ruleset: Ruleset) -> bool:
     return any(jump_of(rule) == "DROP" for rule in _rules(ruleset, "filter", "KUBE-FORWARD"))
 
 
-def _counts(rule: Rule) -> bool:
-    return any(part.kind is Nfacct for part in rule.shape.matches)
+def _counts(ruleset: Ruleset) -> bool:
+    rules = [*_rules(ruleset, "filter", "KUBE-FORWARD"), *_rules(ruleset, "nat", "KUBE-NODEPORTS")[:_ASKED]]
+    return any(part.kind is Nfacct for rule in rules for part in rule.shape.matches)
 
 
 def _masquerade_bit(ruleset: Ruleset) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from natc.analysis.findings import Finding
 from natc.report.lines import Line, Part, line
 
 
-def finding_line(finding: Finding) -> Line:
-    """Return a finding as one line: where in the dump, which code, what it is."""
+def finding_line(finding: Finding, *, coded: bool = True) -> Line:
+    """Return a finding as one line: where in the dump, which code unless it stands above, what it is."""
     where = f"{finding.line:>6}" if finding.line else "     -"
-    return line(Part(f"  {where}", "cyan"), "  ", Part(finding.code, "red"), f"  {finding.message}")
+    code = (Part(finding.code, "red"), "  ") if coded else ()
+    return line(Part(f"  {where}", "cyan"), "  ", *code, finding.message)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

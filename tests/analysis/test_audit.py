@@ -144,3 +144,23 @@ def test_there_is_something_to_compare():
 @pytest.mark.parametrize("dump", shared_cases("kube-proxy/corpus/1.30/*/save-legacy.txt"), ids=case_id)
 def test_recorded_dumps_agree_with_the_machine(dump):
     agrees_with_the_machine(present(dump).read_text())
+
+
+def test_node_ports_are_judged_by_what_can_come_together():
+    """A NodePort with policy Local: pods reach all endpoints, everybody else the local one."""
+    chains = ("KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-EXT-A", "KUBE-SVC-A", "KUBE-SVL-A", "SEP-1", "SEP-2")
+    rules = (
+        "-A PREROUTING -j KUBE-SERVICES",
+        "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS",
+        "-A KUBE-NODEPORTS -p tcp -m tcp --dport 30090 -j KUBE-EXT-A",
+        "-A KUBE-EXT-A -s 10.244.0.0/16 -j KUBE-SVC-A",
+        "-A KUBE-EXT-A -j KUBE-SVL-A",
+        "-A KUBE-SVC-A -m statistic --mode random --probability 0.5 -j SEP-1",
+        "-A KUBE-SVC-A -j SEP-2",
+        "-A KUBE-SVL-A -j SEP-2",
+        "-A SEP-1 -p tcp -j DNAT --to-destination 10.244.0.1:80",
+        "-A SEP-2 -p tcp -j DNAT --to-destination 10.244.0.2:80",
+    )
+    heads = ":PREROUTING ACCEPT", ":OUTPUT ACCEPT", *(f":{name} -" for name in chains)
+    (service,) = audit(read("\n".join(["*nat", *heads, *rules, "COMMIT", ""])))
+    assert (service.dst, service.problem) == (":30090", "")

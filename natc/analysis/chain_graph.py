@@ -1,0 +1,144 @@
+"""A table's chains as a graph: what leads where, from which hooks, and what never comes back.
+
+A chain that ends every packet of a protocol is worked out from its rules' words, as the chains of
+endpoints do: ``-p tcp -m tcp -j DNAT`` ends all that is TCP.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from natc.analysis.chain_odds import asks_nothing
+from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
+from natc.netfilter.intervals import Intervals, number, numbers
+from natc.netfilter.matches.statistic import Statistic
+from natc.netfilter.ruleset import Rule, Shape, Table
+
+ALL_PROTOCOLS = numbers(0, 255)
+NO_PROTOCOL = Intervals()
+
+
+@frozen
+class Part:
+    """What all rules of one shape have in common, as far as ending packets goes."""
+
+    certain: bool
+    """Whether they ask nothing but a protocol."""
+    random: bool
+    """Whether chance decides, or they count."""
+    ends: bool
+    """Whether their target extension ends the walk through the table."""
+
+
+@define
+class ChainGraph:
+    """The chains of one table."""
+
+    table: Table
+    leads: dict[str, dict[str, Rule]] = field(factory=dict)
+    """Where each chain leads, each with the first rule that leads there."""
+    _hooks: dict[str, frozenset[str]] | None = None
+    _parts: dict[Shape, Part] = field(factory=dict)
+    _ended: dict[str, Intervals] = field(factory=dict)
+
+    @classmethod
+    def of(cls, table: Table) -> ChainGraph:
+        """Walk all rules of a table once."""
+        graph = cls(table)
+        for name, chain in table.chains.items():
+            there: dict[str, Rule] = {}
+            for rule in chain.rules:
+                place = rule.shape.jump
+                if place is not None and rule.values[place] in table.chains:
+                    there.setdefault(rule.values[place], rule)
+            if there:
+                graph.leads[name] = there
+        return graph
+
+    @property
+    def hooks(self) -> dict[str, frozenset[str]]:
+        """The builtin chains from which each chain is reached; none for a chain that is not."""
+        if self._hooks is None:
+            found: dict[str, set[str]] = {}
+            for name, chain in self.table.chains.items():
+                if chain.policy:
+                    self._reach(name, name, found)
+            self._hooks = {name: frozenset(hooks) for name, hooks in found.items()}
+        return self._hooks
+
+    def _reach(self, start: str, hook: str, found: dict[str, set[str]]) -> None:
+        waiting = [start]
+        while waiting:
+            name = waiting.pop()
+            hooks = found.setdefault(name, set())
+            if hook not in hooks:
+                hooks.add(hook)
+                waiting += self.leads.get(name, ())
+
+    def part(self, rule: Rule) -> Part:
+        """Return what the rule's shape says of it."""
+        part = self._parts.get(rule.shape)
+        if part is None:
+            part = self._parts[rule.shape] = _part_of(rule)
+        return part
+
+    def leaves(self, rule: Rule) -> Intervals:
+        """Return the protocols whose packets, once the rule takes them, are not seen by the next rule."""
+        part, place = self.part(rule), rule.shape.jump
+        if part.random:
+            return NO_PROTOCOL
+        if place is None:
+            return ALL_PROTOCOLS if part.ends else NO_PROTOCOL
+        to = rule.values[place]
+        if rule.shape.goto or to not in self.table.chains:
+            return ALL_PROTOCOLS  # a verdict; RETURN and goto do not come back here either
+        return self.ended(to)
+
+    def ended(self, name: str) -> Intervals:
+        """Return the protocols of which no packet comes back out of a chain."""
+        if name not in self._ended:
+            self._ended[name] = NO_PROTOCOL  # what a chain that reaches itself gets
+            self._ended[name] = self._walked(name)
+        return self._ended[name]
+
+    def _walked(self, name: str) -> Intervals:
+        ended = NO_PROTOCOL
+        for rule in self.table.chains[name].rules:
+            if self._comes_back(rule):
+                return ended
+            leaving = self.leaves(rule)
+            if leaving and self.part(rule).certain:
+                ended |= leaving & protocols(rule)
+                if ended == ALL_PROTOCOLS:
+                    return ended
+        return ended
+
+    def _comes_back(self, rule: Rule) -> bool:
+        """Tell whether a rule takes packets back to the caller, past the rest of the chain."""
+        place = rule.shape.jump
+        return place is not None and (rule.shape.goto or rule.values[place] == "RETURN")
+
+
+def protocols(rule: Rule) -> Intervals:
+    """Return the protocols that a rule's header lets through."""
+    asked = rule.header.protocol
+    if asked is None:
+        return ALL_PROTOCOLS
+    return ALL_PROTOCOLS - number(asked.value) if asked.inverted else number(asked.value)
+
+
+def _part_of(rule: Rule) -> Part:
+    matches = rule.matches
+    header = {name for name, _ in rule.header.options if getattr(rule.header, name) is not None}
+    random = any(isinstance(match, Statistic) for match in matches)
+    return Part(
+        certain=header <= {"protocol"} and not random and all(asks_nothing(match) for match in matches),
+        random=random,
+        ends=rule.shape.target is not None and _ends(rule),
+    )
+
+
+def _ends(rule: Rule) -> bool:
+    target = rule.target
+    effect = target.effect() if target is not None else None
+    return isinstance(effect, Verdict | Translate | Masquerade | Redirect | Answer)

@@ -1,0 +1,84 @@
+"""What every check works on: a dump with what several checks want to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from attrs import define, field, frozen
+
+from natc.analysis.audit import Service, audit
+from natc.analysis.chain_graph import ChainGraph
+from natc.analysis.findings import Finding
+from natc.errors import DumpError
+from natc.netfilter.ruleset import Chain, Rule, Ruleset
+
+
+@define
+class Dump:
+    """One dump of a node."""
+
+    ruleset: Ruleset
+    problems: Sequence[DumpError] = ()
+    """What was wrong with the lines that could not be read."""
+    others: Sequence[Ruleset] = ()
+    """Other dumps of the same node that were given before it."""
+    _graphs: dict[str, ChainGraph] = field(factory=dict)
+    _services: tuple[Service, ...] | None = None
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Every service destination, as ``natc audit`` sees it."""
+        if self._services is None:
+            self._services = audit(self.ruleset)
+        return self._services
+
+    def graph(self, table: str) -> ChainGraph | None:
+        """Return the graph of a table's chains, None where there is no such table."""
+        if table not in self.ruleset.tables:
+            return None
+        if table not in self._graphs:
+            self._graphs[table] = ChainGraph.of(self.ruleset.tables[table])
+        return self._graphs[table]
+
+    def graphs(self) -> Iterator[ChainGraph]:
+        """Yield the graphs of all tables."""
+        for name in self.ruleset.tables:
+            graph = self.graph(name)
+            assert graph is not None
+            yield graph
+
+    def chain(self, table: str, name: str) -> Chain | None:
+        """Return a chain, None where there is none."""
+        found = self.ruleset.tables.get(table)
+        return found.chains.get(name) if found else None
+
+    def rules(self, table: str, name: str) -> list[Rule]:
+        """Return a chain's rules, none where there is no such chain."""
+        chain = self.chain(table, name)
+        return chain.rules if chain else []
+
+    def hooks(self, table: str, chain: str) -> frozenset[str]:
+        """Return the builtin chains from which a chain is reached."""
+        graph = self.graph(table)
+        return graph.hooks.get(chain, frozenset()) if graph else frozenset()
+
+
+@frozen
+class Check:
+    """One thing that can be wrong with a node."""
+
+    code: str
+    title: str
+    """What it finds, in a few words."""
+    why: str
+    """Why it matters, in a sentence."""
+    thread: str
+    """A thread of somebody whom it hit: OWNER/REPOSITORY#NUMBER; empty where none is known."""
+    find: Callable[[Dump], Iterator[tuple[int, str, str]]] = field(repr=False)
+    """Yields line, service and message of each finding."""
+
+    def findings(self, dump: Dump) -> Iterator[Finding]:
+        """Yield what the check finds in a dump."""
+        for line, service, message in self.find(dump):
+            details = {"file": dump.ruleset.file, "why": self.why, "thread": self.thread or None}
+            yield Finding(self.code, message, service, line, details)

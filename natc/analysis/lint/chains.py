@@ -1,0 +1,110 @@
+"""Checks of chains and of the rules in them, whatever they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from natc.analysis.chain_graph import ChainGraph
+from natc.analysis.lint.base import Dump
+from natc.analysis.service_chains import EXTERNAL_LOCAL, FIREWALL, comment_of, kind_of, name_in, owners
+from natc.analysis.shadows import Impossible, shadows
+from natc.netfilter.header import Header
+from natc.netfilter.ruleset import Rule, Shape
+
+Found = Iterator[tuple[int, str, str]]
+
+#: Chains that are there to be counted or called by others, not to be reached.
+_UNREACHED = frozenset(
+    {"KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-MARK-MASQ", "KUBE-MARK-DROP"}
+)
+#: Chains that another check tells of.
+_HOOKED = frozenset({"KUBE-SERVICES", "KUBE-POSTROUTING", "KUBE-FORWARD"})
+#: Hooks at which a packet has come in by an interface, and at which it is known where it goes out.
+_WITH_INPUT = frozenset({"PREROUTING", "INPUT", "FORWARD"})
+_WITH_OUTPUT = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})
+
+
+def orphans(dump: Dump) -> Found:
+    """Find chains of kube-proxy that nothing leads to."""
+    for graph in dump.graphs():
+        led_to = {to for leads in graph.leads.values() for to in leads} | _UNREACHED | _HOOKED
+        found = [
+            chain
+            for name, chain in graph.table.chains.items()
+            if name.startswith("KUBE-") and name not in led_to and (chain.rules or _is_made_full(name))
+        ]
+        whose = owners(graph.table) if found else {}
+        for chain in found:
+            what = f"nothing leads to {chain.name} of table {graph.table.name}"
+            yield chain.line, whose.get(chain.name, ""), what
+
+
+def _is_made_full(name: str) -> bool:
+    """Tell whether kube-proxy makes a chain only with rules; up to 1.23 some KUBE-XLB- stay empty."""
+    return kind_of(name) not in ("", EXTERNAL_LOCAL)
+
+
+def never_matching(dump: Dump) -> Found:
+    """Find rules that no packet can match."""
+    impossible = Impossible()
+    for graph in dump.graphs():
+        blind = _Blind(graph)
+        for chain in graph.table.chains.values():
+            for rule in chain.rules:
+                if rule in impossible:
+                    yield rule.line, name_in(comment_of(rule)), f"no packet matches: {rule.save()}"
+                elif why := blind.why(rule):
+                    yield rule.line, name_in(comment_of(rule)), f"no packet matches, {why}: {rule.save()}"
+
+
+class _Blind:
+    """Rules that ask for an interface where packets have none."""
+
+    def __init__(self, graph: ChainGraph) -> None:
+        self._graph = graph
+        self._asking: dict[Shape, bool] = {}
+
+    def why(self, rule: Rule) -> str:
+        """Return why no packet has the interface that a rule asks for, empty when one may."""
+        asking = self._asking.get(rule.shape)
+        if asking is None:
+            names = {use.name for use in rule.shape.header.uses if not use.inverted}
+            asking = self._asking[rule.shape] = bool(
+                names & {"-i", "-o", "--in-interface", "--out-interface"}
+            )
+        hooks = self._graph.hooks.get(rule.chain)
+        if not asking or not hooks:
+            return ""
+        header: Header = rule.header
+        came, goes = header.in_interface, header.out_interface
+        where = " and ".join(sorted(hooks))
+        if came is not None and not came.inverted and not hooks & _WITH_INPUT:
+            return f"for at {where} they came in by no interface"
+        if goes is not None and not goes.inverted and not hooks & _WITH_OUTPUT:
+            return f"for at {where} it is not known where they go out"
+        return ""
+
+
+def shadowed(dump: Dump) -> Found:
+    """Find rules that never see a packet, since an earlier one of the chain takes all they ask for.
+
+    What kube-proxy repeats is left out, as it does no harm: the health check rule of a service for each of
+    its ports, and up to 1.24 the rules of KUBE-FW- chains for each address.
+    """
+    for graph in dump.graphs():
+        for name, chain in graph.table.chains.items():
+            if len(chain.rules) > 1 and kind_of(name) != FIREWALL:
+                for shadow in shadows(graph, chain):
+                    if name.startswith("KUBE-") and _does(shadow.rule) == _does(shadow.by):
+                        continue
+                    yield (
+                        shadow.rule.line,
+                        name_in(comment_of(shadow.rule)),
+                        f"never reached: {shadow.rule.save()}; line {shadow.by.line} takes all its packets: "
+                        f"{shadow.by.save()}",
+                    )
+
+
+def _does(rule: Rule) -> object:
+    """Return what a rule does with the packets it takes."""
+    return rule.target
