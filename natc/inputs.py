@@ -13,6 +13,8 @@ from natc.errors import NatcError, Span
 MAX_BYTES = 1024 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 STDIN = "-"
+#: The environment variable that turns natc's cache off, for a process and those it starts.
+NO_CACHE = "NATC_NO_CACHE"
 #: Fewest bytes asked for in one read.
 _STEP = 1 << 20
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
+
+from natc.inputs import NO_CACHE
 
 Parameter = click.Parameter | None
 Context = click.Context | None
@@ -56,9 +59,20 @@ class FeatureGates(click.ParamType[dict[str, bool]]):
         return gates
 
 
-#: Every command that reads a dump takes it, so that scripts need not know when natc has a cache.
+def _do_without_cache(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    """Turn the cache off for the command and the processes it starts."""
+    if value:
+        os.environ[NO_CACHE] = "1"
+        ctx.call_on_close(lambda: os.environ.pop(NO_CACHE, None))
+
+
+#: Every command that reads a dump takes it.
 no_cache = click.option(
-    "--no-cache", is_flag=True, expose_value=False, help="Do without natc's cache. It keeps none yet."
+    "--no-cache",
+    is_flag=True,
+    expose_value=False,
+    callback=_do_without_cache,
+    help=f"Neither use nor keep the shapes of lines that earlier runs met ({NO_CACHE}=1 for all runs).",
 )
 
 

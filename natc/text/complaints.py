@@ -11,7 +11,7 @@ from attrs import evolve
 from natc.errors import DumpError, Span
 from natc.netfilter.opaque import OPAQUE_MATCHES
 from natc.text.grammar import Grammar, all_blocks
-from natc.text.shapes import nearest_match
+from natc.text.parsed import nearest_match
 
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput

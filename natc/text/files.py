@@ -19,16 +19,22 @@ ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 def read_dump(
-    path: str | Path, *, family: int | None = None, problems: list[DumpError] | None = None
+    path: str | Path,
+    *,
+    family: int | None = None,
+    problems: list[DumpError] | None = None,
+    cache: bool = True,
 ) -> Ruleset:
     """Read the dump in a file, packed or not; ``-`` is standard input.
 
     With a list of ``problems`` bad lines are kept and their errors put there (:func:`read`).
 
-    ``family`` is 4 or 6, by default told from the text. Raises :class:`~natc.errors.DumpError` when
+    ``family`` is 4 or 6, by default told from the text. With ``cache`` the shapes of lines are kept for
+    the next dump (:mod:`natc.text.shape_cache`). Raises :class:`~natc.errors.DumpError` when
     the file cannot be read or is no ruleset.
     """
     from natc.text.reader import read  # here, so that writing a text does not pay for reading one
+    from natc.text.shape_cache import usual_cache
 
     name = name_of(path)
     content = read_bytes(path, error=DumpError)
@@ -36,7 +42,8 @@ def read_dump(
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
-    return read(content.decode(**ENCODING), file=name, family=family, problems=problems)
+    kept = usual_cache() if cache else None
+    return read(content.decode(**ENCODING), file=name, family=family, problems=problems, cache=kept)
 
 
 def read_set_file(path: str | Path) -> Sets:

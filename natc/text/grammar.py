@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,8 @@ if TYPE_CHECKING:
     from lark import Lark, Tree
     from lark.lexer import TerminalDef
 
-_FRAME = "iptables_save.lark"
+#: The part of the grammar that every text needs.
+FRAME = "iptables_save"
 #: The mention of an extension. The blank in front is what makes the search through a dump fast; the
 #: rarer spellings are looked for only in a text that has them.
 _MENTION = re.compile(r" -[mj] +([\w.-]+)")
@@ -31,9 +30,9 @@ _WORD_END = r"(?=[ \t]|$)"
 
 
 @lru_cache(maxsize=1)
-def folder() -> Traversable:
+def folder() -> Path:
     """Return the grammar: the copy shipped in the package, else the checkout's."""
-    shipped = files("natc") / "_grammar"
+    shipped = Path(__file__).parents[1] / "_grammar"
     return shipped if shipped.is_dir() else Path(__file__).parents[2] / "grammar"
 
 
@@ -67,8 +66,12 @@ def blocks_hinted(line: str, implied: Mapping[str, str]) -> frozenset[str]:
 
 def source(blocks: Iterable[str]) -> str:
     """Return the grammar's text for a set of blocks."""
-    parts = [_FRAME, *(f"{block}.lark" for block in sorted(blocks))]
-    return "\n".join(folder().joinpath(*part.split("/")).read_text("utf-8") for part in parts)
+    return "\n".join(text_of(block).decode() for block in [FRAME, *sorted(blocks)])
+
+
+def text_of(block: str) -> bytes:
+    """Return the text of the frame or of a block."""
+    return (folder() / f"{block}.lark").read_bytes()
 
 
 @frozen(eq=False)

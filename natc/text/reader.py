@@ -26,15 +26,19 @@ from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Part, Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.complaints import SYNTAX, complaint
+from natc.text.parsed import IMPLIED, Opaque, ShapeError, blueprint
 from natc.text.runs import Runs
-from natc.text.shapes import IMPLIED, LineShape, Opaque, ShapeError, shapes_of
+from natc.text.shapes import Blueprint, LineShape, line_shapes
 from natc.text.source import Source
 from natc.text.spelling import respelled
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 
 if TYPE_CHECKING:
     from natc.text.grammar import Grammar
+    from natc.text.shape_cache import ShapeCache
 
+#: Names are read by extension first; a chain may have taken the name of an opaque one.
+_USUAL = Opaque()
 #: How many shapes are remembered as having followed a shape, the latest first.
 _FOLLOWERS = 4
 #: What may be a rule or another order, and so may be respelled.
@@ -62,6 +66,7 @@ def read(
     family: int | None = None,
     noflush: bool = False,
     problems: list[DumpError] | None = None,
+    cache: ShapeCache | None = None,
 ) -> Ruleset:
     """Read a dump, or carry out a rules file as iptables-restore does on a node without rules.
 
@@ -69,6 +74,7 @@ def read(
     table that comes twice loses what came first, unless ``noflush``. With a list of ``problems`` the
     reader does not stop at a bad line: it adds its error to the list, keeps a rule it could not read in
     its place as an open question, keeps other lines as comments, and takes carriage returns off.
+    With a ``cache`` the shapes of lines are taken from it, and what Lark adds is kept there.
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if family is None:
@@ -77,9 +83,12 @@ def read(
         text = text.replace("\r\n", "\n")
     source = Source(text, file)
     ruleset = Ruleset(family=family, file=file, saved=_SAVED.search(text) is not None)
-    reader = _Reader(source, Tables(source, ruleset, noflush), family, problems=problems)
+    reader = _Reader(source, Tables(source, ruleset, noflush), family, cache=cache, problems=problems)
     with collector_paused():
-        return reader.ruleset()
+        reader.ruleset()
+    if cache:
+        cache.save()
+    return ruleset
 
 
 def family_of(text: str) -> int:
@@ -106,6 +115,7 @@ class _Reader:
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
     parser: Grammar | None = None
+    cache: ShapeCache | None = None
     runs: Runs = field(factory=Runs)
     position: int = 0
     number: int = 0
@@ -224,24 +234,35 @@ class _Reader:
         key = tuple(_OPTION_WORDS.findall(_QUOTED.sub('""', line) if '"' in line else line))
         if key in self.odd and (found := self._respelled(line, number)):
             return found
-        known = self.shapes.setdefault(key, [])
+        known = self.shapes.get(key)
+        if known is None:
+            known = self.shapes[key] = self._remembered(key)
         for shape in known:
             if match := shape.fullmatch(line):
                 return shape, match
         try:
-            new = self._ask_lark(line, number)
+            made = self._ask_lark(line, number)
         except DumpError:
             found = self._respelled(line, number)
             if found is None:
                 raise
             self.odd.add(key)
             return found
+        new = line_shapes(made)
         for shape in new:
             if match := shape.fullmatch(line):
                 self._read_all(shape, match.groups(), line, number)
                 known.extend(new)
+                if self.cache and self._opaque() == _USUAL:
+                    self.cache.add(key, made)
                 return shape, match
         raise AssertionError(f"a shape does not fit the line it was made from: {line!r}")
+
+    def _remembered(self, key: tuple[str, ...]) -> list[LineShape]:
+        """Return the shapes that earlier runs have met; none where names are read in an unusual way."""
+        if self.cache is None or self._opaque() != _USUAL:
+            return []
+        return [shape for kept in self.cache.find(self.family, key) for shape in line_shapes(kept)]
 
     def _respelled(self, line: str, number: int) -> tuple[LineShape, re.Match[str]] | None:
         """Find the shape of a rule whose spelling the grammar does not know; None if that fails too."""
@@ -275,12 +296,12 @@ class _Reader:
             any_match=self.problems is not None,
         )
 
-    def _ask_lark(self, line: str, number: int) -> list[LineShape]:
+    def _ask_lark(self, line: str, number: int) -> Blueprint:
         from lark.exceptions import UnexpectedInput
 
         parser = self._grammar(grammar.blocks_named(f" {line}"))
         try:
-            return shapes_of(parser, parser.parse(line), line, self.family, self._opaque())
+            return blueprint(parser, parser.parse(line), line, self.family, self._opaque())
         except UnexpectedInput as error:
             raise complaint(error, parser, self.source.span(number)) from None
         except ShapeError as error:

@@ -1,62 +1,64 @@
-"""From one parsed line to the shape of every line written alike.
+"""The shapes of lines: how to recognise a line, and what a rule written like it is made of.
 
-Lark parses the first line of a shape. Its tokens give two things: what the rule is made of (which
-option of which extension takes which word), and one regular expression that recognises later lines
-of the shape and captures their literals. Keywords, blanks and the protocol stand in the expression
-as they are; a literal is its terminal's own pattern from the grammar, so the expression accepts what
-Lark would accept here and nothing else. A chain behind ``-j`` must not be the name of a target
-extension, which would be another shape.
+A :class:`Blueprint` is what Lark found out about the first line of a shape (:mod:`natc.text.parsed`), in
+plain words and numbers, so that it can be kept (:mod:`natc.text.shape_cache`). From it come the
+line's shapes: one regular expression each that recognises later lines and captures their literals.
+Keywords, blanks and the protocol stand in the expression as they are; a literal is its terminal's own
+pattern from the grammar, so the expression accepts what Lark would accept here and nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import define, evolve, field, frozen
 
 from natc.netfilter.extension import NEVER, Extension, Match, Target
 from natc.netfilter.header import Header
-from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.matches import match_class
-from natc.netfilter.opaque import OPAQUE_MATCHES, OPAQUE_TARGETS, opaque_match, opaque_target
+from natc.netfilter.opaque import opaque_match, opaque_target
 from natc.netfilter.ruleset import Part, Shape, UseForm
 from natc.netfilter.targets import target_class
-from natc.text.grammar import Grammar, all_blocks
 from natc.text.places import is_limited
 from natc.text.runs import NAME, Wording
 
-if TYPE_CHECKING:
-    from lark import Token
+#: The commands that take a rule.
+COMMANDS = frozenset({"append", "insert", "replace", "delete", "check"})
 
-#: Literals that decide what the rest of a line means, so they belong to its shape.
-_SHAPING = frozenset({"PROTOCOL", "OPAQUE_OPTION"})
-#: Which match a protocol's own options belong to when they are used without ``-m``.
-IMPLIED = {
-    "tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp", "sctp": "sctp", "132": "sctp",
-    "dccp": "dccp", "33": "dccp", "udplite": "udplite", "136": "udplite", "icmp": "icmp", "1": "icmp",
-    "icmpv6": "icmp6", "ipv6-icmp": "icmp6", "58": "icmp6", "esp": "esp", "50": "esp", "ah": "ah", "51": "ah",
-}  # fmt: skip
+#: A use of an option: its name, whether it is negated, and its words: places of literals, or fixed.
+UseWords = tuple[str, bool, tuple[int | str, ...]]
 
 
-#: The commands that take a rule, and the lines around them that begin in the first column.
-_COMMANDS = frozenset({"append", "insert", "replace", "delete", "check"})
-_FRAMING = frozenset({"table", "chain", "commit", "remark"})
+@frozen
+class PartWords:
+    """An extension in a rule: its name, and the options used."""
 
-#: No verdict stands here: ``-g`` leads to chains only.
-_NO_VERDICT = rf"(?!(?:{'|'.join(sorted(VERDICTS))})(?:[ \t]|$))"
+    name: str
+    uses: tuple[UseWords, ...]
 
 
-class ShapeError(ValueError):
-    """A line that the grammar takes and iptables would not; ``token`` is the culprit."""
+@frozen
+class Blueprint:
+    """What a line is made of. A line that is no rule has only ``kind``, ``fixed`` and ``literals``."""
 
-    def __init__(self, message: str, token: Token, expected: str | None = None) -> None:
-        super().__init__(message)
-        self.token = token
-        self.expected = expected
+    kind: str
+    """The name of the line's node in the grammar: ``append``, ``table``, ``flush``, ...; or ``empty``."""
+    family: int
+    fixed: tuple[str, ...]
+    """The text before each literal and behind the last one: one more than there are literals."""
+    literals: tuple[str, ...]
+    """The expression of each literal, in order."""
+    header: tuple[UseWords, ...] = ()
+    matches: tuple[PartWords, ...] = ()
+    target: PartWords | None = None
+    behind: int = 0
+    """How many literals stand before the target."""
+    chain: int = 0
+    insert_at: int | None = None
+    jump: int | None = None
+    goto: bool = False
+    counters: int | None = None
 
 
 @frozen(eq=False)
@@ -104,299 +106,92 @@ class LineShape:
         return self.fullmatch(line)
 
 
-@frozen
-class Opaque:
-    """Which extensions are read by name only."""
-
-    matches: frozenset[str] = OPAQUE_MATCHES
-    targets: frozenset[str] = OPAQUE_TARGETS
-    any_match: bool = False
-
-
-@lru_cache(maxsize=8)
-def _no_target(opaque: frozenset[str]) -> str:
-    """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
-    known = {block.removeprefix("targets/") for block in all_blocks() if block.startswith("targets/")}
-    names = sorted(known | opaque)
-    return rf"(?!(?:{'|'.join(map(re.escape, names))})(?:[ \t]|$))"
-
-
-def nearest_match(name: str) -> str | None:
-    """Return the known matches whose names are close to ``name``, as a phrase."""
-    known = [block.removeprefix("matches/") for block in all_blocks() if block.startswith("matches/")]
-    close = get_close_matches(name, known, 3)
-    return " or ".join(close) if close else None
-
-
-def shapes_of(grammar: Grammar, tree: Any, line: str, family: int, opaque: Opaque) -> list[LineShape]:
-    """Return the shapes of a parsed line, the stricter one first.
+def line_shapes(blueprint: Blueprint) -> list[LineShape]:
+    """Return the shapes of a line, the stricter one first.
 
     A rule has two: one for lines whose literals are all plain (see
     :attr:`natc.netfilter.kinds.Kind.plain`), one for any literals the grammar allows.
-
-    Raises :class:`ShapeError` for options of a protocol that the rule does not name.
     """
-    if not tree.children:
-        return [LineShape("empty", r"[ \t]*")]
-    builder = _Builder(grammar, line, family, opaque)
-    return builder.finish(builder.statement(tree.children[0]))
+    general = _expression(blueprint.fixed, blueprint.literals)
+    if blueprint.kind not in COMMANDS:
+        return [LineShape(blueprint.kind, general)]
+    rule = _rule(blueprint)
+    plain = {
+        place: expression
+        for part in rule.parts()
+        for use in part.uses
+        for place, expression in _plain_words(part.kind, use)
+    }
+    strict = _expression(blueprint.fixed, [plain.get(i, p) for i, p in enumerate(blueprint.literals)])
+    if _depends_on_words_alone(rule, plain):
+        rule = evolve(rule, plain=strict)
+    wording = _wording(blueprint, plain) if _may_stand_in_runs(blueprint, rule) else None
+    kind, insert_at = blueprint.kind, blueprint.insert_at
+    return [
+        LineShape(kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), insert_at, wording),
+        LineShape(kind, general, rule, _unchecked(rule, plain), insert_at, wording),
+    ]
 
 
-@define
-class _Draft:
-    """A part of the rule while its uses are being collected."""
+def _may_stand_in_runs(blueprint: Blueprint, rule: Shape) -> bool:
+    """Tell whether the line's last ``-j`` is where it leads, for a look at many lines at once.
 
-    kind: type[Header] | type[Match] | type[Target]
-    uses: list[UseForm] = field(factory=list)
+    Nothing quoted may follow it, and a target's name must have options behind it: with that it
+    differs from a chain's. A match that cannot stand everywhere needs the careful look.
+    """
+    if blueprint.kind != "append" or blueprint.goto:
+        return False
+    if any(is_limited(part.kind, part.uses) for part in rule.matches):
+        return False
+    if blueprint.jump is not None:
+        return blueprint.jump == len(blueprint.literals) - 1 and not blueprint.fixed[-1]
+    if blueprint.target is None or not blueprint.target.uses:
+        return False
+    behind = (*blueprint.literals[blueprint.behind :], *blueprint.fixed[blueprint.behind + 1 :])
+    return not any('"' in text for text in behind)
 
-    def part(self) -> Part:
-        return Part(self.kind, tuple(self.uses))
+
+def _wording(blueprint: Blueprint, plain: dict[int, str]) -> Wording:
+    names = {place for place in (blueprint.chain, blueprint.jump) if place is not None}
+    literals = [NAME if place in names else text for place, text in enumerate(blueprint.literals)]
+    free = names | {place for place in (blueprint.counters,) if place is not None}
+    return Wording(blueprint.fixed, tuple(literals), plain, frozenset(free))
 
 
-@define
-class _Builder:
-    grammar: Grammar
-    line: str
-    family: int
-    opaque: Opaque
-    literals: list[str] = field(factory=list)
-    """The pattern of each literal, in order."""
-    fixed: list[str] = field(factory=lambda: [""])
-    """The text before each literal and behind the last one: one more than there are literals."""
-    position: int = 0
-    header: _Draft = field(factory=lambda: _Draft(Header))
-    matches: list[_Draft] = field(factory=list)
-    implicit: dict[str, _Draft] = field(factory=dict)
-    target: _Draft | None = None
-    behind: int = 0
-    """How many literals stand before the target."""
-    jump: int | None = None
-    goto: bool = False
-    protocol: str = ""
-    counters: int | None = None
-    chain: int = 0
-    insert_at: int | None = None
+def _expression(fixed: Sequence[str], literals: Sequence[str]) -> str:
+    """Return the expression of the fixed texts with ``literals`` between them.
 
-    # ---- the tree
+    The groups are atomic: a literal ends where Lark's lexer would end it, or there is no match.
+    """
+    middle = "".join(
+        f"((?>{literal})){re.escape(text)}" for literal, text in zip(literals, fixed[1:], strict=True)
+    )
+    return re.escape(fixed[0]) + middle
 
-    def statement(self, tree: Any) -> str:
-        """Walk one statement; return its kind."""
-        if tree.data != "rule":
-            self._at_line_start(tree)
-            for token in tree.children:
-                self.token(token)
-            return str(tree.data)
-        kind = ""
-        for child in tree.children:
-            if not hasattr(child, "data"):
-                self.counters = self.token(child)
-            elif child.data in _COMMANDS:
-                kind = str(child.data)
-                _, chain, *number = [self.token(t) for t in child.children]
-                self.chain, self.insert_at = chain or 0, number[0] if number else None
-            else:
-                self._clause(child)
-        return kind
 
-    def _at_line_start(self, tree: Any) -> None:
-        """iptables-restore knows these lines by their first byte, and COMMIT as the whole line."""
-        first = tree.children[0]
-        if tree.data in _FRAMING and first.start_pos != 0:
-            raise ShapeError(f"{first} is known only at the beginning of a line", first)
-        if tree.data == "commit" and first.end_pos != len(self.line):
-            raise ShapeError("COMMIT must be all of its line", first)
+def _rule(blueprint: Blueprint) -> Shape:
+    target = blueprint.target
+    return Shape(
+        template="%s".join(text.replace("%", "%%") for text in blueprint.fixed),
+        chain=blueprint.chain,
+        family=blueprint.family,
+        header=_part(Header, blueprint.header),
+        matches=tuple(_part(_match_kind(match.name), match.uses) for match in blueprint.matches),
+        target=_part(target_class(target.name) or opaque_target(target.name), target.uses)
+        if target
+        else None,
+        jump=blueprint.jump,
+        goto=blueprint.goto,
+        counters=blueprint.counters,
+    )
 
-    def _clause(self, tree: Any) -> None:
-        handler = getattr(self, f"_{tree.data}", None)
-        assert handler is not None, f"the grammar has a node {tree.data} that nothing reads"
-        handler(tree)
 
-    def _header(self, tree: Any) -> None:
-        use = self._use(tree)
-        if Header.by_spelling[use.name][0] == "protocol" and not use.inverted:
-            self.protocol = str(use.words[0]).lower()
-        self.header.uses.append(use)
+def _match_kind(name: str) -> type[Match]:
+    return match_class(name) or opaque_match(name)
 
-    def _implicit(self, tree: Any) -> None:
-        name = IMPLIED.get(self.protocol)
-        kind = match_class(name) if name else None
-        if kind is None:
-            option = next(t for t in tree.children if t.type != "NOT")
-            raise ShapeError(f"{option} without a -p or -m before it that has such an option", option)
-        draft = self._draft_of(kind)
-        draft.uses.append(self._use(tree))
 
-    def _draft_of(self, kind: type[Match]) -> _Draft:
-        """The protocol's match: the one already loaded, else a new one, as iptables loads it."""
-        for draft in self.matches:
-            if draft.kind is kind:
-                return draft
-        self.matches.append(_Draft(kind))
-        return self.matches[-1]
-
-    def _match(self, tree: Any) -> None:
-        kind = match_class(str(tree.children[1]))
-        assert kind is not None, f"matches/{tree.children[1]}.lark has no class"
-        self.matches.append(_Draft(kind))
-        self._block(tree, self.matches[-1])
-
-    def _target(self, tree: Any) -> None:
-        kind = target_class(str(tree.children[1]))
-        assert kind is not None, f"targets/{tree.children[1]}.lark has no class"
-        self._one_target(tree)
-        self.target = _Draft(kind)
-        self.behind = len(self.literals)
-        self._block(tree, self.target)
-
-    def _block(self, tree: Any, draft: _Draft, start: int = 0) -> None:
-        for child in tree.children[start:]:
-            if not hasattr(child, "data"):
-                self.token(child)
-            elif child.data in ("option", "opaque"):
-                draft.uses.append(self._use(child))
-            else:
-                self._clause(child)
-
-    def _jump(self, tree: Any) -> None:
-        self._one_target(tree)
-        name = tree.children[1]
-        self.token(tree.children[0])
-        if not self.goto and name in self.opaque.targets:
-            self.target = _Draft(opaque_target(str(name)))
-            self.behind = len(self.literals)
-            self._fixed_word(name)
-            self._block(tree, self.target, 2)
-            return
-        self.jump = self.token(name)
-        for child in tree.children[2:]:
-            if child.data == "opaque":
-                option = next(t for t in child.children if t.type != "NOT")
-                raise ShapeError(f"unknown option {str(option)!r}", option)
-            self._clause(child)
-
-    def _goto(self, tree: Any) -> None:
-        name = tree.children[1]
-        if name in VERDICTS:
-            raise ShapeError(f"there is no chain {str(name)!r} in this table", name)
-        self.goto = True
-        self._jump(tree)
-
-    def _unknown_match(self, tree: Any) -> None:
-        name = tree.children[1]
-        if name not in self.opaque.matches and not self.opaque.any_match:
-            raise ShapeError(f"unknown match {str(name)!r}", name, nearest_match(str(name)))
-        draft = _Draft(opaque_match(str(name)))
-        self.matches.append(draft)
-        self.token(tree.children[0])
-        self._fixed_word(name)
-        self._block(tree, draft, 2)
-
-    def _one_target(self, tree: Any) -> None:
-        if self.target is not None or self.jump is not None:
-            raise ShapeError("a rule has one target", tree.children[0])
-
-    def _use(self, tree: Any) -> UseForm:
-        tokens = tree.children
-        places = [self.token(token) for token in tokens]
-        name = next(i for i, t in enumerate(tokens) if t.type != "NOT")
-        words = tuple(
-            str(token) if place is None else place
-            for token, place in zip(tokens[name + 1 :], places[name + 1 :], strict=True)
-            if token.type != "NOT"
-        )
-        return UseForm(str(tokens[name]), any(t.type == "NOT" for t in tokens), words)
-
-    # ---- the words
-
-    def token(self, token: Token) -> int | None:
-        """Add a word to the shape; return its place among the literals, None for a fixed word."""
-        pattern = self.grammar.patterns.get(token.type)
-        self._fixed_word(token)
-        if pattern is None or token.type in _SHAPING or token.type == "NOT":
-            return None
-        self.fixed[-1] = self.fixed[-1].removesuffix(str(token))
-        if token.type == "CHAIN_OR_TARGET":
-            pattern = _no_target(self.opaque.targets) + pattern
-        elif self.goto and token.type == "CHAIN":
-            pattern = _NO_VERDICT + pattern
-        self.literals.append(pattern)
-        self.fixed.append("")
-        return len(self.literals) - 1
-
-    def _fixed_word(self, token: Token) -> None:
-        """Add a word that belongs to the shape."""
-        assert token.start_pos is not None
-        assert token.end_pos is not None
-        self.fixed[-1] += self.line[self.position : token.start_pos] + str(token)
-        self.position = token.end_pos
-
-    # ---- the result
-
-    def finish(self, kind: str) -> list[LineShape]:
-        """Return the shapes of the line that has been walked."""
-        self.fixed[-1] += self.line[self.position :]
-        general = self._expression(self.literals)
-        if kind not in _COMMANDS:
-            return [LineShape(kind, general)]
-        rule = self._rule()
-        plain = {
-            place: expression
-            for part in rule.parts()
-            for use in part.uses
-            for place, expression in _plain_words(part.kind, use)
-        }
-        strict = self._expression([plain.get(i, p) for i, p in enumerate(self.literals)])
-        if _depends_on_words_alone(rule, plain):
-            rule = evolve(rule, plain=strict)
-        wording = self._wording(plain) if kind == "append" and self._for_runs() else None
-        return [
-            LineShape(kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), self.insert_at, wording),
-            LineShape(kind, general, rule, _unchecked(rule, plain), self.insert_at, wording),
-        ]
-
-    def _for_runs(self) -> bool:
-        """Tell whether the line's last ``-j`` is where it leads, for a look at many lines at once.
-
-        Nothing quoted may follow it, and a target's name must have options behind it: with that it
-        differs from a chain's. A match that cannot stand everywhere needs the careful look.
-        """
-        if self.goto or any(is_limited(draft.kind, draft.uses) for draft in self.matches):
-            return False
-        last = self.fixed[-1]
-        if self.jump is not None:
-            return self.jump == len(self.literals) - 1 and not last
-        behind = [*self.literals[self.behind :], *self.fixed[self.behind + 1 :]]
-        return self.target is not None and bool(self.target.uses) and not any('"' in text for text in behind)
-
-    def _wording(self, plain: dict[int, str]) -> Wording:
-        names = {self.chain} | ({self.jump} if self.jump is not None else set())
-        literals = [NAME if place in names else text for place, text in enumerate(self.literals)]
-        free = names | ({self.counters} if self.counters is not None else set())
-        return Wording(tuple(self.fixed), tuple(literals), plain, frozenset(free))
-
-    def _expression(self, literals: list[str]) -> str:
-        """Return the expression of the fixed texts with ``literals`` between them.
-
-        The groups are atomic: a literal ends where Lark's lexer would end it, or there is no match.
-        """
-        middle = "".join(
-            f"((?>{literal})){re.escape(fixed)}"
-            for literal, fixed in zip(literals, self.fixed[1:], strict=True)
-        )
-        return re.escape(self.fixed[0]) + middle
-
-    def _rule(self) -> Shape:
-        return Shape(
-            template="%s".join(text.replace("%", "%%") for text in self.fixed),
-            chain=self.chain,
-            family=self.family,
-            header=self.header.part(),
-            matches=tuple(draft.part() for draft in self.matches),
-            target=self.target.part() if self.target else None,
-            jump=self.jump,
-            goto=self.goto,
-            counters=self.counters,
-        )
+def _part(kind: type[Header] | type[Match] | type[Target], uses: tuple[UseWords, ...]) -> Part:
+    return Part(kind, tuple(UseForm(*use) for use in uses))
 
 
 def _places(part: Part) -> set[int]:

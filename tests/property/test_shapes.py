@@ -1,6 +1,8 @@
 """The shape cache never disagrees with plain Lark, and what was written reads back the same."""
 
 import re
+import tempfile
+from pathlib import Path
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from natc.errors import NatcError
 from natc.text import reader, runs
 from natc.text.grammar import all_blocks
 from natc.text.reader import family_of, read
+from natc.text.shape_cache import ShapeCache
 from natc.text.writer import save
 from tests.support import GOLDEN
 
@@ -17,6 +20,7 @@ DUMPS = [path.read_text() for path in sorted(GOLDEN.glob("kube-proxy/*/save-lega
 LINES = sorted(
     {line for text in DUMPS if family_of(text) == 4 for line in text.splitlines() if line[:2] == "-A"}
 )
+KEPT = Path(tempfile.mkdtemp(), "natc")
 WORDS = sorted({word for line in LINES for word in line.split(" ")})
 NOISE = [
     "!",
@@ -58,10 +62,10 @@ def dump_of(lines: list[str]) -> str:
     return "\n".join(["*nat", *chains, *(f":{name} - [0:0]" for name in sorted(words)), *lines, "COMMIT", ""])
 
 
-def answer(text: str) -> str:
+def answer(text: str, cache: ShapeCache | None = None) -> str:
     """What reading the text comes to: its save form, or the message."""
     try:
-        return save(read(text))
+        return save(read(text, cache=cache))
     except NatcError as error:
         return str(error)
 
@@ -106,6 +110,15 @@ def test_lines_taken_in_runs_are_what_they_are_one_by_one(lines, times, saved):
         assert audit_of(text) == one_by_one
     finally:
         runs._OFTEN, runs._PATIENCE = often, patience
+
+
+@settings(max_examples=150, deadline=None)
+@given(mutated_lines())
+def test_shapes_kept_from_another_run_say_what_lark_says(lines):
+    """What one text taught helps with the next; neither its rules nor its errors change by it."""
+    text = dump_of(lines)
+    assert answer(text, ShapeCache(KEPT)) == answer(text)
+    assert answer(text, ShapeCache(KEPT)) == answer(text)
 
 
 def audit_of(text: str) -> str:
