@@ -166,6 +166,10 @@ class Book(Protocol):
         """Return the rules that stand between two places of the text, whole lines."""
 
 
+#: Whole lines of a book, from one place to another.
+Passage = tuple[Book, int, int]
+
+
 @define(eq=False)
 class Chain:
     """A chain: builtin when it has a policy.
@@ -178,31 +182,32 @@ class Chain:
     policy: str | None = None
     counters: str | None = None
     line: int = 0
-    _rules: list[Rule] = field(factory=list)
-    _book: Book | None = field(default=None, init=False, repr=False)
-    _passages: list[tuple[int, int]] = field(factory=list, init=False)
-    """Where in the book the last rules stand, as long as they have not been made."""
+    _rules: list[Rule] | None = None
+    _passages: list[Passage] | None = field(default=None, init=False, repr=False)
+    """Where the last rules stand, as long as they have not been made."""
 
     @property
     def rules(self) -> list[Rule]:
         """The rules in their order; the list may be changed."""
+        if self._rules is None:
+            self._rules = []
         if self._passages:
-            passages, self._passages = self._passages, []
-            for start, end in passages:
-                self._rules.extend(self._book.rules(start, end))  # type: ignore[union-attr]
+            passages, self._passages = self._passages, None
+            for book, start, end in passages:
+                self._rules.extend(book.rules(start, end))
         return self._rules
 
     @property
     def rules_made(self) -> list[Rule]:
-        """The rules that have been made; those still in the book come behind them."""
-        return self._rules
+        """The rules that have been made; those still in a book come behind them."""
+        return self._rules or []
 
-    def extend_by(self, book: Book, start: int, end: int) -> None:
-        """Append the rules in the lines between two places of ``book``, made when they are asked for."""
-        if self._book is not book:
-            self.rules  # noqa: B018 - those of another book first
-            self._book = book
-        self._passages.append((start, end))
+    def append_later(self, passage: Passage) -> None:
+        """Append the rules of a passage, made when they are asked for."""
+        if self._passages is None:
+            self._passages = [passage]
+        else:
+            self._passages.append(passage)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chain) and (

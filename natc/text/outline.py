@@ -42,6 +42,8 @@ class Outline:
 
     leads: dict[str, set[str]] = field(factory=dict)
     """For each kind of chain, what its rules name behind ``-j``; with a blank if options follow."""
+    touched: dict[str, Chain] = field(factory=dict)
+    """The chains that rules were put into one by one."""
     doubtful: bool = False
     """Whether the careful look is needed anyway."""
 
@@ -55,10 +57,13 @@ class Outline:
     def is_sound(self, table: Table) -> bool:
         """Tell whether it is certain that :func:`natc.text.checks.faults` finds nothing."""
         if not self.doubtful:
-            for chain in table.chains.values():
-                if chain.rules_made:
-                    self._add_rules(chain)
-        return not self.doubtful and self._names_are_good(table) and self._kinds_are_good(table)
+            for chain in self.touched.values():
+                self._add_rules(chain)
+        if self.doubtful:
+            return False
+        names = set[str]().union(*self.leads.values())
+        others = names.difference(table.chains)
+        return self._names_are_good(table, names, others) and self._kinds_are_good(table, others)
 
     def _add_rules(self, chain: Chain) -> None:
         names = self.leads.setdefault(chain.name[:_KIND], set())
@@ -73,29 +78,28 @@ class Outline:
             elif shape.target is not None:
                 names.add(f"{shape.target.kind.name} ")
 
-    def _names_are_good(self, table: Table) -> bool:
+    def _names_are_good(self, table: Table, names: set[str], others: set[str]) -> bool:
         """Tell whether every name is that of a chain of one's own, a verdict or a target, and of one only.
+
+        ``others`` are the names that no chain has.
 
         A target that a rule names without options could be one of those that need some: that is a doubt.
         """
-        names = set[str]().union(*self.leads.values())
-        chains = table.chains.keys()
-        unknown = names - chains
+        chains = table.chains
         builtin = {name for name in BUILTIN_CHAINS[table.name] if name in chains}
         return (
             names.isdisjoint(builtin)
-            and chains.isdisjoint(_targets())
-            and unknown <= _verdicts(table) | {f"{name} " for name in _targets()}
+            and not any(target in chains for target in _targets())
+            and others <= _verdicts(table) | {f"{name} " for name in _targets()}
         )
 
-    def _kinds_are_good(self, table: Table) -> bool:
+    def _kinds_are_good(self, table: Table, others: set[str]) -> bool:
         """Tell whether no circle of kinds exists and every target stands where it may."""
         ways: dict[str, set[str]] = {}
         targets: dict[str, set[str]] = {}
         for kind, names in self.leads.items():
-            known = names & table.chains.keys()
-            ways[kind] = {name[:_KIND] for name in known}
-            targets[kind] = names - known - _verdicts(table)
+            targets[kind] = names & others - VERDICTS
+            ways[kind] = {name[:_KIND] for name in names if name not in others}
         order = _in_order(ways)
         if order is None:
             return False

@@ -129,7 +129,7 @@ class Tables:
             if chain is None:
                 end = found.start()
                 break
-            chain.extend_by(book, *found.span())
+            chain.append_later((book, *found.span()))
         self.outline.add_lines(text, start, end)
         self.rules_began = True
         return end
@@ -154,6 +154,7 @@ class Tables:
         if chain is None:
             self.remarks.append(line)
         else:
+            self.outline.doubtful = True
             chain.rules.append(Rule(_UNREAD, (line, chain.name), number))
 
     def faults_so_far(self) -> Iterator[DumpError]:
@@ -201,7 +202,8 @@ class Tables:
             _add_builtin(table)
         if name not in table.chains:
             raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)
-        return table.chains[name]
+        chain = self.outline.touched[name] = table.chains[name]
+        return chain
 
     def _own_chain(self, name: str, number: int) -> Chain:
         chain = self.chain(name, number)
