@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -59,7 +60,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status; errors become lines on standard error."""
     # A command makes a million objects, keeps most of them, and ends: collecting would only walk them.
     gc.disable()
-    sys.exit(run(arguments))
+    _leave(run(arguments))
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process at once: taking down the objects of a large dump took 0.1 s of CPU, measured."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            if stream is not None:
+                stream.flush()
+    os._exit(status)
 
 
 def run(arguments: list[str] | None = None) -> int:

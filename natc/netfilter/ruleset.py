@@ -197,11 +197,6 @@ class Chain:
                 self._rules.extend(book.rules(start, end))
         return self._rules
 
-    @property
-    def rules_made(self) -> list[Rule]:
-        """The rules that have been made; those still in a book come behind them."""
-        return self._rules or []
-
     def append_later(self, passage: Passage) -> None:
         """Append the rules of a passage, made when they are asked for."""
         if self._passages is None:
@@ -218,19 +213,45 @@ class Chain:
     __hash__ = None  # type: ignore[assignment]
 
 
-@define
+class Later(Protocol):
+    """Chains that have not been made yet."""
+
+    def unfold(self, chains: dict[str, Chain]) -> None:
+        """Make the chains, and append the rules that belong to those that are there."""
+
+
+@define(eq=False)
 class Table:
-    """A table and its chains, in the order they were declared."""
+    """A table and its chains, in the order they were declared.
+
+    The chains of a large text are made when they are first asked for. Two tables are equal when a save
+    shows them alike.
+    """
 
     name: str
-    chains: dict[str, Chain] = field(factory=dict)
-    line: int = field(default=0, eq=False)
-    remarks: list[str] = field(factory=list, eq=False)
+    _chains: dict[str, Chain] = field(factory=dict)
+    line: int = 0
+    remarks: list[str] = field(factory=list)
     """The comment lines that stood before the table, as written."""
-    notes: dict[int, list[str]] = field(factory=dict, eq=False)
+    notes: dict[int, list[str]] = field(factory=dict)
     """The comment lines inside the table, by the number of the line they stood before."""
-    end: int = field(default=0, eq=False)
+    end: int = 0
     """The line of COMMIT."""
+    later: Later | None = field(default=None, init=False, repr=False)
+    """What is still to be made of the chains and rules, behind those that are."""
+
+    @property
+    def chains(self) -> dict[str, Chain]:
+        """The chains by name; the dictionary may be changed."""
+        if self.later is not None:
+            later, self.later = self.later, None
+            later.unfold(self._chains)
+        return self._chains
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and self.name == other.name and self.chains == other.chains
+
+    __hash__ = None  # type: ignore[assignment]
 
     def lines(
         self, chains: Iterable[Chain] | None = None, show: Callable[[Rule], str] = Rule.show

@@ -15,12 +15,13 @@ from graphlib import CycleError, TopologicalSorter
 
 from attrs import define, field
 
+from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
-from natc.netfilter.ruleset import Chain, Table
+from natc.netfilter.ruleset import Shape
 from natc.netfilter.targets import target_class
 from natc.text.grammar import all_blocks
-from natc.text.places import NO_INTERFACE, interface_faults, is_limited
+from natc.text.places import NO_INTERFACE, is_limited
 
 #: How much of a name makes a kind. Names that begin alike mostly lead alike.
 _KIND = 8
@@ -28,9 +29,9 @@ _KIND = 8
 #: blank if options follow it. (A comment that holds such words only makes a doubt.)
 _ALIKE = re.compile(rf"(?:\[\S* )?-A (\S{{1,{_KIND}}}).*\n(?:(?:\[\S* )?-A \1.*\n)*+")
 _NAMED = re.compile(r" -j (\S+ ?)")
-#: What a rule in some builtin chains cannot ask, by the kind of the chain.
+#: What a rule in some builtin chains cannot ask, by the kind of the chain: the field and its option.
 _NO_INTERFACE = {
-    name[:_KIND]: " -i " if side == "in_interface" else " -o "
+    name[:_KIND]: (side, " -i " if side == "in_interface" else " -o ")
     for side, names in NO_INTERFACE.items()
     for name in names
 }
@@ -42,58 +43,56 @@ class Outline:
 
     leads: dict[str, set[str]] = field(factory=dict)
     """For each kind of chain, what its rules name behind ``-j``; with a blank if options follow."""
-    touched: dict[str, Chain] = field(factory=dict)
-    """The chains that rules were put into one by one."""
     doubtful: bool = False
     """Whether the careful look is needed anyway."""
 
     def add_lines(self, text: str, start: int, end: int) -> None:
-        """Note the rules of a run (:meth:`natc.text.shapes.LineShape.wording` says which those are)."""
+        """Note the rules of a run (:attr:`natc.text.shapes.LineShape.wording` says which those are)."""
         for found in _ALIKE.finditer(text, start, end):
             self.leads.setdefault(found[1], set()).update(_NAMED.findall(text, *found.span()))
-            if (asked := _NO_INTERFACE.get(found[1])) and text.find(asked, *found.span()) >= 0:
+            _, asked = _NO_INTERFACE.get(found[1], ("", ""))
+            if asked and text.find(asked, *found.span()) >= 0:
                 self.doubtful = True
 
-    def is_sound(self, table: Table) -> bool:
-        """Tell whether it is certain that :func:`natc.text.checks.faults` finds nothing."""
-        if not self.doubtful:
-            for chain in self.touched.values():
-                self._add_rules(chain)
+    def add_rule(self, chain: str, shape: Shape, values: tuple[str, ...]) -> None:
+        """Note a single rule."""
+        kind = chain[:_KIND]
+        if shape.goto or any(is_limited(part.kind, part.uses) for part in shape.matches):
+            self.doubtful = True
+        side, _ = _NO_INTERFACE.get(kind, ("", ""))
+        if side and any(Header.by_spelling[use.name][0] == side for use in shape.header.uses):
+            self.doubtful = True
+        if shape.jump is not None:
+            self.leads.setdefault(kind, set()).add(values[shape.jump])
+        elif shape.target is not None:
+            self.leads.setdefault(kind, set()).add(f"{shape.target.kind.name} ")
+
+    def is_sound(self, table: str, chains: set[str]) -> bool:
+        """Tell whether it is certain that :func:`natc.text.checks.faults` finds nothing.
+
+        ``chains`` are the names of the table's chains.
+        """
         if self.doubtful:
             return False
         names = set[str]().union(*self.leads.values())
-        others = names.difference(table.chains)
-        return self._names_are_good(table, names, others) and self._kinds_are_good(table, others)
+        others = names - chains
+        return self._names_are_good(table, chains, names, others) and self._kinds_are_good(table, others)
 
-    def _add_rules(self, chain: Chain) -> None:
-        names = self.leads.setdefault(chain.name[:_KIND], set())
-        if chain.policy and any(interface_faults(chain.name, chain.rules_made)):
-            self.doubtful = True
-        for rule in chain.rules_made:
-            shape = rule.shape
-            if shape.goto or any(is_limited(part.kind, part.uses) for part in shape.matches):
-                self.doubtful = True
-            if shape.jump is not None:
-                names.add(rule.values[shape.jump])
-            elif shape.target is not None:
-                names.add(f"{shape.target.kind.name} ")
-
-    def _names_are_good(self, table: Table, names: set[str], others: set[str]) -> bool:
+    def _names_are_good(self, table: str, chains: set[str], names: set[str], others: set[str]) -> bool:
         """Tell whether every name is that of a chain of one's own, a verdict or a target, and of one only.
 
         ``others`` are the names that no chain has.
 
         A target that a rule names without options could be one of those that need some: that is a doubt.
         """
-        chains = table.chains
-        builtin = {name for name in BUILTIN_CHAINS[table.name] if name in chains}
+        builtin = {name for name in BUILTIN_CHAINS[table] if name in chains}
         return (
             names.isdisjoint(builtin)
             and not any(target in chains for target in _targets())
             and others <= _verdicts(table) | {f"{name} " for name in _targets()}
         )
 
-    def _kinds_are_good(self, table: Table, others: set[str]) -> bool:
+    def _kinds_are_good(self, table: str, others: set[str]) -> bool:
         """Tell whether no circle of kinds exists and every target stands where it may."""
         ways: dict[str, set[str]] = {}
         targets: dict[str, set[str]] = {}
@@ -103,19 +102,19 @@ class Outline:
         order = _in_order(ways)
         if order is None:
             return False
-        hooks = {hook[:_KIND]: {hook} for hook in BUILTIN_CHAINS[table.name]}
+        hooks = {hook[:_KIND]: {hook} for hook in BUILTIN_CHAINS[table]}
         for kind in order:
             for further in ways.get(kind, ()):
                 hooks.setdefault(further, set()).update(hooks.get(kind, ()))
         return all(
-            _may_stand(name.rstrip(), table.name, hooks.get(kind, set()))
+            _may_stand(name.rstrip(), table, hooks.get(kind, set()))
             for kind, names in targets.items()
             for name in names
         )
 
 
-def _verdicts(table: Table) -> frozenset[str]:
-    return VERDICTS - {"DROP"} if table.name == "nat" else VERDICTS
+def _verdicts(table: str) -> frozenset[str]:
+    return VERDICTS - {"DROP"} if table == "nat" else VERDICTS
 
 
 def _in_order(ways: dict[str, set[str]]) -> list[str] | None:

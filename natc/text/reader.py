@@ -187,17 +187,24 @@ class _Reader:
         if shape.rule is None or shape.kind != "append":
             self._statement(shape, values, line, number)
             return shape
-        chain = self.tables.chain(values[shape.rule.chain], number)
-        self.tables.note(number)
-        self.tables.rules_began = True
-        if shape.unchecked and (several := self._check(shape, values, line, number)):
-            self.tables.ruleset.respelled.pop(number, None)
-            chain.rules.extend(Rule(shape.rule, each, number) for each in several)
-            return shape
-        chain.rules.append(Rule(shape.rule, values, number))
-        if shape.wording and number not in self.tables.ruleset.respelled:
-            self.runs.note(shape.wording, values)
+        self._append(shape, shape.rule, values, line)
         return shape
+
+    def _append(self, shape: LineShape, rule: Shape, values: tuple[str, ...], line: str) -> None:
+        """Append the rule of the line before ``position``, if all that it says is good."""
+        number = self.number
+        if values[rule.chain] not in self.tables.names:
+            self.tables.chain(values[rule.chain], number)
+        self.tables.note(number)
+        several = self._check(shape, values, line, number) if shape.unchecked else None
+        if several:
+            self.tables.ruleset.respelled.pop(number, None)
+        if several or number in self.tables.ruleset.respelled or not shape.may_wait:
+            self.tables.append([Rule(rule, each, number) for each in several or [values]], number)
+            return
+        self.tables.append_line(self, self.position - len(line) - 1, self.position, rule, values)
+        if shape.wording:
+            self.runs.note(shape.wording, values)
 
     def rules(self, start: int, end: int) -> list[Rule]:
         """Make the rules between two places of the text, lines that a run has taken."""
@@ -290,7 +297,7 @@ class _Reader:
 
     def _opaque(self) -> Opaque:
         """Return the extensions read by name only: not those whose name a chain has taken."""
-        chains = self.tables.table.chains if self.tables.table else {}
+        chains = self.tables.names if self.tables.table else ()
         return Opaque(
             targets=frozenset(name for name in OPAQUE_TARGETS if name not in chains),
             any_match=self.problems is not None,
@@ -335,7 +342,7 @@ class _Reader:
         text = self.source.text
         found = re.compile(rf"(?:{_OWN_CHAIN}{shape.expression}\n)++").match(text, self.position)
         if found:
-            self.tables.declare_all(text, *found.span(), self.number + 1)
+            self.tables.declare_lines(self, *found.span(), self.number + 1)
             self.number += text.count("\n", *found.span())
             self.position = found.end()
 

@@ -93,6 +93,8 @@ class LineShape:
     """The place of the rule number of ``-I CHAIN NUMBER``."""
     wording: Wording | None = None
     """What lines like this may be taken in runs by; None for lines that may not."""
+    may_wait: bool = False
+    """Whether the line begins as a save writes it, so that its chain is found again when it is unfolded."""
     followers: list[LineShape] = field(factory=list)
     """The shapes that followed this one lately: the reader's guesses for the next line."""
     fullmatch: Callable[[str], re.Match[str] | None] = field(init=False)
@@ -125,12 +127,19 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     strict = _expression(blueprint.fixed, [plain.get(i, p) for i, p in enumerate(blueprint.literals)])
     if _depends_on_words_alone(rule, plain):
         rule = evolve(rule, plain=strict)
-    wording = _wording(blueprint, plain) if _may_stand_in_runs(blueprint, rule) else None
-    kind, insert_at = blueprint.kind, blueprint.insert_at
+    may_run = _begins_as_saved(blueprint) and _may_stand_in_runs(blueprint, rule)
+    wording = _wording(blueprint, plain) if may_run else None
+    more = (blueprint.insert_at, wording, _begins_as_saved(blueprint))
     return [
-        LineShape(kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), insert_at, wording),
-        LineShape(kind, general, rule, _unchecked(rule, plain), insert_at, wording),
+        LineShape(blueprint.kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), *more),
+        LineShape(blueprint.kind, general, rule, _unchecked(rule, plain), *more),
     ]
+
+
+def _begins_as_saved(blueprint: Blueprint) -> bool:
+    """Tell whether the line begins with ``-A CHAIN``, counters before it or not."""
+    begin = blueprint.fixed[: blueprint.chain + 1]
+    return blueprint.kind == "append" and begin in (("-A ",), ("", " -A "))
 
 
 def _may_stand_in_runs(blueprint: Blueprint, rule: Shape) -> bool:
@@ -139,7 +148,7 @@ def _may_stand_in_runs(blueprint: Blueprint, rule: Shape) -> bool:
     Nothing quoted may follow it, and a target's name must have options behind it: with that it
     differs from a chain's. A match that cannot stand everywhere needs the careful look.
     """
-    if blueprint.kind != "append" or blueprint.goto:
+    if blueprint.goto:
         return False
     if any(is_limited(part.kind, part.uses) for part in rule.matches):
         return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import count, repeat
 
 from attrs import define, field
 
@@ -20,6 +19,7 @@ from natc.netfilter.opaque import UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.checks import faults
+from natc.text.folded import Folded, chains_named, declared, place_of_chain
 from natc.text.outline import Outline
 from natc.text.source import Source
 
@@ -29,10 +29,6 @@ NO_COUNTERS = "[0:0]"
 _POLICIES = ("ACCEPT", "DROP")
 
 _APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)[ \t]+(\S+)")
-#: What declares a chain without a policy, and whole lines that do.
-_OWN_CHAIN = re.compile(r":(\S+) - (\S+)\n")
-#: The rules of one chain that follow each other.
-_CHAIN_LINES = re.compile(r"(?:\[.*?\] )?-A (\S+) .*\n(?:(?:\[.*?\] )?-A \1 .*\n)*+")
 #: The shape of a rule that could not be read: its literals are the line and the chain.
 _LINE = (UseForm("", False, (0,)),)
 _UNREAD = Shape(
@@ -59,6 +55,8 @@ class Tables:
     remarks: list[str] = field(factory=list)
     outline: Outline = field(factory=Outline)
     """What has been seen of the open table."""
+    names: set[str] = field(factory=set)
+    """The names of the open table's chains."""
     rules_began: bool = False
     """Whether the open table has had a rule: a chain that is made later may have been named before."""
 
@@ -82,6 +80,7 @@ class Tables:
         self.table.remarks.extend(self.remarks)
         self.remarks = []
         self.outline = Outline(doubtful=self.keep)
+        self.names = set(self.table.chains)
         self.rules_began = False
 
     def declare(self, values: tuple[str, ...], number: int) -> None:
@@ -105,34 +104,50 @@ class Tables:
         before = table.chains.get(name)
         line = before.line if before else number
         table.chains[name] = Chain(name, policy if builtin else None, counters, line=line)
+        self.names.add(name)
 
-    def declare_all(self, text: str, start: int, end: int, number: int) -> None:
+    def declare_lines(self, book: Book, start: int, end: int, number: int) -> None:
         """Carry out lines ``:CHAIN - [PACKETS:BYTES]`` that name chains of one's own."""
-        table = self.opened(number)
+        table, text = self.opened(number), self.source.text
         self._chain_made()
-        found = _OWN_CHAIN.findall(text, start, end)
-        names, counters = zip(*found, strict=True)
-        new = {*names, *BUILTIN_CHAINS[table.name]}
-        if len(new) == len(names) + len(BUILTIN_CHAINS[table.name]) and table.chains.keys().isdisjoint(names):
-            made = map(Chain, names, repeat(None), counters, count(number))
-            table.chains.update(zip(names, made, strict=True))
+        found = declared(text, start, end)
+        names = {name for name, _ in found}
+        if len(names) == len(found) and names.isdisjoint({*self.names, *BUILTIN_CHAINS[table.name]}):
+            self._folded(book).declare(start, end, number)
+            self.names |= names
             return
         for line, (name, counter) in enumerate(found, number):
             self.declare((f":{name}", "-", counter), line)
 
     def append_lines(self, book: Book, start: int, end: int) -> int:
-        """Append the rules of a run, chain by chain; return where one stands whose chain does not exist."""
-        assert self.table is not None
-        chains, text = self.table.chains, self.source.text
-        for found in _CHAIN_LINES.finditer(text, start, end):
-            chain = chains.get(found[1])
-            if chain is None:
-                end = found.start()
-                break
-            chain.append_later((book, *found.span()))
-        self.outline.add_lines(text, start, end)
-        self.rules_began = True
+        """Append the rules of a run; return where one stands whose chain does not exist, or the end."""
+        text = self.source.text
+        if not self.names.issuperset(chains_named(text, start, end)):
+            end = place_of_chain(text, start, end, self.names)
+        if end > start:
+            self.outline.add_lines(text, start, end)
+            self._folded(book).append(start, end)
+            self.rules_began = True
         return end
+
+    def append_line(self, book: Book, start: int, end: int, shape: Shape, values: tuple[str, ...]) -> None:
+        """Append the rule of a line whose chain exists."""
+        self.outline.add_rule(values[shape.chain], shape, values)
+        self._folded(book).append(start, end)
+        self.rules_began = True
+
+    def append(self, rules: list[Rule], number: int) -> None:
+        """Append rules that differ from the line they were written in."""
+        self.rules_began = True
+        for rule in rules:
+            self.chain(rule.chain, number).rules.append(rule)
+
+    def _folded(self, book: Book) -> Folded:
+        """Return what is to be made of the open table later."""
+        assert self.table is not None
+        if not isinstance(self.table.later, Folded):
+            self.table.later = Folded(self.source.text, book)
+        return self.table.later
 
     def _chain_made(self) -> None:
         if self.rules_began:
@@ -143,7 +158,7 @@ class Tables:
         table = self.opened(number)
         table.end = number
         self.table = None
-        if not self.outline.is_sound(table):
+        if not self.outline.is_sound(table.name, self.names):
             yield from self._faults(table)
 
     def keep_unread(self, number: int) -> None:
@@ -196,14 +211,15 @@ class Tables:
         return self.table
 
     def chain(self, name: str, number: int) -> Chain:
-        """Return a chain of the open table; builtin chains need no declaration."""
+        """Return a chain of the open table to change it; builtin chains need no declaration."""
         table = self.opened(number)
+        self.outline.doubtful = True
         if name not in table.chains and name in BUILTIN_CHAINS[table.name]:
             _add_builtin(table)
+            self.names.update(table.chains)
         if name not in table.chains:
             raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)
-        chain = self.outline.touched[name] = table.chains[name]
-        return chain
+        return table.chains[name]
 
     def _own_chain(self, name: str, number: int) -> Chain:
         chain = self.chain(name, number)
@@ -282,6 +298,7 @@ class Tables:
         name = self._free_name(values[0], number)
         self._chain_made()
         self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS, line=number)
+        self.names.add(name)
 
     def policy(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``-P CHAIN POLICY``."""
@@ -330,6 +347,7 @@ class Tables:
                 raise self.source.error_at(f"line {leading.line} leads to chain {name!r}", number, name)
         for name in names:
             del table.chains[name]
+            self.names.remove(name)
 
     def rename_chain(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``-E OLD NEW``: the jumps follow."""
@@ -344,6 +362,7 @@ class Tables:
         renamed = {chain.name: chain for chain in table.chains.values()}
         table.chains.clear()
         table.chains.update(renamed)
+        self.names = set(renamed)
 
     def _chains(self, names: tuple[str, ...], number: int) -> list[Chain]:
         table = self.opened(number)
