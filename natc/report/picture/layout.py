@@ -6,9 +6,11 @@ Its row is the first of the rows its own followers need, so ways of a tree do no
 
 from __future__ import annotations
 
+from collections import Counter
+
 from attrs import define, field, frozen
 
-from natc.report.picture.graph import Graph, Kind, Place, Way
+from natc.report.picture.graph import Graph, Place, Way
 
 #: All lengths are in CSS pixels.
 WIDTH, HEIGHT = 206, 50
@@ -76,18 +78,18 @@ def draw(graph: Graph) -> Drawing:
 
 
 def _lanes(graph: Graph) -> list[tuple[Way, int]]:
-    """Return the ways between bands, each with the number of its lane; 0 is straight down."""
+    """Return the ways between bands, each with its lane: one for each place they leave, 0 straight down."""
     between = [way for way in graph.ways if way.between_bands]
+    leaving = Counter(way.start for way in between)
+    first: dict[int, str] = {}
+    for place in graph.places.values():
+        first.setdefault(place.band, place.id)
+    lanes: dict[str, int] = {}
     found: list[tuple[Way, int]] = []
-    lane = 0
     for way in between:
-        start, end = graph.places[way.start], graph.places[way.end]
-        only = sum(other.start == way.start for other in between) == 1
-        if only and end.band - start.band == 1:
-            found.append((way, 0))
-        else:
-            lane += 1
-            found.append((way, lane))
+        distance = graph.places[way.end].band - graph.places[way.start].band
+        straight = leaving[way.start] == 1 and distance == 1 and way.end in first.values()
+        found.append((way, 0 if straight else lanes.setdefault(way.start, len(lanes) + 1)))
     return found
 
 
@@ -110,7 +112,7 @@ def _band(drawing: Drawing, band: int, places: list[Place], columns: dict[str, i
     top = y + (_BAND_TITLE if titled else 0)
     rows = _rows(drawing.graph, places)
     for place in places:
-        width = _WIDE if place.kind in (Kind.END, Kind.PACKET) else WIDTH
+        width = WIDTH if titled else _WIDE
         drawing.boxes[place.id] = Box(columns[place.id], top + (HEIGHT + _GAP_Y) * rows[place.id], width)
     bottom = top + (HEIGHT + _GAP_Y) * (max(rows.values()) + 1)
     if titled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import add
 
-from natc.report.picture.graph import Graph, Kind, Place, Way
+from natc.report.picture.graph import Graph, Kind, Place, Shares, Way
 
 #: How many ways out of one place are drawn at most.
 MOST = 12
@@ -15,17 +15,17 @@ def pruned(graph: Graph, most: int = MOST) -> Graph:
     """Return the graph with at most ``most`` ways out of each place; the last stands for the others."""
     ways: list[Way] = []
     more: list[Place] = []
-    for start, leaving in graph.leaving.items():
+    for leaving in graph.leaving.values():
         inside = [way for way in leaving if not way.between_bands]
-        ways += [way for way in leaving if way.between_bands]
-        if len(inside) <= most:
-            ways += inside
-            continue
-        ways += inside[: most - 1]
-        left_out = inside[most - 1 :]
-        place = _more(graph, start, left_out)
-        more.append(place)
-        ways.append(Way(start, place.id, reduce(add, (way.shares for way in left_out))))
+        ends = [way for way in leaving if graph.places[way.end].kind is Kind.END]
+        ways += [way for way in leaving if way.between_bands and graph.places[way.end].kind is not Kind.END]
+        for group in (inside, ends):
+            if len(group) <= most:
+                ways += group
+            else:
+                place = _more(graph, group[most - 1 :])
+                more.append(place)
+                ways += [*group[: most - 1], _way_to(place, group[most - 1 :])]
     seen = _reached(ways)
     places = {key: place for key, place in graph.places.items() if key in seen}
     return Graph(
@@ -35,16 +35,26 @@ def pruned(graph: Graph, most: int = MOST) -> Graph:
     )
 
 
-def _more(graph: Graph, start: str, left_out: list[Way]) -> Place:
-    share = reduce(add, (way.shares for way in left_out))
+def _more(graph: Graph, left_out: list[Way]) -> Place:
+    """Return the place that stands for the ends of the ways that are left out."""
+    hidden = [graph.places[way.end] for way in left_out]
+    which = "ends" if hidden[0].kind is Kind.END else ""
     return Place(
-        f"more{start}",
+        f"more{which}{left_out[0].start}",
         Kind.MORE,
         f"and {len(left_out):,} more",
-        graph.places[start].band,
-        share.label() or "always",
-        hidden=[graph.places[way.end] for way in left_out],
+        hidden[0].band,
+        _sum(left_out).label() or "always",
+        hidden=hidden,
     )
+
+
+def _way_to(place: Place, left_out: list[Way]) -> Way:
+    return Way(left_out[0].start, place.id, _sum(left_out), left_out[0].between_bands)
+
+
+def _sum(ways: list[Way]) -> Shares:
+    return reduce(add, (way.shares for way in ways))
 
 
 def _reached(ways: list[Way]) -> set[str]:

@@ -1,4 +1,4 @@
-"""A drawing as SVG: boxes that are links to what is said about them, curves with their odds."""
+"""A drawing as SVG: boxes that are links to what is said about them, lines with their odds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from natc.report.picture.layout import Box, Drawing, Lane
 
 #: How many characters of a title and of a detail fit into a box of a given width in pixels.
 _TITLE_CHARACTER, _DETAIL_CHARACTER = 7.3, 6.2
+#: The radius of a way's corners.
+_ROUND = 7
 _WORDS = {
     Kind.PACKET: "the packet",
     Kind.CHAIN: "chain",
@@ -44,7 +46,7 @@ def svg_lines(drawing: Drawing) -> Iterator[str]:
         yield from _lane(drawing, lane)
     for way in drawing.graph.ways:
         if not way.between_bands:
-            yield from _curve(way, drawing.boxes[way.start], drawing.boxes[way.end])
+            yield from _jump(way, drawing.boxes[way.start], drawing.boxes[way.end])
     yield "</g>"
     for place in drawing.graph.places.values():
         yield from _box(drawing, place)
@@ -59,22 +61,24 @@ def _lane(drawing: Drawing, lane: Lane) -> Iterator[str]:
         path = f"M{x} {start.y + start.height}V{end.y}"
     else:
         from_y, to_y = start.y + start.height - 14, end.y + end.height // 2
-        path = f"M{start.x} {from_y}H{lane.x + 6}Q{lane.x} {from_y} {lane.x} {from_y + 6}"
-        path += f"V{to_y - 6}Q{lane.x} {to_y} {lane.x + 6} {to_y}H{end.x}"
+        path = f"M{start.x} {from_y}H{lane.x + _ROUND}Q{lane.x} {from_y} {lane.x} {from_y + _ROUND}"
+        path += f"V{to_y - _ROUND}Q{lane.x} {to_y} {lane.x + _ROUND} {to_y}H{end.x}"
     yield f'<path class="way" d="{path}" marker-end="url(#arrow)"/>'
     label = lane.way.shares.label()
     if label and drawing.graph.places[lane.way.end].kind is Kind.CHAIN:
-        yield f'<text class="odds" x="{end.x + 128}" y="{end.y - 12}">{text(label)}</text>'
+        yield f'<text class="odds" x="{end.x + end.width - 16}" y="{end.y - 12}">{text(label)}</text>'
 
 
-def _curve(way: Way, start: Box, end: Box) -> Iterator[str]:
+def _jump(way: Way, start: Box, end: Box) -> Iterator[str]:
+    """Yield a way to the right; all that leave a box go down the same line beside it."""
     x1, y1 = start.x + start.width, start.y + start.height // 2
     x2, y2 = end.x, end.y + end.height // 2
-    bend = min(60, (x2 - x1) // 2)
-    yield (
-        f'<path class="way" d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}" '
-        'marker-end="url(#arrow)"/>'
-    )
+    path = f"M{x1} {y1}"
+    if y1 != y2:
+        down = _ROUND if y2 > y1 else -_ROUND
+        x = x1 + 2 * _ROUND
+        path += f"H{x - _ROUND}Q{x} {y1} {x} {y1 + down}V{y2 - down}Q{x} {y2} {x + _ROUND} {y2}"
+    yield f'<path class="way" d="{path}H{x2}" marker-end="url(#arrow)"/>'
     label = way.shares.label()
     if label:
         yield f'<text class="odds" text-anchor="end" x="{x2 - 10}" y="{y2 - 7}">{text(label)}</text>'
