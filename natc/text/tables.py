@@ -157,8 +157,8 @@ class Tables:
         """Carry out COMMIT; yield what the kernel would refuse of the table."""
         table = self.opened(number)
         table.end = number
-        self.table = None
-        if not self.outline.is_sound(table.name, self.names):
+        self.table, names, self.names = None, self.names, set()
+        if not self.outline.is_sound(table.name, names):
             yield from self._faults(table)
 
     def keep_unread(self, number: int) -> None:

@@ -28,6 +28,7 @@ REFUSED = {
     "*nat\n:X - [0:0]\n": "the table is not closed (expected COMMIT)",
     "*nat\n*filter\nCOMMIT\n": "<text>:2:1: table filter begins before nat is closed (expected COMMIT)",
     "-A X -j ACCEPT\n": "<text>:1:1: this line stands in no table (expected a line such as *filter before it)",
+    "*nat\n:X - [0:0]\n-A X\nCOMMIT\n-A X\n": "<text>:5:1: this line stands in no table",
     "*nat\n:X\nCOMMIT\n": "<text>:2:2: the line ends too early (expected policy)",
     "  *nat\nCOMMIT\n": "<text>:1:3: *nat is known only at the beginning of a line",
     "*nat\nCOMMIT \n": "<text>:2:1: COMMIT must be all of its line",
