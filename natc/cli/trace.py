@@ -10,8 +10,9 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.names import ManifestsCommand, name_options, spoken, url_options
+from natc.cli.question import node_of, packet_of, question_options
 from natc.cli.start import agreed, only, start_options, starts_of
-from natc.errors import Span, UsageError
+from natc.errors import UsageError
 
 if TYPE_CHECKING:
     from natc.analysis.destination import Said
@@ -20,24 +21,12 @@ if TYPE_CHECKING:
     from natc.trace.outcome import Distribution, Piece
     from natc.trace.starting import Start
 
-_STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
-
 
 @click.command("trace", cls=ManifestsCommand)
 @click.argument("dump", type=click.Path())
 @no_cache
-@click.option("--dst", help="Where to: IP:PORT, '[IPV6]:PORT', IP, or with --manifests NAME:PORT.")
-@click.option("--src", help="Where from: IP or IP:PORT. Left open by default.")
-@click.option("--proto", default="tcp", show_default=True, help="tcp, udp, sctp, icmp or a number.")
-@click.option("--in", "interface", help="The interface the packet arrives on.")
-@click.option("--local", is_flag=True, help="A process on the node sends it.")
-@click.option("--mark", help="The mark it carries, such as 0x4000.")
-@click.option("--ctstate", type=click.Choice(_STATES), default="NEW", show_default=True,
-              help="The state of its connection.")  # fmt: skip
-@click.option("--node", type=click.Path(), help="A node file: interfaces, addresses, routes, sysctls (JSON).")
-@click.option("--node-ip", multiple=True, help="An address of the node; enough for NodePorts. Repeatable.")
-@click.option("--packet", "expression", help="A scapy expression such as IP(dst='10.0.0.1')/TCP(dport=80).")
-@click.option("--pcap", type=click.Path(), help="Replay a capture in order, with state; needs --node.")
+@question_options
+@click.option("--pcap", type=click.Path(), help="Replay a capture such as capture.pcap; needs --node.")
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @name_options
 @url_options
@@ -66,8 +55,10 @@ def command(dump: str, **asked: Any) -> None:
         return
     ruleset = read_dump(dump)
     said = spoken(asked, ruleset.family)
-    packet = _packet(asked)
-    node, starts = _node(asked, packet), starts_of(asked, ruleset)
+    packet = packet_of(asked)
+    if ruleset.family == 6 and packet.family == 4:
+        raise UsageError("the dump is of IPv6, the packet of IPv4", expected="a dump of iptables-save")
+    node, starts = node_of(asked, packet), starts_of(asked, ruleset)
     origin = "local" if asked["local"] else "network"
 
     def machine_of(start: Start) -> Machine:
@@ -86,73 +77,6 @@ def _content(answer: Distribution) -> dict[str, Any]:
     from natc.report.trace_json import trace_json
 
     return trace_json(answer)
-
-
-def _packet(asked: dict[str, Any]) -> Packet:
-    if asked["expression"]:
-        if asked["dst"]:
-            raise UsageError("--packet says it all: --dst cannot be given beside it")
-        from natc.trace.scapy_packets import packet_of_expression
-
-        return packet_of_expression(asked["expression"])
-    if not asked["dst"]:
-        raise UsageError("say where to: --dst IP:PORT, or --packet EXPRESSION")
-    from natc.netfilter.packet import question_packet
-
-    dst, dport = _address("--dst", asked["dst"])
-    src, sport = _address("--src", asked["src"]) if asked["src"] else (None, None)
-    try:
-        return question_packet(
-            dst, dport, proto=asked["proto"], src=src, sport=sport, in_interface=asked["interface"],
-            mark=_number("--mark", asked["mark"] or "0"), ctstate=asked["ctstate"],
-        )  # fmt: skip
-    except ValueError as problem:
-        raise UsageError(str(problem)) from None
-
-
-def _address(option: str, text: str) -> tuple[str, int | None]:
-    """Split ``IP``, ``IP:PORT``, ``IPV6`` or ``[IPV6]:PORT``."""
-    from natc.netfilter.kinds import address, port
-
-    host, number = text, ""
-    if text.startswith("["):
-        host, _, number = text[1:].partition("]")
-        number = number.removeprefix(":")
-    elif text.count(":") == 1:
-        host, _, number = text.partition(":")
-    try:
-        return str(address(host)), port(number) if number else None
-    except ValueError as problem:
-        raise UsageError(
-            str(problem), Span(option, 1, 1, text, len(text)), "IP:PORT or [IPV6]:PORT"
-        ) from None
-
-
-def _number(option: str, text: str) -> int:
-    from natc.netfilter.kinds import number
-
-    try:
-        return number(text)
-    except ValueError as problem:
-        raise UsageError(f"{option}: {problem}") from None
-
-
-def _node(asked: dict[str, Any], packet: Packet) -> Any:
-    """Return what is known of the node: a node file, its addresses, or nothing."""
-    from natc.trace.node import OpenNode
-
-    if asked["node"]:
-        from natc.trace.host_node import node_from_file
-
-        return node_from_file(asked["node"])
-    own = [_address("--node-ip", text)[0] for text in asked["node_ip"]]
-    if not own:
-        return None
-    from ipaddress import ip_address
-
-    return OpenNode(
-        frozenset(int(address) for text in own if (address := ip_address(text)).version == packet.family)
-    )
 
 
 def _show(machine: Machine, answer: Distribution, output: str, said: Said | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
+from natc.netfilter.matches.mark import Mark
 from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.targets.mark import SetMark
@@ -43,6 +44,8 @@ class Fate:
     source: str = ""
     end: str = ""
     """What ended the way of a packet that did not arrive."""
+    marked: bool = False
+    """It ended so for its mark: masqueraded, or lost to a rule that asks for a mark."""
     known: str = ""
     """The connection that the packet is of, where the node's list has it."""
 
@@ -56,11 +59,11 @@ def fate_of(outcome: Outcome) -> Fate:
     """Return how one outcome ends."""
     known = _entry(outcome)
     if outcome.verdict not in _ARRIVED:
-        return Fate(outcome.verdict, end=_end(outcome), known=known)
+        return Fate(outcome.verdict, "", _end(outcome), _ended_for_mark(outcome), known)
     if outcome.snat is None:
         return Fate(outcome.verdict, "source kept", known=known)
     source = _MASQUERADED if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
-    return Fate(outcome.verdict, source, known=known)
+    return Fate(outcome.verdict, source, "", source == _MASQUERADED, known)
 
 
 def _entry(outcome: Outcome) -> str:
@@ -78,6 +81,11 @@ def _end(outcome: Outcome) -> str:
     if outcome.drop_at:
         parts.append(f"by the {outcome.drop_at}" if last is None else _ended_by(last, outcome.path[-1].table))
     return " ".join(filter(None, parts))
+
+
+def _ended_for_mark(outcome: Outcome) -> bool:
+    last = outcome.path[-1].rule if outcome.path and outcome.drop_at else None
+    return last is not None and any(isinstance(match, Mark) for match in last.matches)
 
 
 def _ended_by(rule: Rule, table: str) -> str:
@@ -107,7 +115,7 @@ def fate_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line
         texts = [] if len(cases) == len(answer.cases) else conditions_of(answer.packet, cases)
         yield line("  ", fate.part(), f" when {', or '.join(texts)}" if texts else "")
         marks = sorted(number for number, marked in marking.items() if marked & places)
-        if marks and fate.source == _MASQUERADED:
+        if marks and fate.marked:
             yield line("    ", Part(_because(marks), "dim"))
     for case in mixed:
         yield from _mixed(case)

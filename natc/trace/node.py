@@ -82,8 +82,16 @@ class OpenNode:
             return open_kind(state, address)
         known = _plain_type(state.packet, address)
         if known or self.addresses is None:
-            return known or local_question(state.packet, address)
+            return known or self._guess(state, address)
         return "LOCAL" if address in self.addresses else "UNICAST"
+
+    @staticmethod
+    def _guess(state: State, address: int) -> str | Open:
+        """Ask about an address; that of a packet that arrives from it is not the node's (no martian)."""
+        packet = state.packet
+        if not state.local and address == packet.src and address != packet.dst:
+            return "UNICAST"
+        return local_question(packet, address)
 
     def arrive(self, state: State) -> list[State]:
         """Deliver what is known to be the node's own, forward the rest.

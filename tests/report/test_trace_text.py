@@ -1,0 +1,88 @@
+"""The text of a trace: what it must say, not how it looks."""
+
+import re
+from ipaddress import ip_address
+
+from natc.netfilter.host import Host
+from natc.netfilter.packet import question_packet
+from natc.report.trace_text import trace_lines
+from natc.text.reader import read
+from natc.trace.host_node import HostNode
+from natc.trace.machine import Machine
+from natc.trace.near_miss import near_misses
+from natc.trace.node import OpenNode
+from tests.trace.dumps import service
+
+MARKED = """*nat
+:PREROUTING ACCEPT [0:0]
+:DOOMED - [0:0]
+-A PREROUTING -d 10.0.0.1/32 -p tcp -m comment --comment "a/b has no local endpoints" -m tcp --dport 80 -j DOOMED
+-A DOOMED -j MARK --set-xmark 0x8000/0x8000
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A FORWARD -m comment --comment "marked packets" -m mark --mark 0x8000/0x8000 -j DROP
+-A FORWARD -d 10.0.0.2/32 -m comment --comment "a/c has no endpoints" -j REJECT --reject-with icmp-port-unreachable
+COMMIT
+"""
+
+
+def lines(ruleset, dst, port=80, node=None, **asked):
+    machine = Machine.of(ruleset, node)
+    answer = machine.trace(question_packet(dst, port, **asked))
+    return [str(line) for line in trace_lines(answer, near_misses(machine, answer))]
+
+
+def line_with(found, words):
+    return next(line for line in found if words in line)
+
+
+def test_a_packet_lost_for_its_mark_names_the_rule_that_had_it_marked():
+    found = lines(read(MARKED), "10.0.0.1")
+    assert '  dropped, by line 11 of filter FORWARD, "marked packets"' in found
+    assert "    for the mark that line 4 has it given" in found
+
+
+def test_a_refusal_says_how_by_which_rule_and_what_its_comment_is():
+    found = lines(read(MARKED), "10.0.0.2")
+    said = 'rejected, with icmp-port-unreachable by line 12 of filter FORWARD, "a/c has no endpoints"'
+    assert f"  {said}" in found
+
+
+def test_a_packet_that_is_not_routed_says_why():
+    node = HostNode(
+        Host.from_node({
+            "interfaces": [{"name": "eth0", "addrs": ["192.168.1.10/24"]}],
+            "routes": ["default via 192.168.1.1 dev eth0"],
+            "ip_forward": 1,
+        })
+    )  # fmt: skip
+    found = lines(service(1), "10.0.0.9", node=node, src="127.0.0.1", in_interface="eth0")
+    assert line_with(found, "not routed").startswith("  not routed, martian source")
+
+
+def test_every_factor_stands_beside_its_rule():
+    found = lines(service(3), "10.96.0.1", src="10.244.1.7")
+    factors = [re.search(r" x (.*)", line).group(1) for line in found if re.search(r"-j SEP-\d", line)]
+    assert factors == [
+        "715827883 / 2^31",
+        "1073741824 / 2^31 of what is left, 1431655765 / 2^31",
+        f"what is left, {1431655765 * 1073741824} / 2^62",
+    ]
+
+
+def test_a_near_miss_names_the_word_and_what_the_packet_has():
+    own = OpenNode(frozenset({int(ip_address("192.168.7.1"))}))
+    found = lines(service(1), "192.168.7.2", 30080, own)
+    place = found.index("nearly")
+    assert "--dport 30080" in found[place + 1]
+    assert "--dst-type LOCAL, but 192.168.7.2 is not one of the node's addresses" in found[place + 2]
+    assert place < found.index("why")
+
+
+def test_a_packet_from_the_network_does_not_come_from_the_node_itself():
+    text = MARKED.replace("-j DOOMED\n", "-m addrtype --src-type LOCAL -j DOOMED\n", 1)
+    found = lines(read(text), "10.0.0.1", src="8.8.8.8")
+    assert not any("8.8.8.8 is one of the node's addresses" in line for line in found)
