@@ -35,6 +35,15 @@ OPAQUE_TARGETS = frozenset({
 
 
 @frozen
+class Opaque:
+    """Which extensions are read by name only."""
+
+    matches: frozenset[str] = OPAQUE_MATCHES
+    targets: frozenset[str] = OPAQUE_TARGETS
+    any_match: bool = False
+
+
+@frozen
 class _AsWritten(Extension):
     """An extension known by name only: its options are kept as they were used."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from natc.analysis.destination import Said
-from natc.analysis.ingress import Route
 from natc.report.lines import Line, Part, line
-from natc.report.resolve import resolve_json
+
+if TYPE_CHECKING:
+    from natc.analysis.destination import Said
+    from natc.analysis.ingress import Route
 
 
 def said_lines(said: Said | None) -> Iterator[Line]:
@@ -26,6 +27,8 @@ def with_said(content: dict[str, Any], said: Said | None) -> dict[str, Any]:
     """Return a trace's content with what names made of its question, and their open questions first."""
     if said is None:
         return content
+    from natc.report.resolve import resolve_json
+
     asked = {
         "destination": said.destination,
         "source": said.source,

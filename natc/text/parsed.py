@@ -6,17 +6,16 @@ A chain behind ``-j`` must not be the name of a target extension, which would be
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from natc.netfilter.extension import Match, Target
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.matches import match_class
-from natc.netfilter.opaque import OPAQUE_MATCHES, OPAQUE_TARGETS, opaque_match, opaque_target
+from natc.netfilter.opaque import Opaque, opaque_match, opaque_target
 from natc.netfilter.targets import target_class
 from natc.text.grammar import Grammar, all_blocks
 from natc.text.shapes import COMMANDS, Blueprint, PartWords, UseWords
@@ -50,15 +49,6 @@ class ShapeError(ValueError):
         self.expected = expected
 
 
-@frozen
-class Opaque:
-    """Which extensions are read by name only."""
-
-    matches: frozenset[str] = OPAQUE_MATCHES
-    targets: frozenset[str] = OPAQUE_TARGETS
-    any_match: bool = False
-
-
 @lru_cache(maxsize=8)
 def _no_target(opaque: frozenset[str]) -> str:
     """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
@@ -69,6 +59,8 @@ def _no_target(opaque: frozenset[str]) -> str:
 
 def nearest_match(name: str) -> str | None:
     """Return the known matches whose names are close to ``name``, as a phrase."""
+    from difflib import get_close_matches
+
     known = [block.removeprefix("matches/") for block in all_blocks() if block.startswith("matches/")]
     close = get_close_matches(name, known, 3)
     return " or ".join(close) if close else None

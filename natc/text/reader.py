@@ -22,15 +22,12 @@ from natc.errors import DumpError
 from natc.netfilter.extension import OptionError
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
-from natc.netfilter.opaque import OPAQUE_TARGETS
+from natc.netfilter.opaque import OPAQUE_TARGETS, Opaque
 from natc.netfilter.ruleset import Part, Rule, Ruleset, Shape
 from natc.text import grammar
-from natc.text.complaints import SYNTAX, complaint
-from natc.text.parsed import IMPLIED, Opaque, ShapeError, blueprint
 from natc.text.runs import Runs
 from natc.text.shapes import Blueprint, LineShape, line_shapes
 from natc.text.source import Source
-from natc.text.spelling import respelled
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 
 if TYPE_CHECKING:
@@ -275,6 +272,10 @@ class _Reader:
         """Find the shape of a rule whose spelling the grammar does not know; None if that fails too."""
         if not _RULE.match(line):
             return None
+        from natc.text.complaints import SYNTAX
+        from natc.text.parsed import IMPLIED
+        from natc.text.spelling import respelled
+
         better = respelled(line, self._grammar(grammar.blocks_hinted(line, IMPLIED)), self.family, IMPLIED)
         if better == line:
             return None
@@ -305,6 +306,9 @@ class _Reader:
 
     def _ask_lark(self, line: str, number: int) -> Blueprint:
         from lark.exceptions import UnexpectedInput
+
+        from natc.text.complaints import complaint
+        from natc.text.parsed import ShapeError, blueprint
 
         parser = self._grammar(grammar.blocks_named(f" {line}"))
         try:

@@ -18,7 +18,6 @@ from natc.netfilter.kinds import number as number_of
 from natc.netfilter.opaque import UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
-from natc.text.checks import faults
 from natc.text.folded import Folded, chains_named, declared, place_of_chain
 from natc.text.outline import Outline
 from natc.text.source import Source
@@ -182,6 +181,8 @@ class Tables:
 
         def blame(message: str, rule: Rule, word: str) -> DumpError:
             return self.source.error_at(message, rule.line, word)
+
+        from natc.text.checks import faults
 
         return faults(table, blame, placed=self.ruleset.saved)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from natc.netfilter.host import Host
 from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
-from natc.trace.host_node import HostNode
-from natc.trace.listed import ListedConnections
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.program import Program
@@ -24,6 +21,9 @@ from natc.trace.state import State
 from natc.trace.tracking import FirstPacket, Tracker
 from natc.trace.way import Way
 from natc.trace.wording import phrase
+
+if TYPE_CHECKING:
+    from natc.netfilter.host import Host
 
 #: Open values that a question leaves open by itself; all others are questions that rules raise.
 _FIELDS = frozenset(
@@ -73,26 +73,27 @@ class Machine:
 
     def trace(self, packet: Packet, origin: str = "network") -> Distribution:
         """Return what becomes of a packet that comes from the network, or from a local process."""
-        way, start = self._prepared(packet, origin)
+        tracker = self._tracker(packet, self.node.host)
+        way, start = self._prepared(packet, origin, tracker)
         finals = merged(way.step, way.start(start))
         return Distribution(
             packet=packet,
             origin=origin,
             pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
             questions=_questions(packet, finals, way.chains.tally),
-            assumptions=(*self._taken_for_granted(way.tracker, packet), *_assumptions(self.node, finals)),
+            assumptions=(*self._taken_for_granted(tracker, packet), *_assumptions(self.node, finals)),
             rules_evaluated=way.chains.tally.rules,
         )
 
     def branches(self, packet: Packet, origin: str = "network") -> Iterator[Piece]:
         """Yield every branch by itself, the most likely first, worked out as far as it is asked for."""
-        way, start = self._prepared(packet, origin)
+        tracker = self._tracker(packet, self.node.host)
+        way, start = self._prepared(packet, origin, tracker)
         for final in branches(way.step, way.start(start)):
             yield Piece(final.facts, final.odds, outcome_of(packet, final))
 
-    def _prepared(self, packet: Packet, origin: str) -> tuple[Way, State]:
-        host = self.node.host if isinstance(self.node, HostNode) else None
-        way = self.way(self._tracker(packet, host))
+    def _prepared(self, packet: Packet, origin: str, tracker: Tracker) -> tuple[Way, State]:
+        way = self.way(tracker)
         packet = changed(packet, ctstate=None)
         if origin == "local":
             packet = _sent_here(packet)
@@ -101,17 +102,18 @@ class Machine:
         )
         return way, State(packet, local=origin == "local", hook_mark=packet.mark, memory=memory)
 
-    def _tracker(self, packet: Packet, host: Host | None) -> Tracker:
+    def _tracker(self, packet: Packet, host: Host | None) -> FirstPacket:
         """Look connections up where they were shown, unless the question gives a state that none has."""
         state = packet.ctstate or "NEW"
         if self.start.connections is None or state in ("INVALID", "RELATED"):
             return FirstPacket(state, host)
+        from natc.trace.listed import ListedConnections
+
         has_nat = "nat" in self.program.ruleset.tables
         return ListedConnections(state, host, table=self.start.connections, has_nat=has_nat)
 
-    def _taken_for_granted(self, tracker: Tracker, packet: Packet) -> tuple[str, ...]:
-        listed = tracker.assumptions(packet) if isinstance(tracker, ListedConnections) else ()
-        return (*self.start.assumptions, *listed)
+    def _taken_for_granted(self, tracker: FirstPacket, packet: Packet) -> tuple[str, ...]:
+        return (*self.start.assumptions, *tracker.assumptions(packet))
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""

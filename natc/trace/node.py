@@ -7,7 +7,7 @@ looked at wherever a rule asks.
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from attrs import frozen
 
@@ -18,12 +18,20 @@ from natc.netfilter.values import changed
 from natc.trace.split import Answer, question, split
 from natc.trace.state import Route, State
 
+if TYPE_CHECKING:
+    from natc.netfilter.host import Host
+
 #: What an address can be as far as a rule may ask; without a node nothing else is told apart.
 _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST"})
 
 
 class NodeView(Protocol):
     """The node as the walk needs it."""
+
+    @property
+    def host(self) -> Host | None:
+        """The node's interfaces and routes, if they are known."""
+        ...
 
     def address_type(
         self, state: State, address: int | Open, types: frozenset[str], device: str | Open
@@ -60,6 +68,7 @@ class NodeView(Protocol):
 class OpenNode:
     """A node of which at most the addresses are known."""
 
+    host: ClassVar[None] = None
     addresses: frozenset[int] | None = None
 
     def address_type(

@@ -7,20 +7,20 @@ trace the rules that ask for it stay open questions.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
 from natc.errors import NodeError
-from natc.netfilter.conntrack import Connections
-from natc.netfilter.ipset import Sets
-from natc.netfilter.ipsets import SETS
-from natc.netfilter.matches.recent import Recent
 from natc.netfilter.memory import Memory
-from natc.netfilter.recent import Entry
 from natc.netfilter.ruleset import Rule, Ruleset
 
-Lists = Mapping[str, tuple[Entry, ...]]
+if TYPE_CHECKING:
+    from natc.netfilter.conntrack import Connections
+    from natc.netfilter.ipset import Sets
+    from natc.netfilter.recent import Entry
+
+Lists = Mapping[str, "tuple[Entry, ...]"]
 """Entries of lists by name, the least recent first; times are in seconds, 0 being now."""
 
 
@@ -39,6 +39,8 @@ class Start:
         loaded = with_lists(Memory(), ruleset, backend, self.lists)
         known: dict[Hashable, Any] = {("recent", name): loaded.get(("recent", name)) for name in self.lists}
         if self.sets is not None:
+            from natc.netfilter.ipsets import SETS
+
             known[SETS] = self.sets
         return Memory(known, partial=True)
 
@@ -62,6 +64,8 @@ def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> 
 
 
 def _with_lists_of(memory: Memory, rule: Rule) -> Memory:
+    from natc.netfilter.matches.recent import Recent
+
     if any(part.kind is Recent for part in rule.shape.matches):
         for match in rule.matches:
             if isinstance(match, Recent):

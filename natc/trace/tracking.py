@@ -7,20 +7,21 @@ no other connection is known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from natc.netfilter import routing
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
-from natc.netfilter.host import Host
 from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import NatRange, PortRange
-from natc.netfilter.packet import Open
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer, split
 from natc.trace.state import State
+
+if TYPE_CHECKING:
+    from natc.netfilter.host import Host
 
 
 class Tracker(Protocol):
@@ -67,6 +68,10 @@ class FirstPacket:
     host: Host | None = None
     """The node, if it is known: which address a masqueraded packet gets."""
 
+    def assumptions(self, packet: Packet) -> tuple[str, ...]:
+        """Return what is taken for granted of a packet's connection."""
+        return ()
+
     def track(self, state: State) -> list[State]:
         if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
             return [state]
@@ -98,6 +103,8 @@ class FirstPacket:
         packet = state.packet
         source: int | Open | None = MASQUERADED
         if self.host is not None and isinstance(packet.dst, int) and isinstance(packet.out_interface, str):
+            from natc.netfilter import routing
+
             gateway = state.route.gateway
             source = routing.masquerade_address(self.host, packet.out_interface, packet.dst, gateway)
         if source is None:
@@ -120,6 +127,8 @@ class FirstPacket:
             return 0x7F000001 if packet.family == 4 else 1
         if self.host is None or not isinstance(packet.in_interface, str) or not isinstance(packet.dst, int):
             return Open("address of the incoming interface", "own")
+        from natc.netfilter import routing
+
         return routing.redirect_address(self.host, packet.in_interface, packet.dst)
 
     @staticmethod
