@@ -7,13 +7,15 @@ import sys
 import click
 
 from natc.cli.flags import no_cache
+from natc.cli.pasted import read_for_answers, table_option
 
 
 @click.command("audit")
 @click.argument("dump", type=click.Path())
 @no_cache
+@table_option
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(dump: str, output: str) -> int:
+def command(dump: str, table: str | None, output: str) -> int:
     """List the service destinations in DUMP that are not balanced fairly or lead nowhere.
 
     Fair means: every target gets the same part, as far as the kernel's 31-bit numbers allow. Exit
@@ -24,9 +26,8 @@ def command(dump: str, output: str) -> int:
       iptables-save | natc audit -
     """
     from natc.analysis.audit import audit
-    from natc.text.files import read_dump
 
-    services = audit(read_dump(dump))
+    services = audit(read_for_answers(dump, table))
     if output == "json":
         from natc import __version__
         from natc.report.audit import audit_json

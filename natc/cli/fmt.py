@@ -6,11 +6,13 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.output import emit
+from natc.cli.pasted import table_option
 
 
 @click.command("fmt")
 @click.argument("dump", type=click.Path())
 @no_cache
+@table_option
 @click.option(
     "--form",
     type=click.Choice(["save", "restore"]),
@@ -27,7 +29,9 @@ from natc.cli.output import emit
     "--lenient", is_flag=True, help="Read on after a bad line, keep it, and report it on standard error."
 )
 @click.option("-o", "--output", "path", type=click.Path(), help="Write to this file, whole or not at all.")
-def command(dump: str, form: str, backend: str | None, lenient: bool, path: str | None) -> None:
+def command(
+    dump: str, table: str | None, form: str, backend: str | None, lenient: bool, path: str | None
+) -> None:
     """Read DUMP and write it back as iptables-save would.
 
     A well-formed save comes back byte for byte. DUMP is a file, packed with gzip or not, or - for
@@ -42,7 +46,7 @@ def command(dump: str, form: str, backend: str | None, lenient: bool, path: str 
     from natc.text.writer import restore, save
 
     problems: list[DumpError] = []
-    ruleset = read_dump(dump, problems=problems if lenient else None)
+    ruleset = read_dump(dump, problems=problems if lenient else None, table=table)
     for problem in problems:
         click.echo(problem.render(), err=True)
     emit(save(ruleset, order=backend or "kept") if form == "save" else restore(ruleset), path)

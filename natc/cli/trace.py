@@ -10,6 +10,7 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.names import ManifestsCommand, name_options, spoken, url_options
+from natc.cli.pasted import read_for_answers, table_option
 from natc.cli.question import node_of, packet_of, question_options
 from natc.cli.start import agreed, only, start_options, starts_of
 from natc.errors import UsageError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @no_cache
 @question_options
 @click.option("--pcap", type=click.Path(), help="Replay a capture such as capture.pcap; needs --node.")
+@table_option
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @name_options
 @url_options
@@ -45,7 +47,6 @@ def command(dump: str, **asked: Any) -> None:
     Example:
       iptables-save | natc trace - --dst 10.96.0.1:443 --src 10.244.1.7
     """
-    from natc.text.files import read_dump
     from natc.trace.machine import Machine
 
     if asked["pcap"]:
@@ -53,9 +54,10 @@ def command(dump: str, **asked: Any) -> None:
 
         show_capture(dump, asked)
         return
-    ruleset = read_dump(dump)
-    said = spoken(asked, ruleset.family)
+    pasted = read_for_answers(dump, asked["table"])
+    said = spoken(asked, pasted.family)
     packet = packet_of(asked)
+    ruleset = pasted.of_family(packet.family)
     if ruleset.family == 6 and packet.family == 4:
         raise UsageError("the dump is of IPv6, the packet of IPv4", expected="a dump of iptables-save")
     node, starts = node_of(asked, packet), starts_of(asked, ruleset)

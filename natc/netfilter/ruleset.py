@@ -289,8 +289,26 @@ class Ruleset:
     saved: bool = field(default=False, eq=False)
     """Whether an iptables-save says in the text that it wrote it: then it is printed as it stands,
     in the spelling of that version."""
+    dumps: list[Ruleset] = field(factory=list, eq=False)
+    """The dumps it was put together from, of both families, when the text held more than one."""
     respelled: dict[int, str] = field(factory=dict, eq=False)
     """The rules whose spelling had to be resolved before they could be read, as written, by line."""
+
+    @classmethod
+    def joined(cls, dumps: Sequence[Ruleset], family: int) -> Ruleset:
+        """Return what is left of a family after several dumps: of a table that comes twice the last."""
+        own = [dump for dump in dumps if dump.family == family] or dumps[:1]
+        out = cls(family=own[0].family, file=own[0].file, saved=own[0].saved, dumps=list(dumps))
+        for dump in own:
+            out.tables.update(dump.tables)
+            out.respelled.update(dump.respelled)
+        return out
+
+    def of_family(self, family: int) -> Ruleset:
+        """Return what the text it came from says of a family; itself when that says nothing of it."""
+        if family == self.family or all(dump.family != family for dump in self.dumps):
+            return self
+        return Ruleset.joined(self.dumps, family)
 
     def rules(self) -> Iterator[Rule]:
         """Every rule, table by table and chain by chain."""

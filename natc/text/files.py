@@ -24,26 +24,45 @@ def read_dump(
     family: int | None = None,
     problems: list[DumpError] | None = None,
     cache: bool = True,
+    table: str | None = None,
 ) -> Ruleset:
     """Read the dump in a file, packed or not; ``-`` is standard input.
 
-    With a list of ``problems`` bad lines are kept and their errors put there (:func:`read`).
-
-    ``family`` is 4 or 6, by default told from the text. With ``cache`` the shapes of lines are kept for
-    the next dump (:mod:`natc.text.shape_cache`). Raises :class:`~natc.errors.DumpError` when
-    the file cannot be read or is no ruleset.
+    ``family``, ``problems`` and ``table`` are those of :func:`natc.text.reader.read`. With ``cache`` the
+    shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
+    :class:`~natc.errors.DumpError` when the file cannot be read or is no ruleset.
     """
     from natc.text.reader import read  # here, so that writing a text does not pay for reading one
     from natc.text.shape_cache import usual_cache
 
+    text, name = _text_of(path)
+    kept = usual_cache() if cache else None
+    return read(text, file=name, family=family, problems=problems, cache=kept, table=table)
+
+
+def read_pasted_dump(
+    path: str | Path, *, family: int | None = None, table: str | None = None, cache: bool = True
+) -> tuple[Ruleset, list[str]]:
+    """Read a file as people send it, with prompts and other lines around the rules.
+
+    Returns the ruleset and notes on what was passed over (:func:`natc.text.tidy.read_pasted`).
+    """
+    from natc.text.shape_cache import usual_cache
+    from natc.text.tidy import read_pasted
+
+    text, name = _text_of(path)
+    return read_pasted(text, file=name, family=family, table=table, cache=usual_cache() if cache else None)
+
+
+def _text_of(path: str | Path) -> tuple[str, str]:
+    """Return the text of a dump and the name to speak of it by."""
     name = name_of(path)
     content = read_bytes(path, error=DumpError)
     if not content.strip():
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
-    kept = usual_cache() if cache else None
-    return read(content.decode(**ENCODING), file=name, family=family, problems=problems, cache=kept)
+    return content.decode(**ENCODING), name
 
 
 def read_set_file(path: str | Path) -> Sets:

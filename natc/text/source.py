@@ -19,6 +19,8 @@ class Source:
 
     text: str
     file: str = "<text>"
+    first: int = 1
+    """The number of its first line."""
     _lines: list[str] = field(factory=list, init=False, eq=False, repr=False)
     _known: list[tuple[int, int]] = field(factory=list, init=False, eq=False, repr=False)
     """Where some lines begin, with their numbers."""
@@ -28,7 +30,7 @@ class Source:
         """Return a line by its number, from 1."""
         if not self._lines:
             self._lines.extend(self.text.split("\n"))
-        return self._lines[number - 1]
+        return self._lines[number - self.first]
 
     def know(self, place: int, number: int) -> None:
         """Note that a line begins at ``place`` in the text; in rising order."""
@@ -45,11 +47,11 @@ class Source:
 
     def _nearest(self, place: int) -> tuple[int, int]:
         at = bisect_right(self._known, place, key=itemgetter(0)) - 1
-        return self._known[at] if at >= 0 else (0, 1)
+        return self._known[at] if at >= 0 else (0, self.first)
 
     def _mark(self) -> None:
         """Note a place every few lines: chains may be asked for in any order."""
-        text, place, number, marks = self.text, 0, 1, []
+        text, place, number, marks = self.text, 0, self.first, []
         while (newline := text.find("\n", place + _FAR)) >= 0:
             number += text.count("\n", place, newline + 1)
             place = newline + 1

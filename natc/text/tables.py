@@ -56,6 +56,12 @@ class Tables:
     """What has been seen of the open table."""
     names: set[str] = field(factory=set)
     """The names of the open table's chains."""
+    unnamed: str | None = None
+    """The table of the lines that stand before any ``*TABLE``; None refuses them."""
+    missing: list[str] | None = None
+    """With a list a table may end without COMMIT, and rules name chains that nothing makes: they go there."""
+    open_ended: bool = False
+    """Whether the open table needs no COMMIT."""
     rules_began: bool = False
     """Whether the open table has had a rule: a chain that is made later may have been named before."""
 
@@ -64,6 +70,7 @@ class Tables:
     def open(self, word: str, number: int) -> None:
         """Carry out ``*TABLE``."""
         name = word[1:].strip()
+        self._end_here(number)
         if self.table is not None:
             raise self.source.error(
                 f"table {name} begins before {self.table.name} is closed", number, expected="COMMIT"
@@ -80,6 +87,7 @@ class Tables:
         self.remarks = []
         self.outline = Outline(doubtful=self.keep)
         self.names = set(self.table.chains)
+        self.open_ended = self.missing is not None
         self.rules_began = False
 
     def declare(self, values: tuple[str, ...], number: int) -> None:
@@ -157,8 +165,26 @@ class Tables:
         table = self.opened(number)
         table.end = number
         self.table, names, self.names = None, self.names, set()
+        if self.missing is not None:
+            self.missing += self._make_missing(table)
         if not self.outline.is_sound(table.name, names):
             yield from self._faults(table)
+
+    def _end_here(self, number: int) -> None:
+        """Do what COMMIT does where none stands and none is needed."""
+        if self.table is not None and self.open_ended:
+            for fault in self.commit(number):
+                raise fault
+
+    def _make_missing(self, table: Table) -> Iterator[str]:
+        """Make and yield the chains that rules lead to and the text does not have: what they do is open."""
+        named = {_leads_to(rule): rule for rule in _rules(table)}
+        for name, rule in named.items():
+            if name is not None and name not in table.chains and name not in VERDICTS:
+                unknown = Rule(_UNREAD, (f"chain {name} is not in the text", name), rule.line)
+                table.chains[name] = Chain(name, None, NO_COUNTERS, rules=[unknown])
+                self.outline.doubtful = True
+                yield name
 
     def keep_unread(self, number: int) -> None:
         """Keep a line that could not be read: a rule in its chain, as an open question, else as a comment."""
@@ -194,17 +220,23 @@ class Tables:
 
     def close(self) -> None:
         """Check that the text ended where a text may end, and keep the last comment lines."""
-        last = self.source.text.count("\n") + 1
+        last = self.source.text.count("\n") + self.source.first
+        self._end_here(last)
         if self.table is not None:
             raise self.source.error("the table is not closed", last, expected="COMMIT")
         if not self.ruleset.tables:
-            raise self.source.error("there is no table in this text", 1, expected="a line such as *filter")
+            raise self.source.error(
+                "there is no table in this text", self.source.first, expected="a line such as *filter"
+            )
         self.ruleset.remarks = self.remarks
 
     # ---- places
 
     def opened(self, number: int) -> Table:
         """Return the table the lines stand in."""
+        if self.table is None and self.unnamed and not self.ruleset.tables:
+            self.open(f"*{self.unnamed}", number)
+            self.open_ended = True
         if self.table is None:
             raise self.source.error(
                 "this line stands in no table", number, expected="a line such as *filter before it"
@@ -218,6 +250,9 @@ class Tables:
         if name not in table.chains and name in BUILTIN_CHAINS[table.name]:
             _add_builtin(table)
             self.names.update(table.chains)
+        if name not in table.chains and self.missing is not None:
+            table.chains[name] = Chain(name, None, NO_COUNTERS)
+            self.names.add(name)
         if name not in table.chains:
             raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)
         return table.chains[name]

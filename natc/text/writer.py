@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.ruleset import TABLES, Chain, Rule, Ruleset, Shape, Table
@@ -20,9 +20,14 @@ def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str
     iptables-save says it wrote in the spelling of that version), ``legacy`` (what that backend
     shows after loading it: all builtin chains, then the others by name) or ``nft`` (that, and the tables
     in nf_tables' own order). ``by`` names the program
-    in the comment lines around each table; without it they are those that were read.
+    in the comment lines around each table; without it they are those that were read. Of a text that held
+    several dumps all are shown.
     """
     kept = order == "kept"
+    if ruleset.dumps and not by:
+        families = dict.fromkeys(dump.family for dump in ruleset.dumps)
+        parts = ruleset.dumps if kept else [evolve(ruleset.of_family(f), dumps=[]) for f in families]
+        return "".join(save(part, order=order) for part in parts)
     show = _Written(ruleset.respelled).rule if kept and ruleset.saved and not by else Printer().rule
     lines: list[str] = []
     for table in _tables(ruleset, order):

@@ -139,7 +139,8 @@ def trace(
         from natc.trace.scapy_packets import packet_of_scapy
 
         packet = packet_of_scapy(packet)
-    return Machine.of(ruleset, host, backend=backend).trace(packet, origin)
+    own = ruleset.of_family(packet.family)
+    return Machine.of(own, host, backend=backend).trace(packet, origin)
 
 
 def _sent_here(packet: Packet) -> Packet:

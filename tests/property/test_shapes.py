@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from natc.errors import NatcError
 from natc.text import reader, runs
+from natc.text.dumps import family_of
 from natc.text.grammar import all_blocks
-from natc.text.reader import family_of, read
+from natc.text.reader import read
 from natc.text.shape_cache import ShapeCache
 from natc.text.writer import save
 from tests.support import GOLDEN

@@ -9,8 +9,9 @@ from natc.netfilter.condition import Unknown
 from natc.netfilter.extension import Term
 from natc.netfilter.kinds import PortRange
 from natc.netfilter.ruleset import Jump
+from natc.text.dumps import family_of
 from natc.text.grammar import Grammar
-from natc.text.reader import family_of, read
+from natc.text.reader import read
 from natc.text.writer import save
 from tests.support import GOLDEN, case_id, present, shared, shared_cases
 
