@@ -100,6 +100,8 @@ class _Auditor:
     """By destination and targets: older kube-proxies write two rules for one external IP."""
     nodes: dict[str, Machine] = field(factory=dict)
     """By an address: the machine of a node that has it."""
+    addresses: dict[str, str] = field(factory=dict)
+    """By a chain of NodePorts: an address of the node."""
     shapes: dict[Shape, _Places | None] = field(factory=dict)
 
     def translated(self, odds: ChainOdds) -> None:
@@ -150,18 +152,17 @@ class _Auditor:
             if self.machine is None:
                 self.machine = Machine.of(self.ruleset)
             return self.machine, str(network.network_address)
-        address = self._node_address(rule.chain) if network is None else str(network.network_address + 1)
+        address = (
+            node_address(self.ruleset, rule.chain) if network is None else str(network.network_address + 1)
+        )
         if address not in self.nodes:
             self.nodes[address] = Machine.of(self.ruleset, OpenNode(frozenset({int(ip_address(address))})))
         return self.nodes[address], address
 
     def _node_address(self, chain: str) -> str:
-        """Return an address of the node that leads to a chain: the one a jump asks for, or any."""
-        for rule in self.ruleset.tables["nat"].chains.get("KUBE-SERVICES", Chain("")).rules:
-            to = rule.header.destination if _jumps_to(rule, chain) else None
-            if to is not None and not to.inverted:
-                return str(to.value).split("/")[0]
-        return _ANY_NODE[self.ruleset.family]
+        if chain not in self.addresses:
+            self.addresses[chain] = node_address(self.ruleset, chain)
+        return self.addresses[chain]
 
     def refused(self, rule: Rule) -> None:
         """Note a destination that filter refuses because it has no endpoints."""
@@ -203,6 +204,15 @@ def _places_of(shape: Shape) -> _Places | None:
             address = literal(shape, Header, "-d", "--destination", "--dst")
             return _Places(address, port, kind.name, literal(shape, Comment, "--comment"))
     return None
+
+
+def node_address(ruleset: Ruleset, chain: str) -> str:
+    """Return an address of the node that leads to a chain of NodePorts: one that a jump asks for, or any."""
+    for rule in ruleset.tables["nat"].chains.get("KUBE-SERVICES", Chain("")).rules:
+        to = rule.header.destination if _jumps_to(rule, chain) else None
+        if to is not None and not to.inverted:
+            return str(to.value).split("/")[0]
+    return _ANY_NODE[ruleset.family]
 
 
 def _jumps_to(rule: Rule, chain: str) -> bool:

@@ -28,6 +28,7 @@ COMMANDS = {
     "replay": "Packets through a known node, one after the other, with state.",
     "resolve": "The records of a name, as the cluster's DNS would give them.",
     "audit": "Which services of a dump are not balanced fairly, or lead nowhere.",
+    "cost": "How many rules a first packet is compared with, by service.",
     "lint": "What is wrong with a node, by its dump alone.",
     "verify": "A node's dump against the Services it should serve.",
 }
