@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 
 from attrs import define, field
@@ -34,16 +35,27 @@ class About:
         address = packet.show(packet.dst) if isinstance(packet.dst, int) else ""
         return cls(address, str(packet.dport) if isinstance(packet.dport, int) else "")
 
+    def naming(self, rules: Iterable[Rule]) -> Iterator[Rule]:
+        """Yield the rules that name the destination's address, a network it is in, or its port."""
+        shapes, port = self._shapes, self.port
+        for rule in rules:
+            places = shapes.get(rule.shape)
+            if places is None:
+                places = shapes[rule.shape] = _places(rule.shape)
+            addresses, ports = places
+            for place in addresses:
+                if self._is_address(rule.values[place]):
+                    yield rule
+                    break
+            else:
+                for place in ports:
+                    if rule.values[place] == port or _has_port(rule.values[place], port):
+                        yield rule
+                        break
+
     def named_by(self, rule: Rule) -> bool:
-        """Whether the rule names the destination's address, a network it is in, or its port."""
-        shape = rule.shape
-        places = self._shapes.get(shape)
-        if places is None:
-            places = self._shapes[shape] = _places(shape)
-        addresses, ports = places
-        return any(self._is_address(rule.values[place]) for place in addresses) or any(
-            _has_port(rule.values[place], self.port) for place in ports
-        )
+        """Whether one rule does."""
+        return any(self.naming((rule,)))
 
     def _is_address(self, text: str) -> bool:
         host, _, mask = text.partition("/")
@@ -72,8 +84,7 @@ class About:
 
 
 def _has_port(text: str, port: str) -> bool:
-    if text == port:
-        return True
+    """Whether a port is in a list or range of ports."""
     if not port or ("," not in text and ":" not in text and "-" not in text):
         return False
     for part in text.split(","):

@@ -8,6 +8,7 @@ destination's address and port say which rules are about it, their targets what 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from attrs import define, field, frozen
@@ -140,9 +141,7 @@ class _Search:
             if step.chain in inside or self.about.named_by(step.rule):
                 inside.add(step.rule.target.chain)
         for chain in table.chains.values():
-            for rule in chain.rules:
-                if chain.name in inside or self.about.named_by(rule):
-                    yield rule
+            yield from chain.rules if chain.name in inside else self.about.naming(chain.rules)
 
     def _missed(self, table: str, rule: Rule) -> Iterator[NearMiss]:
         best: _Way | None = None
@@ -192,11 +191,13 @@ class _Search:
     def _calling(self, table: str, chain: str) -> list[Rule]:
         """Return the rules that jump to a chain."""
         if table not in self._callers:
-            callers = self._callers[table] = {}
+            callers: dict[str, list[Rule]] = defaultdict(list)
             for one in self.machine.program.ruleset.tables[table].chains.values():
                 for rule in one.rules:
-                    if rule.shape.jump is not None:
-                        callers.setdefault(rule.values[rule.shape.jump], []).append(rule)
+                    jump = rule.shape.jump
+                    if jump is not None:
+                        callers[rule.values[jump]].append(rule)
+            self._callers[table] = callers
         return self._callers[table].get(chain, [])
 
     def _of_rule(self, table: str, hook: str, rule: Rule) -> _Way:

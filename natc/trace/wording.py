@@ -10,7 +10,7 @@ from typing import Any
 from natc.netfilter.intervals import Intervals, Span, union
 from natc.netfilter.kinds import address_of
 from natc.netfilter.matches.comment import Comment
-from natc.netfilter.packet import YES, Domain, Open, Packet
+from natc.netfilter.packet import YES, YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.ruleset import Rule
 
 #: The longest gap, in pieces, that reads better as an exception than as two ranges.
@@ -67,6 +67,8 @@ def _words(packet: Packet, value: Open, domain: Domain) -> str:
         return _ranges(value, domain, str)
     if value.domain is None:
         return f"{value.kind}: {value.subject}"
+    if value.domain == YES_OR_NO:
+        return value.subject if domain == YES else f"not: {value.subject}"
     return f"{_name(value)} is {' or '.join(sorted(str(word) for word in domain))}"
 
 

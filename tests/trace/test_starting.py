@@ -197,3 +197,25 @@ def test_a_bad_line_is_refused_at_its_place(line):
         read_recent(f"{good}\n{line}\n", "list")
     assert caught.value.span is not None
     assert (caught.value.span.file, caught.value.span.line) == ("list", 2)
+
+
+COUNTED = "create SEEN hash:ip family inet hashsize 1024 maxelem 65536 timeout 600 counters\n"
+
+
+@pytest.mark.parametrize(("packets", "translated"), [(6, True), (5, False)])
+def test_a_set_with_counters_and_times_is_as_it_was_saved(packets, translated):
+    text = f"{COUNTED}add SEEN 10.0.0.1 timeout 12 packets {packets} bytes 400\n"
+    rule = "-A PREROUTING -m set --match-set SEEN src --packets-gt 5 -j DNAT --to-destination 10.1.0.1"
+    answer = traced(nat(rule), Start(sets=read_sets(text)), src="10.0.0.1")
+    assert bool(answer.targets()) is translated
+    (question,) = traced(nat(rule), Start(sets=read_sets(text))).questions
+    assert question.text.startswith("set SEEN has the packet's src")
+
+
+def test_a_packet_that_a_rule_enters_is_in_the_set_for_the_next_rule():
+    ruleset = nat(
+        "-A PREROUTING -p tcp -j SET --add-set SEEN src",
+        "-A PREROUTING -m set --match-set SEEN src -j DNAT --to-destination 10.1.0.1",
+    )
+    assert traced(ruleset, Start(sets=read_sets(COUNTED)), src="10.0.0.1").targets()
+    assert len(traced(ruleset, Start(sets=read_sets(COUNTED))).questions) == 1
