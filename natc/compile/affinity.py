@@ -19,13 +19,12 @@ def send_back(
     timeout = plan.service.affinity
     if timeout is None:
         return
-    for endpoint, comment in zip(endpoints, comments, strict=True):
-        to = plan.endpoint_chains[endpoint.text]
+    for to, comment in zip(plan.chains_to(endpoints), comments, strict=True):
         sync.nat_rules.append(
             f"-A {chain} {comment}-m recent --name {to} --rcheck --seconds {timeout} --reap -j {to}"
         )
 
 
-def remember(plan: Plan, chain: str) -> str:
-    """Return the match that puts a client on the list of an endpoint's chain, or nothing."""
-    return "" if plan.service.affinity is None else f"-m recent --name {chain} --set "
+def remember(chain: str) -> str:
+    """Return the match that puts a client on the list of an endpoint's chain."""
+    return f"-m recent --name {chain} --set "

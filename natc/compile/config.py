@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
-from natc.compile.addresses import canonical_ip, is_ipv6, parse_cidr
+from natc.compile.addresses import is_ipv6
 from natc.compile.layouts import NEWEST, Layout, Switch, Version, find_version
 from natc.errors import UsageError
+from natc.kube.addresses import canonical_ip, parse_network
 
 IPV4 = "ipv4"
 IPV6 = "ipv6"
@@ -27,7 +28,7 @@ _PORT_RANGE = re.compile(r"([0-9]{1,5})(?:([-+])([0-9]{1,5}))?", re.ASCII)
 
 def _cidrs(option: str, texts: tuple[str, ...]) -> None:
     for text in texts:
-        if parse_cidr(text) is None:
+        if parse_network(text) is None:
             raise UsageError(f"{option}: {text!r} is not a CIDR", expected="ADDRESS/LENGTH")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from natc.compile.addresses import parse_cidr
 from natc.compile.config import ProxyConfig
+from natc.kube.addresses import parse_network
 from natc.kube.model import Node
 
 
@@ -20,7 +20,7 @@ class LocalDetector:
 def cidr_of_family(cidrs: tuple[str, ...], *, ipv6: bool) -> str:
     """Return the first CIDR of a family as it was written, or nothing."""
     for text in cidrs:
-        network = parse_cidr(text)
+        network = parse_network(text)
         if network is not None and (network.version == 6) == ipv6:
             return text
     return ""

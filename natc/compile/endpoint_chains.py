@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 from attrs import evolve
 
@@ -26,13 +27,14 @@ def chain_lines(sync: Sync, plan: Plan) -> None:
     for kind in sync.layout.chains:
         names = plan.chains(kind)
         if kind is Chain.FIREWALL and sync.layout.firewall_always:
-            names = names * len(plan.service.vips)
-        sync.nat_chains += [f":{name} - [0:0]" for name in names]
+            names = (*names,) * len(plan.service.vips)
+        if names:
+            sync.nat_chains += [f":{name} - [0:0]" for name in names]
 
 
 def chain_lines_without_endpoints(sync: Sync, plan: Plan) -> None:
     """Write the chain lines of a service port whose rules end early (history D)."""
-    chain_lines(sync, evolve(plan, endpoint_chains={}, used=evolve(plan.used, reachable=[])))
+    chain_lines(sync, evolve(plan, endpoint_chains=(), used=evolve(plan.used, reachable=[])))
 
 
 def service_chain(sync: Sync, plan: Plan) -> None:
@@ -41,7 +43,9 @@ def service_chain(sync: Sync, plan: Plan) -> None:
         return
     used = plan.used
     affinity.send_back(sync, plan, plan.service_chain, used.cluster, _comments(sync, plan, used.cluster))
-    balance(sync, plan, plan.service_chain, used.balanced, _comments(sync, plan, used.balanced))
+    sync.nat_rules += _balancing_rules(
+        sync, plan, plan.service_chain, used.balanced, _comments(sync, plan, used.balanced)
+    )
 
 
 def local_chain(sync: Sync, plan: Plan) -> None:
@@ -53,7 +57,7 @@ def local_chain(sync: Sync, plan: Plan) -> None:
         return
     comments = _comments(sync, plan, plan.used.local)
     affinity.send_back(sync, plan, plan.local_chain, plan.used.local, comments)
-    balance(sync, plan, plan.local_chain, plan.used.local, comments)
+    sync.nat_rules += _balancing_rules(sync, plan, plan.local_chain, plan.used.local, comments)
 
 
 def external_local_chain(sync: Sync, plan: Plan) -> None:
@@ -69,11 +73,11 @@ def external_local_chain(sync: Sync, plan: Plan) -> None:
     if sync.layout.numbered_balancing:
         affinity.send_back(sync, plan, chain, local, [_named(plan)] * len(local))
         numbered = [f'-m comment --comment "Balancing rule {i} for {plan.name}" ' for i in range(len(local))]
-        balance(sync, plan, chain, local, numbered)
+        sync.nat_rules += _balancing_rules(sync, plan, chain, local, numbered)
         return
     comments = _comments(sync, plan, local)
     affinity.send_back(sync, plan, chain, local, comments)
-    balance(sync, plan, chain, local, comments)
+    sync.nat_rules += _balancing_rules(sync, plan, chain, local, comments)
 
 
 def _divert_local_traffic(sync: Sync, plan: Plan) -> None:
@@ -100,8 +104,7 @@ def _mark_drop(sync: Sync, plan: Plan, chain: str) -> None:
 
 def endpoint_chains(sync: Sync, plan: Plan) -> None:
     """Write the KUBE-SEP- rules of every reachable endpoint."""
-    for endpoint in plan.used.reachable:
-        _endpoint_chain(sync, plan, endpoint)
+    sync.nat_rules.extend(chain.from_iterable(_endpoint_rules(sync, plan, plan.used.reachable)))
 
 
 def service_and_endpoint_chains(sync: Sync, plan: Plan) -> None:
@@ -109,43 +112,41 @@ def service_and_endpoint_chains(sync: Sync, plan: Plan) -> None:
     used = plan.used.cluster
     comments = _comments(sync, plan, used)
     affinity.send_back(sync, plan, plan.service_chain, used, comments)
-    for position, endpoint in enumerate(used):
-        _balancing_rule(sync, plan, plan.service_chain, endpoint, comments[position], len(used) - position)
-        _endpoint_chain(sync, plan, endpoint)
+    balancing = _balancing_rules(sync, plan, plan.service_chain, used, comments)
+    for rule, own in zip(balancing, _endpoint_rules(sync, plan, used), strict=True):
+        sync.nat_rules += (rule, *own)
 
 
-def balance(
-    sync: Sync, plan: Plan, chain: str, endpoints: Sequence[ProxyEndpoint], comments: Sequence[str]
-) -> None:
+def _balancing_rules(
+    sync: Sync, plan: Plan, name: str, endpoints: Sequence[ProxyEndpoint], comments: Sequence[str]
+) -> list[str]:
     """Spread traffic evenly: each endpoint takes its share of what the ones before it left."""
-    left = len(endpoints)
-    for endpoint, comment in zip(endpoints, comments, strict=True):
-        _balancing_rule(sync, plan, chain, endpoint, comment, left)
-        left -= 1
-
-
-def _balancing_rule(
-    sync: Sync, plan: Plan, chain: str, endpoint: ProxyEndpoint, comment: str, left: int
-) -> None:
-    odds = _odds(left, sync.layout.probability_digits)
-    sync.nat_rules.append(f"-A {chain} {comment}{odds}-j {plan.endpoint_chains[endpoint.text]}")
+    odds = _odds(len(endpoints), sync.layout.probability_digits)
+    ways = zip(comments, odds, plan.chains_to(endpoints), strict=True)
+    return [f"-A {name} {comment}{chance}-j {to}" for comment, chance, to in ways]
 
 
 @lru_cache(maxsize=4096)
-def _odds(left: int, digits: int) -> str:
-    """Return the match for a chance of one in ``left``; the last endpoint takes everything."""
-    return "" if left == 1 else f"-m statistic --mode random --probability {1 / left:.{digits}f} "
+def _odds(count: int, digits: int) -> tuple[str, ...]:
+    """Return the match for the chance of each of ``count`` endpoints; the last one takes everything."""
+    shares = [f"{1 / left:.{digits}f}" for left in range(count, 1, -1)]
+    return (*[f"-m statistic --mode random --probability {share} " for share in shares], "")[:count]
 
 
-def _endpoint_chain(sync: Sync, plan: Plan, endpoint: ProxyEndpoint) -> None:
-    chain = plan.endpoint_chains[endpoint.text]
+def _endpoint_rules(sync: Sync, plan: Plan, endpoints: Sequence[ProxyEndpoint]) -> list[tuple[str, str]]:
+    """Return the two rules of each endpoint's own chain: against hairpins, and DNAT."""
     commented = not sync.large and sync.layout.service_comment is not ServiceComment.NONE
-    rule = f"-A {chain} {_named(plan) if commented else ''}"
-    sync.nat_rules += (
-        f"{rule}-s {endpoint.source} -j {MARK_MASQ}",
-        f"{rule}{affinity.remember(plan, chain)}{plan.protocol_match} "
-        f"-j DNAT --to-destination {endpoint.text}",
-    )
+    named = _named(plan) if commented else ""
+    protocol = plan.protocol_match
+    remembers = plan.service.affinity is not None
+    return [
+        (
+            f"-A {name} {named}-s {endpoint.source} -j {MARK_MASQ}",
+            f"-A {name} {named}{affinity.remember(name) if remembers else ''}{protocol} "
+            f"-j DNAT --to-destination {endpoint.text}",
+        )
+        for endpoint, name in zip(endpoints, plan.chains_to(endpoints), strict=True)
+    ]
 
 
 def _named(plan: Plan) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
-from natc.compile.addresses import canonical_ip, host_cidr
+from natc.compile.addresses import host_cidr
 from natc.compile.config import ProxyConfig
 from natc.compile.layouts import Addresses, Duplicates
 from natc.compile.service_ports import ProxiedPort
+from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster, Endpoint, EndpointPort, EndpointSlice
 from natc.values import value
 
@@ -38,8 +39,9 @@ def _by_address(endpoint: ProxyEndpoint) -> str:
     return endpoint.origin.addresses[0]
 
 
-#: A port number and the endpoints that serve it.
-_Group = tuple[int, tuple[Endpoint, ...]]
+#: The name of the slice (or Endpoints), a port number and the endpoints that serve it.
+_Group = tuple[str, int, tuple[Endpoint, ...]]
+_SLICE_NAME = itemgetter(0)
 
 
 class EndpointIndex:
@@ -75,11 +77,15 @@ class EndpointIndex:
         subsets = self._subsets.get(key)
         if subsets is not None:
             return [endpoint for group in subsets for endpoint in self._read(group)]
-        groups = self._slices.get(key, ())
-        if len(groups) == 1:
+        groups = self._slices.get(key, [])
+        if len(groups) == 1 and self._order is _BY_TEXT and not self._by_ip:
             alone = self._read(groups[0])
-            if len({endpoint.text for endpoint in alone}) == len(alone) and not self._by_ip:
-                return sorted(alone, key=self._order)
+            by_text = {endpoint.text: endpoint for endpoint in alone}
+            if len(by_text) == len(alone):
+                return [by_text[text] for text in sorted(by_text)]
+        # Slices are taken by name, so that the first of two equal endpoints is always the same one;
+        # kube-proxy takes them in map order.
+        groups.sort(key=_SLICE_NAME)
         return sorted(self._merged(groups), key=self._order)
 
     def _merged(self, groups: Iterable[_Group]) -> Iterable[ProxyEndpoint]:
@@ -95,18 +101,18 @@ class EndpointIndex:
         return merged.values()
 
     def _index_slices(self, slices: Iterable[EndpointSlice]) -> None:
-        # Slices are taken by name, so that the first of two equal endpoints is always the same one;
-        # kube-proxy takes them in map order.
-        for piece in sorted(slices, key=attrgetter("namespace", "name")):
+        for piece in slices:
             if piece.address_type in ("IPv4", "IPv6") and piece.service and piece.name:
-                self._index(self._slices, (piece.namespace, piece.service), piece.ports, piece.endpoints)
+                service = (piece.namespace, piece.service)
+                self._index(self._slices, service, piece.name, piece.ports, piece.endpoints)
 
     def _index_endpoints(self, cluster: Cluster) -> None:
         named = set()
         for whole in cluster.endpoints:
             named.add((whole.namespace, whole.name))
             for subset in whole.subsets:
-                self._index(self._subsets, (whole.namespace, whole.name), subset.ports, subset.addresses)
+                service = (whole.namespace, whole.name)
+                self._index(self._subsets, service, whole.name, subset.ports, subset.addresses)
         # A service of which only slices are known is taken as if its Endpoints said the same; the
         # endpoints controller sorts addresses as byte strings (pkg/api/v1/endpoints, SortSubsets).
         self._order = _by_address
@@ -116,6 +122,7 @@ class EndpointIndex:
         self,
         index: dict[tuple[str, ...], list[_Group]],
         service: tuple[str, str],
+        name: str,
         ports: Iterable[EndpointPort],
         endpoints: tuple[Endpoint, ...],
     ) -> None:
@@ -124,11 +131,11 @@ class EndpointIndex:
                 continue
             key: tuple[str, ...] = (*service, port.name, port.protocol)
             key = key if self._by_protocol else key[:3]
-            index.setdefault(key, []).append((port.port, endpoints))
+            index.setdefault(key, []).append((name, port.port, endpoints))
 
     def _read(self, group: _Group) -> list[ProxyEndpoint]:
-        port, endpoints = group
-        ipv6, host_name, source = self._ipv6, self._host_name, self._source
+        _, port, endpoints = group
+        ipv6, host_name, as_written = self._ipv6, self._host_name, not self._prefixed
         read = []
         for endpoint in endpoints:
             ready = endpoint.ready is not False
@@ -143,7 +150,7 @@ class EndpointIndex:
             read.append(
                 ProxyEndpoint(
                     f"[{shown}]:{port}" if ipv6 else f"{shown}:{port}",
-                    source(written, ip),
+                    ip if as_written and ip is written else self._source(written, ip),
                     node == host_name != "",
                     ready,
                     endpoint.terminating is True and endpoint.serving is not False,

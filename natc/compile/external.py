@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from natc.compile import masquerade
 from natc.compile.layouts import ExternalIps
-from natc.compile.names import MARK_MASQ, SERVICES
+from natc.compile.names import MARK_MASQ, SERVICE_PREFIX, SERVICES
 from natc.compile.plan import Plan
 from natc.compile.sync import Sync
 
@@ -75,7 +75,7 @@ def _short_circuit(sync: Sync, plan: Plan) -> None:
     """Send what local pods and the node itself send straight to the cluster's endpoints."""
     rule = f"-A {plan.external_chain} -m comment --comment"
     about = f"for {plan.name} external destinations"
-    to_service = f"KUBE-SVC-{plan.port.hash}"
+    to_service = SERVICE_PREFIX + plan.hash
     if sync.detector:
         sync.nat_rules.append(f'{rule} "pod traffic {about}" {sync.detector.local} -j {to_service}')
     sync.nat_rules += (

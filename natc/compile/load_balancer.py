@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from natc.compile.addresses import contains, parse_cidr
+from natc.compile.addresses import contains
 from natc.compile.layouts import Chain, FirewallEnd
 from natc.compile.names import MARK_DROP, MARK_MASQ, PROXY_FIREWALL, SERVICES
 from natc.compile.plan import Plan
 from natc.compile.sync import Sync
 from natc.errors import ManifestError
+from natc.kube.addresses import parse_network
 
 
 def ips(sync: Sync, plan: Plan) -> None:
@@ -68,7 +69,7 @@ def _allow(sync: Sync, plan: Plan, rule: str, target: str, vips: tuple[str, ...]
     """
     allows_node = False
     for source in plan.service.source_ranges:
-        network = parse_cidr(source)
+        network = parse_network(source)
         if network is None:
             raise ManifestError(
                 f"{plan.name}: kube-proxy {sync.config.kube_version} crashes on the load balancer source "

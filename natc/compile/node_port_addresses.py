@@ -6,9 +6,10 @@ import ipaddress
 
 from attrs import frozen
 
-from natc.compile.addresses import Network, canonical_ip, contains, host_cidr, parse_cidr
+from natc.compile.addresses import contains, host_cidr
 from natc.compile.config import PRIMARY, ProxyConfig
 from natc.compile.layouts import NodePortCidrs
+from natc.kube.addresses import Network, canonical_ip, parse_network
 
 _ZERO_CIDRS = ("0.0.0.0/0", "::/0")
 _LOOPBACK_IPV4 = ipaddress.IPv4Network("127.0.0.0/8")
@@ -37,7 +38,7 @@ class NodePortAddresses:
 def node_port_addresses(config: ProxyConfig) -> NodePortAddresses:
     """Return where the config opens node ports."""
     cidrs = _cidrs(config)
-    networks = [network for cidr in cidrs if (network := parse_cidr(cidr)) is not None]
+    networks = [network for cidr in cidrs if (network := parse_network(cidr)) is not None]
     everywhere = any(_is_zero(config, cidr, network) for cidr, network in zip(cidrs, networks, strict=True))
     matched = {
         address

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
+from natc.compile.endpoints import ProxyEndpoint
 from natc.compile.layouts import Chain, Layout
 from natc.compile.names import (
     ENDPOINT_PREFIX,
@@ -13,7 +14,7 @@ from natc.compile.names import (
     FIREWALL_PREFIX,
     LOCAL_PREFIX,
     SERVICE_PREFIX,
-    chain_hash,
+    chain_hashes,
 )
 from natc.compile.selection import Used
 from natc.compile.service_ports import ProxiedPort, ProxiedService
@@ -30,13 +31,15 @@ class Plan:
     port: ProxiedPort
     service: ProxiedService
     used: Used
+    hash: str
+    """What the names of its own chains end with."""
     service_chain: str
     local_chain: str
     external_chain: str
     external_local_chain: str
     firewall_chain: str
-    endpoint_chains: Mapping[str, str]
-    """Chain of each reachable endpoint, by the endpoint's text."""
+    endpoint_chains: Sequence[str]
+    """Chain of each reachable endpoint, in their order."""
     internal: str
     """The chain that cluster IP traffic goes to."""
     external: str
@@ -46,12 +49,20 @@ class Plan:
     has_external: bool
     """The same for external traffic."""
 
-    def chains(self, kind: Chain) -> list[str]:
+    def chains(self, kind: Chain) -> Sequence[str]:
         """Return the chains of one kind, none if there are none; of endpoints one for each."""
         if kind is Chain.ENDPOINT:
-            return [self.endpoint_chains[endpoint.text] for endpoint in self.used.reachable]
+            return self.endpoint_chains
         name: str = _CHAIN_OF[kind](self)
-        return [name] if name else []
+        return (name,) if name else ()
+
+    def chains_to(self, endpoints: Sequence[ProxyEndpoint]) -> Sequence[str]:
+        """Return the chain of each of some reachable endpoints."""
+        reachable = self.used.reachable
+        if endpoints is reachable:
+            return self.endpoint_chains
+        by_text = {e.text: chain for e, chain in zip(reachable, self.endpoint_chains, strict=True)}
+        return [by_text[endpoint.text] for endpoint in endpoints]
 
 
 _CHAIN_OF = {
@@ -63,7 +74,22 @@ _CHAIN_OF = {
 }
 
 
-def make_plan(port: ProxiedPort, used: Used, layout: Layout) -> Plan:
+def make_plans(ports: Sequence[tuple[ProxiedPort, Used]], layout: Layout) -> Iterator[Plan]:
+    """Yield the plan of each service port; the names of all chains are worked out at once."""
+    texts: list[str] = []
+    for port, used in ports:
+        stem = port.name + port.protocol
+        texts.append(stem)
+        texts += [stem + endpoint.text for endpoint in used.reachable]
+    hashes = chain_hashes(texts)
+    at = 0
+    for port, used in ports:
+        first, at = at + 1, at + 1 + len(used.reachable)
+        chains = [ENDPOINT_PREFIX + each for each in hashes[first:at]]
+        yield _plan(port, used, layout, hashes[first - 1], chains)
+
+
+def _plan(port: ProxiedPort, used: Used, layout: Layout, own: str, chains: Sequence[str]) -> Plan:
     """Work out the chains of a service port (layout section 7, history B3 and B4)."""
     service = port.service
     has = used.has_endpoints
@@ -72,9 +98,8 @@ def make_plan(port: ProxiedPort, used: Used, layout: Layout) -> Plan:
     has_cluster_chain = has and used.uses_cluster and bool(used.cluster or not layout.no_local_drop)
     has_local_chain = by_policy and has and used.uses_local and bool(used.local or not layout.no_local_drop)
     with_firewall = has and service.vips and (layout.firewall_always or service.source_ranges)
-    service_chain = SERVICE_PREFIX + port.hash
-    local_chain = (LOCAL_PREFIX if by_policy else EXTERNAL_LOCAL_PREFIX) + port.hash
-    prefix = port.name + port.protocol
+    service_chain = SERVICE_PREFIX + own
+    local_chain = (LOCAL_PREFIX if by_policy else EXTERNAL_LOCAL_PREFIX) + own
     may_lack_local = layout.no_local_drop and not used.local
     return Plan(
         name=port.name,
@@ -82,14 +107,13 @@ def make_plan(port: ProxiedPort, used: Used, layout: Layout) -> Plan:
         port=port,
         service=service,
         used=used,
+        hash=own,
         service_chain=service_chain if has_cluster_chain else "",
         local_chain=local_chain if has_local_chain else "",
-        external_chain=(
-            EXTERNAL_PREFIX + port.hash if by_policy and has and port.externally_accessible else ""
-        ),
+        external_chain=EXTERNAL_PREFIX + own if by_policy and has and port.externally_accessible else "",
         external_local_chain=local_chain if not by_policy and service.external_local else "",
-        firewall_chain=FIREWALL_PREFIX + port.hash if with_firewall else "",
-        endpoint_chains={e.text: ENDPOINT_PREFIX + chain_hash(prefix + e.text) for e in used.reachable},
+        firewall_chain=FIREWALL_PREFIX + own if with_firewall else "",
+        endpoint_chains=chains,
         internal=local_chain if by_policy and service.internal_local else service_chain,
         external=local_chain if service.external_local else service_chain,
         has_internal=has and not (by_policy and service.internal_local and may_lack_local),

@@ -19,7 +19,7 @@ from natc.compile.detector import local_detector
 from natc.compile.endpoints import EndpointIndex
 from natc.compile.layouts import Layout, Pass, Unmatched
 from natc.compile.node_port_addresses import node_port_addresses
-from natc.compile.plan import Plan, make_plan
+from natc.compile.plan import Plan, make_plans
 from natc.compile.selection import Selector
 from natc.compile.service_ports import service_ports
 from natc.compile.sync import Sync
@@ -74,9 +74,9 @@ def sync_rules(cluster: Cluster, config: ProxyConfig) -> Sync:
     fixed.begin(sync)
     usual = _writers(layout, Unmatched.WRITTEN)
     unmatched = usual if sync.node_ports.anywhere else _writers(layout, layout.unmatched_node_ports)
-    for port, endpoints in ports:
-        plan = make_plan(port, selector.choose(port, endpoints), layout)
-        for write in unmatched if port.node_port else usual:
+    chosen = [(port, selector.choose(port, endpoints)) for port, endpoints in ports]
+    for plan in make_plans(chosen, layout):
+        for write in unmatched if plan.port.node_port else usual:
             write(sync, plan)
     fixed.finish(sync)
     return sync

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
-from natc.compile.addresses import canonical_ip, host_cidr, is_ipv6, parse_cidr
+from natc.compile.addresses import host_cidr, is_ipv6
 from natc.compile.config import ProxyConfig
 from natc.compile.layouts import Addresses, Hints, Layout, SourceRanges
-from natc.compile.names import chain_hash, service_port_name
+from natc.compile.names import service_port_name
+from natc.kube.addresses import canonical_ip, parse_network
 from natc.kube.model import Service
 from natc.values import value
 
@@ -51,7 +52,6 @@ class ProxiedPort:
     """The service port's name in comments and hashes."""
     protocol: str
     """In lower case, as rules and hashes have it."""
-    hash: str
     port: int
     node_port: int
     service: ProxiedService
@@ -135,7 +135,6 @@ class _Reader:
                 key=(service.namespace, service.name, port.name, port.protocol),
                 name=name,
                 protocol=protocol,
-                hash=chain_hash(name + protocol),
                 port=port.port,
                 node_port=port.node_port,
                 service=proxied,
@@ -199,7 +198,7 @@ class _Reader:
         """Return the range as its rule spells it, or nothing when kube-proxy passes it over."""
         style = self._layout.source_ranges
         text = written if style is SourceRanges.RAW else written.strip()
-        network = parse_cidr(text)
+        network = parse_network(text)
         if network is None:
             # Read raw, what is no CIDR counts as IPv4 and fails when its rule is written.
             return text if style is SourceRanges.RAW and not self._ipv6 else ""

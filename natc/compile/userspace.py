@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from natc.compile.addresses import canonical_ip, join_host_port
+from natc.compile.addresses import join_host_port
 from natc.compile.config import ProxyConfig, parse_port_range
 from natc.compile.node import NodeTables
 from natc.compile.service_ports import ProxiedPort, proxied_ports
 from natc.errors import UsageError
+from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
 
 _PORTALS_CONTAINER = "KUBE-PORTALS-CONTAINER"

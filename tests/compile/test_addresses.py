@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natc.compile.addresses import canonical_ip, contains, host_cidr, join_host_port, parse_cidr
+from natc.compile.addresses import contains, host_cidr, join_host_port
+from natc.kube.addresses import canonical_ip, parse_network
 
 CANONICAL = {
     "10.0.0.1": "10.0.0.1",
@@ -53,14 +54,14 @@ def test_ipv6_is_compressed(address):
     ],
 )
 def test_cidr(text, network):
-    assert parse_cidr(text) == ipaddress.ip_network(network)
+    assert parse_network(text) == ipaddress.ip_network(network)
 
 
 @pytest.mark.parametrize(
     "text", ["10.0.0.0", "10.0.0.0/33", "10.0.0.0/", " 10.0.0.0/8", "10.0.0.0/+8", "/8", "a/8"]
 )
 def test_no_cidr(text):
-    assert parse_cidr(text) is None
+    assert parse_network(text) is None
 
 
 def test_containment_never_crosses_families():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natc.compile.names import chain_hash, service_port_name
+from natc.compile.names import chain_hash, chain_hashes, service_port_name
 
 
 def test_chain_names_of_the_oldest_layout():
@@ -29,3 +29,8 @@ def test_service_port_name(port, colon_always, name):
 @given(st.text(st.characters(codec="utf-8")))
 def test_a_hash_is_the_first_16_characters_of_base32(text):
     assert chain_hash(text) == b32encode(sha256(text.encode()).digest()).decode()[:16]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), max_size=40))
+def test_hashes_of_many_texts_are_those_of_each(texts):
+    assert chain_hashes(texts) == [chain_hash(text) for text in texts]
