@@ -24,12 +24,13 @@ def chain_lines(sync: Sync, plan: Plan) -> None:
 
     Where every load balancer IP has its firewall rules, it has their chain line too, up to 1.23.
     """
+    lines = sync.nat_chains
     for kind in sync.layout.chains:
-        names = plan.chains(kind)
-        if kind is Chain.FIREWALL and sync.layout.firewall_always:
-            names = (*names,) * len(plan.service.vips)
-        if names:
-            sync.nat_chains += [f":{name} - [0:0]" for name in names]
+        if kind is Chain.ENDPOINT:
+            lines += [f":{name} - [0:0]" for name in plan.endpoint_chains]
+        elif name := plan.chain(kind):
+            again = kind is Chain.FIREWALL and sync.layout.firewall_always
+            lines += [f":{name} - [0:0]"] * (len(plan.service.vips) if again else 1)
 
 
 def chain_lines_without_endpoints(sync: Sync, plan: Plan) -> None:
@@ -41,11 +42,11 @@ def service_chain(sync: Sync, plan: Plan) -> None:
     """Write the KUBE-SVC- rules: affinity first, then the balancing rules."""
     if not plan.service_chain:
         return
-    used = plan.used
-    affinity.send_back(sync, plan, plan.service_chain, used.cluster, _comments(sync, plan, used.cluster))
-    sync.nat_rules += _balancing_rules(
-        sync, plan, plan.service_chain, used.balanced, _comments(sync, plan, used.balanced)
-    )
+    used, name = plan.used, plan.service_chain
+    if plan.service.affinity is not None:
+        affinity.send_back(sync, plan, name, used.cluster, _comments(sync, plan, used.cluster))
+    comments = _comments(sync, plan, used.balanced)
+    sync.nat_rules += _balancing_rules(sync, plan, name, used.balanced, comments)
 
 
 def local_chain(sync: Sync, plan: Plan) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 
 from natc.compile import (
     cluster_ip,
@@ -21,13 +22,18 @@ from natc.compile.layouts import Layout, Pass, Unmatched
 from natc.compile.node_port_addresses import node_port_addresses
 from natc.compile.plan import Plan, make_plans
 from natc.compile.selection import Selector
-from natc.compile.service_ports import service_ports
+from natc.compile.service_ports import ProxiedPort, service_ports
 from natc.compile.sync import Sync
 from natc.compile.topology import Place
 from natc.kube.model import Cluster
 
 #: With more endpoints than this the comments on endpoint rules are left out (layout section 7).
 LARGE_CLUSTER_ENDPOINTS = 1000
+
+#: How many service ports are planned and written together: enough to hash their names at one go, few
+#: enough that what was made for them is still in the processor's cache, and is used again after them.
+#: Of 10,000 at once, compiling took a third longer.
+_AT_ONCE = 128
 
 Write = Callable[[Sync, Plan], None]
 
@@ -61,25 +67,32 @@ def sync_rules(cluster: Cluster, config: ProxyConfig) -> Sync:
     node = nodes.get(config.host_name)
     place = Place(config.host_name, node.labels if node else {}, nodes)
     index = EndpointIndex(cluster, config)
-    ports = [(port, index.of(port)) for port in service_ports(cluster.services, config)]
+    ports = service_ports(cluster.services, config)
     sync = Sync(
         config=config,
         layout=layout,
         detector=local_detector(config, node),
         node_ports=node_port_addresses(config),
-        large=sum(len(endpoints) for _, endpoints in ports) > LARGE_CLUSTER_ENDPOINTS,
+        large=_is_large(index, ports),
         external_ip_policy=config.enabled(layout.external_ip_policy),
     )
     selector = Selector(config, place)
     fixed.begin(sync)
     usual = _writers(layout, Unmatched.WRITTEN)
     unmatched = usual if sync.node_ports.anywhere else _writers(layout, layout.unmatched_node_ports)
-    chosen = [(port, selector.choose(port, endpoints)) for port, endpoints in ports]
-    for plan in make_plans(chosen, layout):
-        for write in unmatched if plan.port.node_port else usual:
-            write(sync, plan)
+    for start in range(0, len(ports), _AT_ONCE):
+        some = ports[start : start + _AT_ONCE]
+        for plan in make_plans([(port, selector.choose(port, index.of(port))) for port in some], layout):
+            for write in unmatched if plan.port.node_port else usual:
+                write(sync, plan)
     fixed.finish(sync)
     return sync
+
+
+def _is_large(index: EndpointIndex, ports: Iterable[ProxiedPort]) -> bool:
+    """Tell whether the service ports have so many endpoints that their comments are left out."""
+    counts = accumulate(len(index.of(port)) for port in ports)
+    return any(count > LARGE_CLUSTER_ENDPOINTS for count in counts)
 
 
 def _writers(layout: Layout, unmatched: Unmatched) -> list[Write]:
