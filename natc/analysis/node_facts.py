@@ -199,6 +199,6 @@ def _places(cluster: Cluster) -> dict[str, str]:
 
 
 def _canonical(addresses: Iterable[str]) -> list[str]:
-    from natc.compile.addresses import canonical_ip
+    from natc.kube.addresses import canonical_ip
 
     return [ip for ip in map(canonical_ip, addresses) if ip is not None]

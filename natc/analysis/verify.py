@@ -19,10 +19,10 @@ from natc.analysis.findings import Finding
 from natc.analysis.node_facts import settings_shown
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
-from natc.compile.addresses import canonical_ip
 from natc.compile.layouts import NEWEST, FirewallEnd, find_version
 from natc.compile.signs import recognise
 from natc.errors import UsageError
+from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
 from natc.netfilter.ruleset import Ruleset
 
