@@ -15,18 +15,21 @@ from ipaddress import ip_address, ip_network
 
 from attrs import define, field, frozen
 
+from natc.analysis.chain_forms import ChainForms, Effects, numbered
 from natc.analysis.chain_odds import Alternative, Alternatives, ChainOdds, literal
+from natc.collector import collector_paused
 from natc.netfilter.header import Header
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.packet import question_packet
-from natc.netfilter.ruleset import Chain, Rule, Ruleset, Shape
+from natc.netfilter.ruleset import Chain, Rule, Ruleset, Shape, Table
 from natc.probability import NEVER, Odds
 from natc.trace.machine import Machine
 from natc.trace.node import OpenNode
 from natc.trace.outcome import Distribution
+from natc.values import value
 
 #: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
 _EXPLAINED = 30
@@ -39,7 +42,7 @@ _REFUSED = re.compile(r"\S+ (has no (?:local )?endpoints)$")
 _ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
-@frozen
+@value
 class Target:
     """One place a destination's packets go to, and the part that goes there."""
 
@@ -47,7 +50,19 @@ class Target:
     odds: Odds
 
 
-@frozen
+@frozen(eq=False)
+class Judgement:
+    """How fair a chain is, whatever its destinations: they are numbered."""
+
+    parts: tuple[tuple[int, Odds], ...] = ()
+    """Under the conditions that are least fair, if they make a difference: destination and its part."""
+    max_error: float | None = None
+    """The largest distance of a part from 1/n; None when nothing is reached or the parts are open."""
+    problem: str = ""
+    """Why it is not fair; empty when it is."""
+
+
+@value
 class Service:
     """One destination of a dump."""
 
@@ -56,30 +71,44 @@ class Service:
     proto: str
     name: str
     """The service by the rule's comment, empty without one."""
-    rule: Rule = field(eq=False)
-    targets: tuple[Target, ...] = ()
-    """Under the conditions that are least fair, if they make a difference."""
-    max_error: float | None = None
-    """The largest distance of a part from 1/n; None when nothing is reached or the parts are open."""
-    problem: str = ""
-    """Why it is not fair; empty when it is."""
+    rule: Rule
+    """The rule that asks for it."""
+    judgement: Judgement
+    places: tuple[str, ...] = ()
+    """The destinations by number."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Where packets go, with the part that goes there."""
+        return tuple(Target(self.places[number], odds) for number, odds in self.judgement.parts)
+
+    @property
+    def max_error(self) -> float | None:
+        """The largest distance of a part from 1/n; None when nothing is reached or the parts are open."""
+        return self.judgement.max_error
+
+    @property
+    def problem(self) -> str:
+        """Why it is not fair; empty when it is."""
+        return self.judgement.problem
 
     @property
     def fair(self) -> bool:
         """Whether every target gets the same part, as far as 31-bit numbers allow."""
-        return not self.problem
+        return not self.judgement.problem
 
 
 def audit(ruleset: Ruleset) -> tuple[Service, ...]:
     """Return every service destination in the dump, in the order of its rules."""
     auditor = _Auditor(ruleset)
-    if "nat" in ruleset.tables:
-        auditor.translated(ChainOdds(ruleset.tables["nat"]))
-    if "filter" in ruleset.tables:
-        for chain in ruleset.tables["filter"].chains.values():
-            for rule in chain.rules:
-                auditor.refused(rule)
-    return tuple(auditor.found.values())
+    with collector_paused():
+        if "nat" in ruleset.tables:
+            auditor.translated(ruleset.tables["nat"])
+        if "filter" in ruleset.tables:
+            for chain in ruleset.tables["filter"].chains.values():
+                for rule in chain.rules:
+                    auditor.refused(rule)
+    return tuple(auditor.services)
 
 
 @frozen
@@ -92,39 +121,79 @@ class _Places:
     comment: int | None
 
 
+_OPEN = Judgement(problem="open: depends on more than chance")
+
+
 @define
 class _Auditor:
     ruleset: Ruleset
     machine: Machine | None = None
-    found: dict[tuple[str, str, tuple[Target, ...]], Service] = field(factory=dict)
-    """By destination and targets: older kube-proxies write two rules for one external IP."""
     nodes: dict[str, Machine] = field(factory=dict)
     """By an address: the machine of a node that has it."""
     addresses: dict[str, str] = field(factory=dict)
     """By a chain of NodePorts: an address of the node."""
+    services: list[Service] = field(factory=list)
+    found: dict[tuple[str, str], list[Service]] = field(factory=dict)
+    """By destination. Those with the same targets are one: old kube-proxies write two rules for one."""
     shapes: dict[Shape, _Places | None] = field(factory=dict)
+    judged: dict[Effects, tuple[Judgement, bool]] = field(factory=dict)
+    """What is thought of chains that do this, and whether their targets depend on conditions."""
 
-    def translated(self, odds: ChainOdds) -> None:
+    def translated(self, table: Table) -> None:
         """Note the destinations of nat's rules."""
-        for chain in odds.table.chains.values():
-            for rule in chain.rules:
-                places = self._places(rule.shape)
-                if places is None:
-                    continue
-                ways = odds.of_rule(rule)
-                if ways is None or any(way.shares for way in ways) or _is_lost(rule):
-                    self._note(rule, places, *_judged(self._possible(rule, places, ways)))
+        forms = ChainForms(ChainOdds(table), lambda shape: self._places(shape) is not None)
+        for chain in table.chains.values():
+            asking = forms.asking(chain)
+            if asking is None:
+                for rule in chain.rules:
+                    if self._places(rule.shape) is not None:
+                        place = rule.shape.jump
+                        self._translated(forms, rule, "" if place is None else rule.values[place])
+                continue
+            for number, jump in asking:
+                if self._is_asked(forms, jump):
+                    self._translated(forms, chain.rules[number], jump)
 
-    def _possible(self, rule: Rule, places: _Places, ways: Alternatives | None) -> Alternatives | None:
-        """Return the ways that conditions can really turn out, where it makes a difference.
+    def _is_asked(self, forms: ChainForms, jump: str) -> bool:
+        """Tell whether a rule with this jump hands packets to a service."""
+        if jump not in forms.table.chains:
+            return not jump
+        known = forms.of_chain(jump)
+        return known.effects is None or bool(known.places) or _is_lost(jump)
+
+    def _translated(self, forms: ChainForms, rule: Rule, jump: str) -> None:
+        """Note the destination that a rule asks for, unless it leads to no translation."""
+        known = forms.of_rule(rule, jump)
+        if known.effects is None:
+            self._note(rule, _OPEN, ())
+            return
+        judgement, depends = self._judgement(known.effects)
+        if not judgement.parts and not _is_lost(jump):
+            return
+        if depends:
+            ways = self._possible(rule, known.effects.with_names(known.places))
+            known = numbered(ways)
+            assert known.effects is not None
+            judgement = _judged(known.effects)
+        self._note(rule, judgement, known.places)
+
+    def _judgement(self, effects: Effects) -> tuple[Judgement, bool]:
+        found = self.judged.get(effects)
+        if found is None:
+            several = len({_distribution(way) for way in effects.ways if way.shares}) > 1
+            found = self.judged[effects] = _judged(effects), several
+        return found
+
+    def _possible(self, rule: Rule, ways: Alternatives) -> Alternatives:
+        """Return the ways that conditions can really turn out.
 
         Alternatives of one chain may exclude those of the next. The machine knows which go together;
         it is asked only about services whose targets depend on conditions (traffic policy Local).
         """
+        places = self._places(rule.shape)
+        assert places is not None
         port = rule.values[places.port]
-        if ways is None or not port.isdecimal():
-            return ways
-        if len({_distribution(way) for way in ways if way.shares}) < 2:
+        if not port.isdecimal():
             return ways
         asked = self._asked(rule, places)
         if asked is None:
@@ -171,25 +240,32 @@ class _Auditor:
             return
         refusal = _REFUSED.match(_unquoted(rule.values[places.comment]))
         if refusal:
-            self._note(rule, places, (), None, refusal.group(1))
+            self._note(rule, Judgement(problem=refusal.group(1)), ())
 
-    def _note(
-        self, rule: Rule, places: _Places, targets: tuple[Target, ...], error: float | None, problem: str
-    ) -> None:
-        address = "" if places.address is None else rule.values[places.address].split("/")[0]
+    def _note(self, rule: Rule, judgement: Judgement, targets: tuple[str, ...]) -> None:
+        places, values = self._places(rule.shape), rule.values
+        assert places is not None
+        address = "" if places.address is None else values[places.address].split("/")[0]
         host = f"[{address}]" if ":" in address else address
-        comment = "" if places.comment is None else _unquoted(rule.values[places.comment])
+        comment = "" if places.comment is None else _unquoted(values[places.comment])
         name = _NAME.match(comment)
         service = Service(
-            dst=f"{host}:{rule.values[places.port]}",
-            proto=places.proto,
-            name=name.group(1) if name else "",
-            rule=rule,
-            targets=targets,
-            max_error=error,
-            problem=problem,
+            f"{host}:{values[places.port]}",
+            places.proto,
+            name.group(1) if name else "",
+            rule,
+            judgement,
+            targets,
         )
-        self.found.setdefault((service.dst, service.proto, targets), service)
+        self._enter(service)
+
+    def _enter(self, service: Service) -> None:
+        """Keep a service, unless the same destination with the same targets is there already."""
+        key = (service.dst, service.proto)
+        before = self.found.setdefault(key, [])
+        if not any(one.targets == service.targets for one in before):
+            before.append(service)
+            self.services.append(service)
 
     def _places(self, shape: Shape) -> _Places | None:
         if shape not in self.shapes:
@@ -236,25 +312,20 @@ def _unquoted(word: str) -> str:
     return word.strip('"')
 
 
-def _is_lost(rule: Rule) -> bool:
+def _is_lost(jump: str) -> bool:
     """Tell whether a rule hands packets to a service's chain, where no target waits for them."""
-    place = rule.shape.jump
-    return place is not None and bool(_SERVICE_CHAIN.match(rule.values[place]))
+    return bool(_SERVICE_CHAIN.match(jump))
 
 
-def _judged(ways: Alternatives | None) -> tuple[tuple[Target, ...], float | None, str]:
+def _judged(effects: Effects) -> Judgement:
     """Return the targets of the least fair way, its largest error, and what is wrong with it."""
-    if ways is None:
-        return (), None, "open: depends on more than chance"
-    reaching = [way for way in ways if way.shares]
+    reaching = [way for way in effects.ways if way.shares]
     if not reaching:
-        return (), None, "leads nowhere"
+        return Judgement(problem="leads nowhere")
     worst = max(reaching, key=_error)
-    targets = tuple(Target(to, odds) for to, odds in worst.shares.items())
+    parts = tuple((int(number), odds) for number, odds in worst.shares.items())
     error = _error(worst)
-    if _explained(worst):
-        return targets, error, ""
-    return targets, error, f"unfair: a part is off by {error:.3g}"
+    return Judgement(parts, error, "" if _explained(worst) else f"unfair: a part is off by {error:.3g}")
 
 
 def _error(way: Alternative) -> float:

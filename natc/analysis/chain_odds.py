@@ -10,7 +10,6 @@ as alternatives. A property test holds the two against each other.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from attrs import define, field, frozen
 
@@ -38,7 +37,7 @@ THIS_NODE = "this node"
 class Alternative:
     """One way the conditions can turn out: which part of the packets ends where. Parts sum to 1."""
 
-    shares: Mapping[str, Odds] = field(factory=dict)
+    shares: dict[str, Odds] = field(factory=dict)
     """The part of each destination."""
     rest: Odds = CERTAIN
     """The part that goes on to the next rule."""
@@ -47,10 +46,13 @@ class Alternative:
     ended: Odds = NEVER
     """The part that a verdict ends without a translation."""
 
-    def then(self, effect: Alternative, part: Odds) -> Alternative:
-        """Return this way past a rule that takes ``part`` of what is left and does ``effect`` to it."""
+    def then(self, effect: Alternative, part: Odds, *, spent: bool = False) -> Alternative:
+        """Return this way past a rule that takes ``part`` of what is left and does ``effect`` to it.
+
+        ``spent``: this way is not looked at any more, so its shares need not be copied.
+        """
         taken, rest = (self.rest, NEVER) if part is CERTAIN else _split(self.rest, part)
-        shares = dict(self.shares)
+        shares = self.shares if spent else dict(self.shares)
         for place, share in effect.shares.items():
             shares[place] = _sum(shares.get(place, NEVER), _part(taken, share))
         return Alternative(
@@ -97,7 +99,7 @@ Alternatives = tuple[Alternative, ...]
 
 
 @frozen
-class _Plan:
+class Plan:
     """What all rules of one shape ask and do, read off one of them."""
 
     certain: bool
@@ -120,7 +122,7 @@ class ChainOdds:
     """The answers for the chains of one table, each worked out when it is first asked for."""
 
     table: Table
-    _plans: dict[Shape, _Plan] = field(factory=dict)
+    _plans: dict[Shape, Plan] = field(factory=dict)
     _chains: dict[str, Alternatives | None] = field(factory=dict)
     _parts: dict[str, Odds] = field(factory=dict)
 
@@ -133,7 +135,7 @@ class ChainOdds:
 
     def of_rule(self, rule: Rule) -> Alternatives | None:
         """Return what a rule does with packets that it takes, whatever it asks of them."""
-        plan, place = self._plan(rule), rule.shape.jump
+        plan, place = self.plan(rule), rule.shape.jump
         if plan.destination is not None:
             return (Alternative({destination(rule.values[plan.destination]): CERTAIN}, NEVER),)
         if plan.redirects:
@@ -149,9 +151,9 @@ class ChainOdds:
         return tuple([way.called(rule.shape.goto) for way in inside])
 
     def _walked(self, name: str) -> Alternatives | None:
-        ways = [PASSED]
+        ways, own = [PASSED], False
         for rule in self.table.chains[name].rules:
-            plan = self._plan(rule)
+            plan = self.plan(rule)
             if plan.never:
                 continue
             effect = self.of_rule(rule)
@@ -161,10 +163,12 @@ class ChainOdds:
                 continue
             part = self._part(rule, plan)
             skipped = [] if plan.certain else ways
-            ways = [*[way.then(one, part) for way in ways for one in effect], *skipped]
+            spent = own and plan.certain and len(effect) == 1
+            ways = [*[way.then(one, part, spent=spent) for way in ways for one in effect], *skipped]
+            own = own or plan.certain
         return tuple(ways)
 
-    def _part(self, rule: Rule, plan: _Plan) -> Odds:
+    def _part(self, rule: Rule, plan: Plan) -> Odds:
         """Return the part of the packets that the rule's chance lets match."""
         if plan.chance is None:
             return CERTAIN
@@ -173,7 +177,8 @@ class ChainOdds:
             self._parts[text] = drawn(Probability().parse([text]))
         return CERTAIN - self._parts[text] if plan.unless else self._parts[text]
 
-    def _plan(self, rule: Rule) -> _Plan:
+    def plan(self, rule: Rule) -> Plan:
+        """Return what rules of this rule's shape ask and do."""
         plan = self._plans.get(rule.shape)
         if plan is None:
             plan = self._plans[rule.shape] = _plan_of(rule)
@@ -189,12 +194,12 @@ def destination(word: str) -> str:
     return word if _plain(word) else _NAT_TARGET.words(_NAT_TARGET.parse([word]))[0]
 
 
-def _plan_of(rule: Rule) -> _Plan:
+def _plan_of(rule: Rule) -> Plan:
     shape, matches = rule.shape, rule.matches
     statistics = [match for match in matches if isinstance(match, Statistic)]
     random = [match for match in statistics if match.mode == "random"]
     header = {name for name, _ in rule.header.options if getattr(rule.header, name) is not None}
-    return _Plan(
+    return Plan(
         certain=header <= {"protocol"} and all(asks_nothing(match) for match in matches) and len(random) <= 1,
         never=any(isinstance(match, Recent) and _looks_up(match) for match in matches),
         counts=len(random) < len(statistics) or len(random) > 1,

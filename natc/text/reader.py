@@ -196,6 +196,11 @@ class _Reader:
         if shape.wording:
             self.runs.note(shape.wording, values)
 
+    @property
+    def text(self) -> str:
+        """The text that is read."""
+        return self.source.text
+
     def rules(self, start: int, end: int) -> list[Rule]:
         """Make the rules between two places of the text, lines that a run has taken."""
         out, shape = list[Rule](), LineShape("empty", "")

@@ -117,7 +117,7 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     general = _expression(blueprint.fixed, blueprint.literals)
     if blueprint.kind not in COMMANDS:
         return [LineShape(blueprint.kind, general)]
-    rule = _rule(blueprint)
+    rule = evolve(_rule(blueprint), expression=general)
     plain = {
         place: expression
         for part in rule.parts()

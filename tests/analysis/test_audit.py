@@ -164,3 +164,35 @@ def test_node_ports_are_judged_by_what_can_come_together():
     heads = ":PREROUTING ACCEPT", ":OUTPUT ACCEPT", *(f":{name} -" for name in chains)
     (service,) = audit(read("\n".join(["*nat", *heads, *rules, "COMMIT", ""])))
     assert (service.dst, service.problem) == (":30090", "")
+
+
+def test_many_dumps_in_the_order_given(tmp_path, capsys):
+    texts = [balanced("0.50000000000", endpoints=2), balanced("0.9", endpoints=2), balanced(endpoints=1)]
+    files = []
+    for number, text in enumerate(texts * 3):
+        files.append(tmp_path / f"{number}.txt")
+        files[-1].write_text(text)
+    assert run(["audit", *map(str, files), "--output", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["dump"] for entry in found["dumps"]] == [str(file) for file in files]
+    assert [entry["services"][0]["fair"] for entry in found["dumps"]] == [True, False, True] * 3
+    singles = []
+    for file in files:
+        run(["audit", str(file), "--output", "json"])
+        singles.append(json.loads(capsys.readouterr().out)["services"])
+    assert [entry["services"] for entry in found["dumps"]] == singles
+
+
+def test_a_dump_among_many_that_cannot_be_read(tmp_path, capsys):
+    good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
+    good.write_text(balanced(endpoints=1))
+    bad.write_text("*nat\n-A X -m tcp --dprot 5\nCOMMIT\n")
+    assert run(["audit", str(bad), str(good), str(tmp_path / "none.txt")]) == 2
+    out, err = capsys.readouterr()
+    assert f"{good}: 1 destinations: 1 fair, 0 not" in out
+    assert "bad.txt:2" in err
+    assert "none.txt:1:1: No such file" in err
+    assert run(["audit", str(bad), str(good), "--output", "json"]) == 2
+    answers = json.loads(capsys.readouterr().out)["dumps"]
+    assert "bad.txt:2" in answers[0]["error"]
+    assert answers[1]["services"][0]["fair"]

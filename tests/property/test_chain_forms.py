@@ -1,0 +1,85 @@
+"""Chains recognised by their forms are worked out as their rules say, one by one."""
+
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from natc.analysis import chain_forms
+from natc.analysis.audit import audit
+from natc.text.reader import read
+
+#: Rules of a chain; E is replaced by a chain of an endpoint, @ by its address.
+LINES = [
+    "-m statistic --mode random --probability 0.50000000000 -j E",
+    "-m statistic --mode random --probability 0.33333333349 -j E",
+    "-j E",
+    "-j E",
+    "-p tcp -m tcp -j DNAT --to-destination @:80",
+    "-s @/32 -j MASQ",
+    "! -s 10.0.0.0/8 -d @/32 -p tcp -m tcp --dport 80 -j MASQ",
+    "-d @/32 -p tcp -m tcp --dport 81 -j E",
+    "-m recent --rcheck --seconds 10 --reap --name E --mask 255.255.255.255 --rsource -j E",
+    "-m statistic --mode nth --every 2 --packet 0 -j E",
+    "-j RETURN",
+    "-p udp -m udp -j DNAT --to-destination @",
+    '-m comment --comment "a/b c" -j SHARED',
+]
+ENDPOINTS = [
+    ["-s @/32 -j MASQ", "-p tcp -m tcp -j DNAT --to-destination @:8080"],
+    ["-p tcp -m tcp -j DNAT --to-destination 10.9.9.9:8080"],
+    ["-m addrtype --src-type LOCAL -j RETURN", "-p tcp -m tcp -j DNAT --to-destination @:8080"],
+    ["-p tcp -j REDIRECT --to-ports 99"],
+    [],
+]
+
+services = st.lists(st.sampled_from(LINES), max_size=5)
+
+
+@st.composite
+def dumps(draw):
+    """Services of a few forms, each form many times, their endpoints alike or not."""
+    forms = draw(st.lists(services, min_size=1, max_size=3))
+    ends = draw(st.lists(st.sampled_from(ENDPOINTS), min_size=1, max_size=2))
+    chains, rules, asking = [":MASQ -", ":SHARED -"], ["-A MASQ -j MARK --set-xmark 0x1/0x1"], []
+    number = 0
+    for service in range(60):
+        chains.append(f":SVC-{service:03} -")
+        asking.append(f"-A ALL -d 10.96.0.{service}/32 -p tcp -m tcp --dport 80 -j SVC-{service:03}")
+        for line in forms[service % len(forms)]:
+            number += 1
+            name, address = f"SEP-{number:04}", f"10.1.{number // 250}.{number % 250}"
+            if " E" in line:
+                chains.append(f":{name} -")
+                for each in ends[number % len(ends)]:
+                    rules.append(f"-A {name} {each.replace('@', address)}")
+            rules.append(f"-A SVC-{service:03} {line.replace(' E', ' ' + name).replace('@', address)}")
+    heads = [":PREROUTING ACCEPT [0:0]", ":ALL -"]
+    lines = ["*nat", *heads, *chains, "-A PREROUTING -j ALL", *rules, *asking, "COMMIT", ""]
+    return "\n".join(lines)
+
+
+@settings(max_examples=60, deadline=None)
+@given(dumps())
+def test_forms_say_what_the_rules_say(text):
+    with patch.object(chain_forms, "_LONGEST", -1):
+        one_by_one = audit(read(text))
+    found = audit(read(text))
+    assert [(one.dst, one.rule.line, one.targets, one.problem) for one in found] == [
+        (one.dst, one.rule.line, one.targets, one.problem) for one in one_by_one
+    ]
+
+
+def test_most_chains_are_never_made_into_rules():
+    lines = ["*nat", ":PREROUTING ACCEPT [0:0]", ":ALL -", *(f":S-{n:04} -" for n in range(2000))]
+    lines += [
+        f"-A S-{n:04} -p tcp -m tcp -j DNAT --to-destination 10.0.{n // 250}.{n % 250}:80"
+        for n in range(2000)
+    ]
+    lines += [
+        f"-A ALL -d 10.96.{n // 250}.{n % 250}/32 -p tcp -m tcp --dport 80 -j S-{n:04}" for n in range(2000)
+    ]
+    ruleset = read("\n".join([*lines, "-A PREROUTING -j ALL", "COMMIT", ""]))
+    assert all(service.fair for service in audit(ruleset))
+    made = [name for name, chain in ruleset.tables["nat"].chains.items() if chain.rules_made]
+    assert len(made) < 200
