@@ -119,6 +119,11 @@ class Extension:
     hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {}
     """For fields whose use limits that further, the builtin chains that are left."""
 
+    @property
+    def shown_name(self) -> str:
+        """The name a save prints."""
+        return self.name
+
     @classmethod
     def read(cls, uses: Sequence[Use], family: int) -> Self:
         """Make the extension out of the options used in a rule.
@@ -230,7 +235,7 @@ class Match(Extension):
 
     def condition(self) -> Condition:
         """Return what the match asks of a packet; without a definition, a question left open."""
-        return Unknown(f"-m {' '.join([self.name, *self.words()])}")
+        return Unknown(f"-m {' '.join([self.shown_name, *self.words()])}")
 
 
 class Target(Extension):
@@ -238,7 +243,7 @@ class Target(Extension):
 
     def effect(self) -> Effect:
         """Return what the target does to a packet; without a definition, a question left open."""
-        return Undecided(f"-j {' '.join([self.name, *self.words()])}")
+        return Undecided(f"-j {' '.join([self.shown_name, *self.words()])}")
 
 
 def registrar(registry: dict[str, type[Any]]) -> Callable[..., Callable[[E_], E_]]:

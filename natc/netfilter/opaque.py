@@ -18,6 +18,8 @@ from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.extension import Extension, Match, Target, Use
 
+#: Stands for the name of an extension whose options iptables-save could not show.
+UNSUPPORTED = "[unsupported]"
 #: Matches of xtables-addons, nDPI, OpenWrt, Android, router firmwares and old patch collections.
 OPAQUE_MATCHES = frozenset({
     "account", "asn", "bandwidth", "bcount", "childlevel", "condition", "connrate", "conntrack_ext",
@@ -25,12 +27,14 @@ OPAQUE_MATCHES = frozenset({
     "ifname", "iplimit", "ipp2p", "ipv4options", "layer7", "length2", "lscan", "lua", "macsave",
     "mport", "ndpi", "nth", "opendpi", "pknock", "pool", "psd", "qtaguid", "quota2", "random",
     "rtpengine", "timerange", "tls", "unclean", "url", "web", "webmon", "webstr", "weburl",
+    UNSUPPORTED,
 })  # fmt: skip
 OPAQUE_TARGETS = frozenset({
     "ACCOUNT", "ASN", "BCOUNT", "CHAOS", "CLAMPMSS", "CONE", "COOVA", "DELUDE", "DHCPMAC",
     "DNETMAP", "ECHO", "FLOWOFFLOAD", "FTOS", "FULLCONENAT", "IMQ", "IPMARK", "IPV4OPTSSTRIP",
     "LOGMARK", "NDPI", "NETFLOW", "PPTP", "PROTO", "QTAGUID", "RAWDNAT", "RAWSNAT", "ROUTE",
     "RTPENGINE", "SNATMAP", "SYSRQ", "TARPIT", "TRIGGER", "UDPSPEEDER", "XOR",
+    UNSUPPORTED,
 })  # fmt: skip
 
 
@@ -69,15 +73,40 @@ class OpaqueTarget(_AsWritten, Target):
     """A target known by name only."""
 
 
+class _Unsupported(_AsWritten):
+    """An extension of another revision than the iptables-save knew: it showed the name and no options."""
+
+    name: ClassVar[str] = UNSUPPORTED
+
+    @property
+    def shown_name(self) -> str:
+        return self.uses[0].words[0] if self.uses and self.uses[0].words else UNSUPPORTED
+
+    def words(self) -> list[str]:
+        return ["[unsupported", "revision]"]
+
+
+class UnsupportedMatch(_Unsupported, OpaqueMatch):
+    """A match whose options iptables-save could not show."""
+
+
+class UnsupportedTarget(_Unsupported, OpaqueTarget):
+    """A target whose options iptables-save could not show."""
+
+
 @lru_cache(maxsize=256)
 def opaque_match(name: str) -> type[OpaqueMatch]:
     """Return the class of an opaque match."""
+    if name == UNSUPPORTED:
+        return UnsupportedMatch
     return type("OpaqueMatch", (OpaqueMatch,), {"name": name, "__slots__": ()})
 
 
 @lru_cache(maxsize=256)
 def opaque_target(name: str) -> type[OpaqueTarget]:
     """Return the class of an opaque target."""
+    if name == UNSUPPORTED:
+        return UnsupportedTarget
     return type("OpaqueTarget", (OpaqueTarget,), {"name": name, "__slots__": ()})
 
 

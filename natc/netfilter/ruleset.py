@@ -142,12 +142,12 @@ class Rule:
             return self.text
         words = ["-A", self.chain, *self.header.words()]
         for match in self.matches:
-            words += ["-m", match.name, *match.words()]
+            words += ["-m", match.shown_name, *match.words()]
         target = self.target
         if isinstance(target, Jump):
             words += ["-g" if target.goto else "-j", target.chain]
         elif target is not None:
-            words += ["-j", target.name, *target.words()]
+            words += ["-j", target.shown_name, *target.words()]
         return " ".join(words)
 
     def show(self) -> str:

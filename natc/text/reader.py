@@ -31,7 +31,6 @@ from natc.text.runs import Runs
 from natc.text.shapes import Blueprint, LineShape, line_shapes
 from natc.text.source import Source
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
-from natc.text.tidy import table_of
 
 if TYPE_CHECKING:
     from natc.text.grammar import Grammar
@@ -76,6 +75,8 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     """
     if problems is not None:
         text = text.replace("\r\n", "\n")
+        from natc.text.tidy import table_of
+
         table = table or table_of(text.split("\n", _FIRST_LINES))
     dumps = dumps_in(text)
     if len(dumps) == 1 and family:

@@ -19,16 +19,20 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from natc.netfilter.opaque import UNSUPPORTED
 from natc.text.grammar import Grammar
 
 _BARE = re.compile(r"[^\s\"\\]+\Z")
 _ESCAPED = re.compile(r"([\"\\])")
 _COUNTERS = re.compile(r"\[(\d+):(\d+)\][ \t]*")
+#: What iptables-save prints of an extension whose options it does not know (xtables-save.c, 1.4.13 on).
+_UNSUPPORTED = re.compile(r"(?<=\s)(-[mj]) (\S+) \[unsupported revision\]")
 #: Long options of iptables that no line of the grammar holds; they make a shortened one ambiguous.
 _OTHER = ("--table", "--numeric", "--verbose", "--wait", "--exact", "--version", "--help", "--line-numbers",
           "--modprobe", "--set-counters", "--ipv4", "--ipv6")  # fmt: skip
-#: Options of one letter whose argument may follow without a blank.
-_GLUED = frozenset("AIDRNFXZPEjgm")
+#: Options of one letter whose argument may follow without a blank. iptables looks for that of -j in the
+#: next word even then.
+_GLUED = frozenset("AIDRNFXZPEgm")
 
 
 def words_of(line: str) -> list[str]:
@@ -157,9 +161,13 @@ class _Speller:
             self.negation.append(word)
         elif word.startswith("--") and len(word) > 2:
             name, equals, value = word.partition("=")
+            name = self._in_full(name)
+            if equals and not self._takes_value(name):
+                self._put(self.segments[-1], word, 0)
+                return
             if equals:
                 self.left.insert(0, value)
-            self._option(self._in_full(name))
+            self._option(name)
         elif word.startswith("-") and len(word) > 1:
             if len(word) > 2 and word[1] in _GLUED:
                 self.left.insert(0, word[2:])
@@ -185,6 +193,11 @@ class _Speller:
             segment = self._holder(name)
             taken = segment.options.get(name, Taken(0, 0))
             self._put(segment, name, taken.least, taken.most)
+
+    def _takes_value(self, name: str) -> bool:
+        """Tell whether ``--option=value`` may be: a flag has no value, and ``--jump`` looks for its own."""
+        known = [self.known.rule, self.known.commands, *(segment.options for segment in self.segments)]
+        return name != "--jump" and all(options[name].most for options in known if name in options)
 
     def _own(self, name: str) -> None:
         taken = self.known.rule[name]
@@ -221,7 +234,8 @@ class _Speller:
         return fitting[0] if name not in names and len(fitting) == 1 else name
 
     def _put(self, segment: _Segment, word: str, least: int, most: int = 0) -> None:
-        segment.words += [*self.negation, word, *self._arguments(Taken(least, most))]
+        arguments = self._arguments(Taken(least, most))
+        segment.words += [*self.negation, word, *arguments]
         self.negation = []
 
     def _arguments(self, taken: Taken) -> list[str]:
@@ -241,6 +255,7 @@ def respelled(line: str, grammar: Grammar, family: int, implied: Mapping[str, st
 
     ``implied`` says which match a protocol brings along. What cannot be resolved stays as it is.
     """
+    line = _UNSUPPORTED.sub(rf"\1 {UNSUPPORTED} --revision-of \2", line)
     counters = _COUNTERS.match(line)
     rest = line[counters.end() :] if counters else line
     speller = _Speller(_known(grammar), family, implied, words_of(rest))

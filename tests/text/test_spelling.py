@@ -28,7 +28,7 @@ SPELLINGS = {
         "-A INPUT -d 1.1.1.1/32 -m limit --limit 3/min --limit-burst 3 -m comment --comment x -j LOG --log-prefix y"
     ),
     '-A INPUT -j LOG --log-prefix="a b"': '-A INPUT -j LOG --log-prefix "a b"',
-    "-AINPUT -jACCEPT": "-A INPUT -j ACCEPT",
+    "-AINPUT -j ACCEPT": "-A INPUT -j ACCEPT",
     "-j LOG -A INPUT": "-A INPUT -j LOG",
     '"-A" "INPUT" -j "ACCEPT"': "-A INPUT -j ACCEPT",
     "-A INPUT --sou 1.1.1.1 --proto tcp --dp 80 --j LOG": "-A INPUT -s 1.1.1.1/32 -p tcp -m tcp --dport 80 -j LOG",
@@ -79,3 +79,12 @@ def test_an_odd_shape_costs_lark_two_calls_however_often_it_comes(monkeypatch):
     ruleset = read("\n".join(["*filter", *lines, "COMMIT", ""]))
     assert len(list(ruleset.rules())) == 49
     assert sum(line.startswith("-A") for line in asked) == 2
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["-jACCEPT", "--jump=ACCEPT", "-p tcp --syn=1", "-m limit --limit ! 3/min", "-j LOG --log-prefix ! x"],
+)
+def test_what_iptables_does_not_resolve_is_refused(rule):
+    with pytest.raises(DumpError):
+        read(f"*filter\n-A INPUT {rule}\nCOMMIT\n")
