@@ -44,8 +44,8 @@ class Fate:
     source: str = ""
     end: str = ""
     """What ended the way of a packet that did not arrive."""
-    marked: bool = False
-    """It ended so for its mark: masqueraded, or lost to a rule that asks for a mark."""
+    mark: int = 0
+    """The bits of the mark that the rule asked for to which the packet was lost."""
     known: str = ""
     """The connection that the packet is of, where the node's list has it."""
 
@@ -59,11 +59,11 @@ def fate_of(outcome: Outcome) -> Fate:
     """Return how one outcome ends."""
     known = _entry(outcome)
     if outcome.verdict not in _ARRIVED:
-        return Fate(outcome.verdict, "", _end(outcome), _ended_for_mark(outcome), known)
+        return Fate(outcome.verdict, "", _end(outcome), _lost_for_mark(outcome), known)
     if outcome.snat is None:
         return Fate(outcome.verdict, "source kept", known=known)
     source = _MASQUERADED if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
-    return Fate(outcome.verdict, source, "", source == _MASQUERADED, known)
+    return Fate(outcome.verdict, source, known=known)
 
 
 def _entry(outcome: Outcome) -> str:
@@ -83,9 +83,18 @@ def _end(outcome: Outcome) -> str:
     return " ".join(filter(None, parts))
 
 
-def _ended_for_mark(outcome: Outcome) -> bool:
+def _lost_for_mark(outcome: Outcome) -> int:
     last = outcome.path[-1].rule if outcome.path and outcome.drop_at else None
-    return last is not None and any(isinstance(match, Mark) for match in last.matches)
+    return 0 if last is None else _asked_bits(last)
+
+
+def _asked_bits(rule: Rule) -> int:
+    """Return the bits of the mark that a rule asks for."""
+    bits = 0
+    for match in rule.matches:
+        if isinstance(match, Mark) and match.mark is not None:
+            bits |= match.mark.value.mask
+    return bits
 
 
 def _ended_by(rule: Rule, table: str) -> str:
@@ -109,29 +118,52 @@ def fate_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line
             fates.setdefault(own.pop(), set()).add(index)
         else:
             mixed.append(case)
-    marking = dict(_marking(trees))
     for fate, places in fates.items():
         cases = [answer.cases[index] for index in sorted(places)]
         texts = [] if len(cases) == len(answer.cases) else conditions_of(answer.packet, cases)
         yield line("  ", fate.part(), f" when {', or '.join(texts)}" if texts else "")
-        marks = sorted(number for number, marked in marking.items() if marked & places)
-        if marks and fate.marked:
-            yield line("    ", Part(_because(marks), "dim"))
+        bits = _masquerade_bits(trees, places) if fate.source == _MASQUERADED else fate.mark
+        marks = {number for number, given, marked in _marking(trees) if given & bits and marked & places}
+        if marks:
+            yield line("    ", Part(_because(sorted(marks)), "dim"))
     for case in mixed:
         yield from _mixed(case)
 
 
-def _marking(trees: Mapping[str, Tree]) -> Iterator[tuple[int, set[int]]]:
-    """Yield the lines that have packets marked before POSTROUTING, each with the cases it does so in."""
+def _nodes(trees: Mapping[str, Tree], *, posted: bool) -> Iterator[tuple[Rule, Rule, set[int]]]:
+    """Yield the rules met in nat POSTROUTING, or those met before any POSTROUTING.
+
+    Each with the rule that jumped to its chain, itself where none did, and the cases it was met in.
+    """
     for title, tree in trees.items():
-        if not title.endswith(" POSTROUTING"):
+        if title == "nat POSTROUTING" if posted else not title.endswith(" POSTROUTING"):
             waiting: list[tuple[Node | None, Node]] = [(None, node) for node in tree.values()]
             for caller, node in waiting:
                 waiting += [(node, below) for below in node.below.values()]
                 rule = node.step.rule
-                if rule is not None and rule.shape.target and rule.shape.target.kind is SetMark:
-                    by = caller.step.rule if caller is not None and caller.step.rule else rule
-                    yield by.line, node.cases
+                if rule is not None:
+                    yield rule, (caller.step.rule if caller else None) or rule, node.cases
+
+
+def _masquerade_bits(trees: Mapping[str, Tree], places: set[int]) -> int:
+    """Return the bits of the mark that rules on the way to masquerading ask for or clear."""
+    bits = 0
+    for rule, _, cases in _nodes(trees, posted=True):
+        if cases & places:
+            bits |= _asked_bits(rule) | _given_bits(rule)
+    return bits
+
+
+def _marking(trees: Mapping[str, Tree]) -> Iterator[tuple[int, int, set[int]]]:
+    """Yield the lines that have packets marked before POSTROUTING: which bits, and in which cases."""
+    for rule, by, cases in _nodes(trees, posted=False):
+        if given := _given_bits(rule):
+            yield by.line, given, cases
+
+
+def _given_bits(rule: Rule) -> int:
+    target = rule.target if rule.shape.target and rule.shape.target.kind is SetMark else None
+    return target.xmark.value if isinstance(target, SetMark) else 0
 
 
 def _because(lines: list[int]) -> str:

@@ -86,3 +86,15 @@ def test_a_packet_from_the_network_does_not_come_from_the_node_itself():
     text = MARKED.replace("-j DOOMED\n", "-m addrtype --src-type LOCAL -j DOOMED\n", 1)
     found = lines(read(text), "10.0.0.1", src="8.8.8.8")
     assert not any("8.8.8.8 is one of the node's addresses" in line for line in found)
+
+
+def test_a_mark_that_masquerading_does_not_ask_for_is_no_reason():
+    text = (
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -j MARK --set-xmark 0x1/0x1\n"
+        "-A PREROUTING -p tcp -j MARK --set-xmark 0x4000/0x4000\n-A POSTROUTING {}-j MASQUERADE\nCOMMIT\n"
+    )
+    plain = lines(read(text.format("")), "10.0.0.1")
+    asking = lines(read(text.format("-m mark --mark 0x4000/0x4000 ")), "10.0.0.1")
+    assert any("masqueraded" in line for line in plain)
+    assert not any("for the mark" in line for line in plain)
+    assert "    for the mark that line 5 has it given" in asking
