@@ -123,8 +123,26 @@ def build(blocks: frozenset[str], *, strict: bool = False) -> Grammar:
         maybe_placeholders=False,
         edit_terminals=whole_word,
         strict=strict,
+        _plugins={} if strict else {"ContextualLexer": _trusting_lexer()},
     )
     return Grammar(blocks, lark, patterns)
+
+
+@lru_cache(maxsize=1)
+def _trusting_lexer() -> type:
+    """Return Lark's lexer without its checks of the terminals.
+
+    The strict build of the whole grammar has made them (:mod:`tests.text.test_grammar`). Where
+    interegular is installed they take 0.2 s of every run, CPU, measured.
+    """
+    from lark.lexer import ContextualLexer
+
+    class TrustingLexer(ContextualLexer):
+        def __init__(self, conf: Any, states: Any, always_accept: Any = ()) -> None:
+            conf.skip_validation = True
+            super().__init__(conf, states, always_accept)
+
+    return TrustingLexer
 
 
 def _make_whole_word(terminal: TerminalDef, patterns: dict[str, str]) -> None:
