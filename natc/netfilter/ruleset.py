@@ -164,7 +164,7 @@ class Rule:
 
 
 class Book(Protocol):
-    """A text that rules can be read from later: each line of it is known to be a good rule."""
+    """A text that rules can be read from later."""
 
     @property
     def text(self) -> str:
@@ -172,6 +172,9 @@ class Book(Protocol):
 
     def rules(self, start: int, end: int) -> list[Rule]:
         """Return the rules that stand between two places of the text, whole lines."""
+
+    def no_chain(self, name: str, place: int) -> Exception:
+        """Return the error of a line, beginning at ``place``, whose chain does not exist."""
 
 
 #: Whole lines of a book, from one place to another.
@@ -317,6 +320,8 @@ class Ruleset:
     in the spelling of that version."""
     dumps: list[Ruleset] = field(factory=list, eq=False)
     """The dumps it was put together from, of both families, when the text held more than one."""
+    lazy: bool = field(default=False, eq=False)
+    """Whether only what is asked for is read: then the rest may be no ruleset at all."""
     respelled: dict[int, str] = field(factory=dict, eq=False)
     """The rules whose spelling had to be resolved before they could be read, as written, by line."""
 

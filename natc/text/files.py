@@ -25,11 +25,12 @@ def read_dump(
     problems: list[DumpError] | None = None,
     cache: bool = True,
     table: str | None = None,
+    lazy: bool = False,
 ) -> Ruleset:
     """Read the dump in a file, packed or not; ``-`` is standard input.
 
-    ``family``, ``problems`` and ``table`` are those of :func:`natc.text.reader.read`. With ``cache`` the
-    shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
+    ``family``, ``problems``, ``table`` and ``lazy`` are those of :func:`natc.text.reader.read`. With
+    ``cache`` the shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
     :class:`~natc.errors.DumpError` when the file cannot be read or is no ruleset.
     """
     from natc.text.reader import read  # here, so that writing a text does not pay for reading one
@@ -37,7 +38,7 @@ def read_dump(
 
     text, name = _text_of(path)
     kept = usual_cache() if cache else None
-    return read(text, file=name, family=family, problems=problems, cache=kept, table=table)
+    return read(text, file=name, family=family, problems=problems, cache=kept, table=table, lazy=lazy)
 
 
 def read_pasted_dump(

@@ -14,12 +14,19 @@ from itertools import count, repeat
 from attrs import define, field
 
 from natc.netfilter.ruleset import Book, Chain
+from natc.text.runs import NAME
 
 #: What declares a chain without a policy, with counters.
 _DECLARED = re.compile(r":(\S+) - (\S+)\n")
 _COUNTERS = r"(?:\[\d+:\d+\] )?"
 #: The rules of one chain that follow each other.
+_ANY_LINES = re.compile(rf"(?:{_COUNTERS}-A {NAME}(?: .*)?\n)++").match
 _CHAIN_LINES = re.compile(rf"{_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \1(?: .*)?\n)*+")
+
+
+def any_lines(text: str, place: int) -> re.Match[str] | None:
+    """Match lines that append something to chains, as they look at a glance."""
+    return _ANY_LINES(text, place)
 
 
 def declared(text: str, start: int, end: int) -> list[tuple[str, str]]:
@@ -72,6 +79,9 @@ class Folded:
     def _append(self, chains: dict[str, Chain], start: int, end: int) -> None:
         book, place = self.book, start
         for found in _CHAIN_LINES.finditer(self.text, start, end):
-            chains[found[1]].append_later((book, *found.span()))
+            chain = chains.get(found[1])
+            if chain is None:
+                raise book.no_chain(found[1], found.start())
+            chain.append_later((book, *found.span()))
             place += found.end() - found.start()
         assert place == end, "a line that appends a rule was passed over"

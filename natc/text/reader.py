@@ -27,6 +27,7 @@ from natc.netfilter.opaque import OPAQUE_TARGETS, Opaque
 from natc.netfilter.ruleset import Part, Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.dumps import SAVED, Dump, dumps_in
+from natc.text.folded import any_lines
 from natc.text.runs import Runs
 from natc.text.shapes import Blueprint, LineShape, line_shapes
 from natc.text.source import Source
@@ -60,6 +61,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     cache: ShapeCache | None = None,
     table: str | None = None,
     missing: list[str] | None = None,
+    lazy: bool = False,
 ) -> Ruleset:
     """Read a dump, or carry out a rules file as iptables-restore does on a node without rules.
 
@@ -71,6 +73,8 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     With a ``cache`` the shapes of lines are taken from it, and what Lark adds is kept there.
     ``table`` is the one that lines before any ``*TABLE`` belong to, as ``iptables -S`` shows them. With a
     list of ``missing`` COMMIT may be missing, and chains that rules lead to, whose names go to the list.
+    With ``lazy`` the rules of a chain are read, and their errors raised, when the chain is asked for;
+    rules and chains that nobody asks for are not looked at.
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if problems is not None:
@@ -84,15 +88,18 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     tables = partial(Tables, keep=noflush, unnamed=table, missing=missing)
     reader = partial(_Reader, cache=cache, problems=problems)
     with collector_paused():
-        parts = [_read_dump(dump, file, tables, reader) for dump in dumps]
+        parts = [_read_dump(dump, file, tables, reader, lazy) for dump in dumps]
     if cache:
         cache.save()
     return parts[0] if len(parts) == 1 else Ruleset.joined(parts, family or parts[0].family)
 
 
-def _read_dump(dump: Dump, file: str, tables: partial[Tables], reader: partial[_Reader]) -> Ruleset:
+def _read_dump(
+    dump: Dump, file: str, tables: partial[Tables], reader: partial[_Reader], lazy: bool
+) -> Ruleset:
     source = Source(dump.text, file, dump.first)
-    ruleset = Ruleset(family=dump.family, file=file, saved=SAVED.search(dump.text) is not None)
+    saved = SAVED.search(dump.text) is not None
+    ruleset = Ruleset(family=dump.family, file=file, saved=saved, lazy=lazy)
     return reader(source, tables(source, ruleset), dump.family, number=dump.first - 1).ruleset()
 
 
@@ -145,8 +152,9 @@ class _Reader:
         """Walk the text: in runs of lines as long as one expression takes them, else line by line."""
         text, shape = self.source.text, LineShape("empty", "")
         while self.position <= len(text):
-            if self.runs.match and self.position >= self.no_run_before and self.tables.table:
-                found = self.runs.match(text, self.position)
+            match = any_lines if self.tables.ruleset.lazy else self.runs.match
+            if match and self.position >= self.no_run_before and self.tables.table:
+                found = match(text, self.position)
                 if found:
                     self._run(found.end())
                     continue
@@ -213,9 +221,16 @@ class _Reader:
             if found is None:
                 shape, found = self._recognise(line, number, followers)
             assert shape.rule is not None
-            out.append(Rule(shape.rule, found.groups(), number))
+            values = found.groups()
+            several = self._check(shape, values, line, number) if self.tables.ruleset.lazy else None
+            out += [Rule(shape.rule, each, number) for each in several or [values]]
             number += 1
         return out
+
+    def no_chain(self, name: str, place: int) -> DumpError:
+        """Return the error of a line, beginning at ``place``, whose chain does not exist."""
+        message = f"there is no chain {name!r} in this table"
+        return self.source.error_at(message, self.source.number_at(place), name)
 
     def _recognise(
         self, line: str, number: int, followers: list[LineShape]

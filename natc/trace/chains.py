@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, field, frozen
 
 from natc.errors import DumpError, Span
+from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
 from natc.netfilter.ruleset import Jump, Rule
 from natc.netfilter.values import changed
@@ -95,6 +96,8 @@ class ChainWalk:
             return [_into(state, action, ready)]
         if action.chain == "RETURN":
             return [self._return(state, table)]
+        if action.chain not in VERDICTS:
+            raise _refused(ready, f"there is no chain {action.chain!r} in table {table}")
         word = "STOLEN" if action.chain == "QUEUE" else action.chain
         return [_finish(state, word, _place(table, state, ready.number))]
 
@@ -131,8 +134,7 @@ def _next(state: State) -> State:
 def _into(state: State, jump: Jump, ready: ReadyRule) -> State:
     """Enter a chain; a dump that the kernel would refuse for its loop is refused here too."""
     if any(frame.chain == jump.chain for frame in state.frames):
-        span = Span(line=ready.rule.line, text=ready.rule.text)
-        raise DumpError(f"chain {jump.chain} leads back to itself", span)
+        raise _refused(ready, f"chain {jump.chain} leads back to itself")
     caller = state.frames[-1]
     if jump.goto:
         caller = Frame(caller.chain, caller.index, left=True)
@@ -148,3 +150,8 @@ def _finish(state: State, word: str, place: str) -> State:
     if word == "ACCEPT":
         return changed(state, frames=())
     return changed(state, frames=(), verdict=word, drop_at=place if word in (DROP, "REJECT") else None)
+
+
+def _refused(ready: ReadyRule, message: str) -> DumpError:
+    """Return the error of a rule that the kernel would refuse, found on the way in a dump read lazily."""
+    return DumpError(message, Span(line=ready.rule.line, text=ready.rule.text))

@@ -39,6 +39,8 @@ _FIELDS = frozenset(
 )
 
 
+#: What a reader should know of an answer from a dump of which only a part was read.
+_LAZY = "only the chains that the packet reaches were read: the rest of the dump may be wrong in any way"
 #: What the errors of sending mean.
 _ERRORS = {
     "EINVAL": "the node refuses to send from that source to that destination",
@@ -113,7 +115,8 @@ class Machine:
         return ListedConnections(state, host, table=self.start.connections, has_nat=has_nat)
 
     def _taken_for_granted(self, tracker: FirstPacket, packet: Packet) -> tuple[str, ...]:
-        return (*self.start.assumptions, *tracker.assumptions(packet))
+        lazy = (_LAZY,) if self.program.ruleset.lazy else ()
+        return (*self.start.assumptions, *tracker.assumptions(packet), *lazy)
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""

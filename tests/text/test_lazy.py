@@ -1,0 +1,94 @@
+"""Reading only what is asked for gives the same answers, and looks at nothing else."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from natc.cli import cli
+from natc.errors import DumpError
+from natc.netfilter.packet import question_packet
+from natc.text import reader
+from natc.text.reader import read
+from natc.text.writer import save
+from natc.trace.machine import Machine
+from tests.support import GOLDEN
+
+DUMPS = sorted(GOLDEN.glob("kube-proxy/*/save-*.txt"))
+DESTINATIONS = ["10.105.182.209:3000", "10.96.0.1:443", "192.168.179.99:30090", "8.8.8.8:53", "[fd00::1]:80"]
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.parent.name}-{dump.stem}")
+def test_a_lazy_ruleset_is_the_same_once_all_of_it_is_asked_for(dump):
+    text = dump.read_text()
+    assert read(text, lazy=True) == read(text)
+    assert save(read(text, lazy=True)) == text
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.parent.name}-{dump.stem}")
+@pytest.mark.parametrize("to", DESTINATIONS)
+def test_a_lazy_answer_is_the_same_and_says_what_it_is(dump, to):
+    text = dump.read_text()
+    host, _, port = to.rpartition(":")
+    packet = question_packet(host.strip("[]"), int(port))
+    lazy, full = (Machine.of(read(text, lazy=how)).trace(packet) for how in (True, False))
+    assert [(piece.odds, piece.outcome.verdict, piece.outcome.dnat) for piece in lazy.pieces] == [
+        (piece.odds, piece.outcome.verdict, piece.outcome.dnat) for piece in full.pieces
+    ]
+    (more,) = (text for text in lazy.assumptions if text not in full.assumptions)
+    assert "only the chains that the packet reaches were read" in more
+
+
+def nat(*rules: str) -> str:
+    declared = [":PREROUTING ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]", ":A - [0:0]", ":B - [0:0]"]
+    return "\n".join(["*nat", *declared, *rules, "COMMIT", ""])
+
+
+def test_a_chain_that_is_not_reached_is_not_read():
+    text = nat(
+        "-A PREROUTING -d 10.0.0.1/32 -j A", "-A A -p tcp -j DNAT --to-destination 1.1.1.1", "-A B --nonsense"
+    )
+    with pytest.raises(DumpError):
+        read(text)
+    ruleset = read(text, lazy=True)
+    assert Machine.of(ruleset).trace(question_packet("10.0.0.1", 80)).targets()
+    with pytest.raises(DumpError, match="--nonsense") as caught:
+        print(ruleset)
+    assert caught.value.span.line == 8
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("-A PREROUTING -s 1.2.3.400 -j A", "is not an IP address"),
+        ("-A PREROUTING -j NOWHERE", "NOWHERE"),
+        ("-A MISSING -j A", "there is no chain 'MISSING' in this table"),
+        ("-A A -j A", "leads back to itself"),
+    ],
+)
+def test_what_is_wrong_on_the_way_is_an_error(rule, message):
+    text = nat("-A PREROUTING -d 10.0.0.1/32 -j A", rule)
+    with pytest.raises(DumpError, match=message):
+        Machine.of(read(text, lazy=True)).trace(question_packet("10.0.0.1", 80))
+
+
+def test_a_list_of_addresses_is_several_rules_here_too():
+    ruleset = read(nat("-A PREROUTING -d 10.0.0.1,10.0.0.2 -j A"), lazy=True)
+    assert ruleset == read(nat("-A PREROUTING -d 10.0.0.1,10.0.0.2 -j A"))
+
+
+def test_the_command_says_that_it_was_lazy(tmp_path, monkeypatch):
+    """And makes rules of no service but the one asked for."""
+    text = nat(
+        *(f"-A PREROUTING -d 10.0.0.{n}/32 -j {'AB'[n % 2]}" for n in range(1, 9)),
+        "-A A -p tcp -j DNAT --to-destination 1.1.1.1", "-A B -p tcp -j DNAT --to-destination 2.2.2.2",
+    )  # fmt: skip
+    (tmp_path / "dump.txt").write_text(text)
+    made = []
+    rules = reader._Reader.rules
+    monkeypatch.setattr(reader._Reader, "rules", lambda *args: made.append(rules(*args)) or made[-1])
+    asked = ["trace", str(tmp_path / "dump.txt"), "--dst", "10.0.0.2:80", "--lazy", "--output", "json"]
+    answer = json.loads(CliRunner().invoke(cli, asked, catch_exceptions=False).stdout)
+    assert [target["ip"] for target in answer["targets"]] == ["1.1.1.1"]
+    assert {rule.chain for rules in made for rule in rules} == {"PREROUTING", "A"}
+    assert "only the chains that the packet reaches were read" in json.dumps(answer)
