@@ -82,7 +82,8 @@ class HostNode:
         if state.header_included:
             flow = evolve(flow, source=0)
         found = routing.route_output(self.host, flow, any_source=True)
-        if state.header_included and not flow_of(state.packet).source:
+        # IPv4 fills in a source that the process left open, IPv6 does not (raw_send_hdrinc).
+        if state.header_included and state.packet.family == 4 and not flow_of(state.packet).source:
             state = state.with_packet(src=found.source)
         return [_routed(state, found)]
 

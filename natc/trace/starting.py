@@ -76,11 +76,12 @@ def _with_lists_of(memory: Memory, rule: Rule) -> Memory:
 def _in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:
     """Yield the rules as the kernel is given them.
 
-    The legacy tool sorts user chains by name behind the builtin ones; the other keeps the file's order.
+    The legacy tool gives a table chain by chain, the builtin ones first and then the user's by name; the
+    other gives rule by rule as the file has them.
     """
     for table in ruleset.tables.values():
         chains = list(table.chains.values())
         if backend == "legacy":
             chains.sort(key=lambda own: (own.policy is None, own.name if own.policy is None else ""))
-        for own in chains:
-            yield from own.rules
+        rules = [rule for own in chains for rule in own.rules]
+        yield from rules if backend == "legacy" else sorted(rules, key=lambda rule: rule.line)

@@ -107,12 +107,13 @@ class Recent(Match):
         forwarded = bool(packet.out_interface) and packet.uid is None  # the hop was counted before
         ttl = packet.ttl + forwarded
         found = before.find(address, ttl if self.rttl else None)
-        truth, after = self._looked_up(before, found, memory.now)
+        seen, after = self._looked_up(before, found, memory.now)
+        truth = (seen or self.set is not None) is not self._inverted
         if found is None and self.set is not None:
-            truth, after = True, before.with_new(address, ttl, memory.now)
+            after = before.with_new(address, ttl, memory.now)
         elif found is not None and (self.set is not None or (self.update is not None and truth)):
-            after = after.updated(found, ttl, memory.now)
-        return truth is not self._inverted, memory.with_value(self._key, after)
+            after = after.updated(found, ttl, memory.now)  # --update also where ``!`` made it true
+        return truth, memory.with_value(self._key, after)
 
     def _looked_up(self, before: RecentList, found: Entry | None, now: float) -> tuple[bool, RecentList]:
         """Return whether the entry satisfies the rule, before inversion, and the list without what goes."""
