@@ -41,6 +41,8 @@ class Flow:
     sport: int = 0
     dport: int = 0
     uid: int = 0
+    source_open: bool = False
+    """``source`` stands for sources that are not known, but for what policy rules ask: it is no martian."""
 
 
 @frozen

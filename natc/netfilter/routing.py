@@ -133,17 +133,19 @@ def _refused(host: Host, flow: Flow, error: str) -> InputRoute:
 def _martian_address(flow: Flow) -> str | None:
     """Return what is wrong with the addresses by themselves, before any lookup."""
     source, destination = flow.source, flow.destination
-    if source in _MULTICAST4 or source == _LIMITED_BROADCAST:
-        return "martian source: a multicast or broadcast address"
-    if source in _ZERO4 and not (source == 0 and destination in (0, _LIMITED_BROADCAST)):
-        return "martian source: in 0.0.0.0/8"
+    if not flow.source_open:
+        if source in _MULTICAST4 or source == _LIMITED_BROADCAST:
+            return "martian source: a multicast or broadcast address"
+        if source in _ZERO4 and not (source == 0 and destination in (0, _LIMITED_BROADCAST)):
+            return "martian source: in 0.0.0.0/8"
     if destination in _ZERO4 and not source == destination == 0:
         return "martian destination: in 0.0.0.0/8"
     return None
 
 
 def _loopback_martian(host: Host, flow: Flow) -> str | None:
-    for part, address in (("destination", flow.destination), ("source", flow.source)):
+    parts = [("destination", flow.destination), *([] if flow.source_open else [("source", flow.source)])]
+    for part, address in parts:
         if address in _LOOPBACK4 and not host.sysctl("route_localnet", flow.in_interface):
             return f"martian {part}: 127.0.0.0/8 from the wire, and route_localnet is 0"
     return None
@@ -186,7 +188,7 @@ def source_refusal(host: Host, flow: Flow, out: str | None) -> str | None:
 
     ``out`` is the device the packet would leave by, None when it is for the node (fib_validate_source).
     """
-    if not host.routes_known:
+    if not host.routes_known or flow.source_open:
         return None
     rp_filter = host.sysctl("rp_filter", flow.in_interface)
     back_out = out == flow.in_interface and host.sysctl("send_redirects", flow.in_interface)
@@ -241,7 +243,9 @@ def _input6(host: Host, flow: Flow) -> InputRoute:
 def _forwarded6(host: Host, flow: Flow, found: Found) -> InputRoute:
     if not host.forwards(flow.in_interface):
         return InputRoute("drop", reason="the node does not forward")
-    if found.hop.device != flow.in_interface:  # else it is answered with a redirect, and not checked
+    if (
+        found.hop.device != flow.in_interface and not flow.source_open
+    ):  # else it is answered with a redirect, and not checked
         if flow.source == 0:
             return InputRoute("drop", reason="its source is the unspecified address")
         if flow.source in _LINK_LOCAL6:

@@ -97,10 +97,13 @@ class _Bit(Condition):
     value: bool
 
 
+def open_bit(bit: int) -> Open:
+    """Return the open value that stands for one bit of the mark a packet came with, 0 the lowest."""
+    return Open("mark bit", f"{1 << bit:#x}", YES_OR_NO)
+
+
 def _bit(asker: Asker, condition: _Bit, state: State) -> Answer:
-    return split(
-        state, Open("mark bit", f"{1 << condition.bit:#x}", YES_OR_NO), YES if condition.value else NO
-    )
+    return split(state, open_bit(condition.bit), YES if condition.value else NO)
 
 
 def _chance(asker: Asker, condition: Chance, state: State) -> Answer:

@@ -10,12 +10,12 @@ from natc.errors import NodeError
 from natc.inputs import read_bytes
 from natc.netfilter import routing
 from natc.netfilter.condition import DeviceGroup, ReversePath
-from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
-from natc.netfilter.packet import Open, Packet
+from natc.netfilter.packet import Open
 from natc.netfilter.routing import OutputRoute
 from natc.netfilter.values import changed
-from natc.trace.node import open_kind
+from natc.trace.node import OpenNode, open_kind
+from natc.trace.policy import decided, flow_of
 from natc.trace.split import Answer
 from natc.trace.state import Route, State
 
@@ -38,9 +38,11 @@ class HostNode:
         return routing.address_type_matches(self.host, address, types, interface)
 
     def reverse_path(self, state: State, asked: ReversePath) -> Answer:
+        if isinstance(state.packet.src, Open):
+            return OpenNode().reverse_path(state, asked)
         return routing.reverse_path_matches(
             self.host,
-            flow_of(state.packet),
+            flow_of(state),
             loose=asked.loose,
             valid_mark=asked.valid_mark,
             accept_local=asked.accept_local,
@@ -52,19 +54,21 @@ class HostNode:
 
     def refused(self, state: State) -> bool:
         """Whether a packet from the wire vanishes before any hook sees it."""
-        packet = state.packet
-        flow = flow_of(packet)
+        flow = flow_of(state)
         return bool(routing.arrival_refusal(self.host, flow.source, flow.destination, flow.in_interface))
 
     def arrive(self, state: State) -> list[State]:
         if state.again and state.route.device:  # lo: the route of the sending goes on
             return [changed(state, hook="INPUT")]
-        decided = routing.route_input(self.host, flow_of(state.packet))
-        if decided.kind == "local":
-            return [changed(state, hook="INPUT", route=Route("lo"))]
-        if decided.kind == "drop":
-            return [changed(state, verdict="NO_ROUTE", answer=decided.answer, reason=decided.reason)]
-        return [self._forwarded(state, Route(decided.out or "", decided.gateway))]
+        return [self._arrived(one) for one in decided(self, self.host.fib.rules, state)]
+
+    def _arrived(self, state: State) -> State:
+        found = routing.route_input(self.host, flow_of(state))
+        if found.kind == "local":
+            return changed(state, hook="INPUT", route=Route("lo"))
+        if found.kind == "drop":
+            return changed(state, verdict="NO_ROUTE", answer=found.answer, reason=found.reason)
+        return self._forwarded(state, Route(found.out or "", found.gateway))
 
     @staticmethod
     def _forwarded(state: State, route: Route) -> State:
@@ -78,17 +82,21 @@ class HostNode:
         return changed(state, hook="FORWARD", route=route)
 
     def set_out(self, state: State) -> list[State]:
-        flow = flow_of(state.packet)
+        return [self._set_out(one) for one in decided(self, self.host.fib.rules, state)]
+
+    def _set_out(self, state: State) -> State:
+        flow = flow_of(state)
         if state.header_included:
             flow = evolve(flow, source=0)
         found = routing.route_output(self.host, flow, any_source=True)
         # IPv4 fills in a source that the process left open, IPv6 does not (raw_send_hdrinc).
-        if state.header_included and state.packet.family == 4 and not flow_of(state.packet).source:
+        if state.header_included and state.packet.family == 4 and not flow_of(state).source:
             state = state.with_packet(src=found.source)
-        return [_routed(state, found)]
+        return _routed(state, found)
 
     def reroute(self, state: State) -> list[State]:
-        return [_routed(state, routing.reroute(self.host, flow_of(state.packet)))]
+        rerouted = decided(self, self.host.fib.rules, state)
+        return [_routed(one, routing.reroute(self.host, flow_of(one))) for one in rerouted]
 
     def settle(self, state: State) -> list[State]:
         return [state]
@@ -110,23 +118,3 @@ def node_from_file(path: str) -> HostNode:
     if not isinstance(content, dict):
         raise NodeError(f"{path} is not the description of a node")
     return HostNode(Host.from_node(content))
-
-
-def flow_of(packet: Packet) -> Flow:
-    """Return what routing looks at; what is open counts as unset."""
-
-    def known(value: object) -> int:
-        return value if isinstance(value, int) else 0
-
-    came = packet.in_interface
-    return Flow(
-        known(packet.dst),
-        known(packet.src),
-        came if isinstance(came, str) and came else "lo",
-        mark=known(packet.mark),
-        tos=known(packet.tos),
-        protocol=known(packet.proto),
-        sport=known(packet.sport),
-        dport=known(packet.dport),
-        uid=max(known(packet.uid), 0),
-    )

@@ -13,7 +13,8 @@ from natc.netfilter import routing
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet, protocol_number
 from natc.netfilter.wire import tcp_options
-from natc.trace.host_node import flow_of
+from natc.trace.policy import flow_of
+from natc.trace.state import State
 
 Entry = Mapping[str, Any]
 
@@ -57,7 +58,7 @@ class Sender:
 
     def _sent_here(self, packet: Packet, entry: Entry) -> Packet:
         if entry.get("src") in (None, "auto"):
-            found = routing.route_output(self.host, flow_of(packet))
+            found = routing.route_output(self.host, flow_of(State(packet)))
             packet = _with(packet, src=0 if found.error else found.source)
         uid, gid = entry.get("uid"), entry.get("gid")
         return _with(packet, mark=entry.get("mark", 0), uid=uid or 0, gid=gid or 0)

@@ -1,0 +1,86 @@
+"""Policy routing of packets that leave open what ``ip rule`` asks for: source, interface, mark, ports, user.
+
+A state is split until each policy rule either is for all its packets or for none; then any packet of
+the state stands for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from natc.netfilter.condition import All, Bits, Condition, In
+from natc.netfilter.fib import Flow
+from natc.netfilter.intervals import Intervals, name, numbers
+from natc.netfilter.iproute import PolicyRule, Prefix
+from natc.netfilter.packet import YES, Open, OpenMark
+from natc.trace.evaluate import Asker, open_bit
+from natc.trace.node import NodeView
+from natc.trace.state import State
+
+
+def decided(node: NodeView, rules: tuple[PolicyRule, ...], state: State) -> list[State]:
+    """Split a state by whether each policy rule is for its packets."""
+    states = [state]
+    for rule in rules:
+        condition = All(tuple(_asked(rule)))
+        if condition.parts:
+            states = [after for before in states for after in _sides(Asker(node), condition, before)]
+    return states
+
+
+def _sides(asker: Asker, condition: Condition, state: State) -> list[State]:
+    answer = asker.ask(condition, state)
+    return [state] if isinstance(answer, bool) else [split.state for split in answer]
+
+
+def _asked(rule: PolicyRule) -> Iterator[Condition]:
+    """Yield what a rule asks of fields that may be open; whether it is inverted splits no further."""
+    for field, prefix in (("src", rule.source), ("dst", rule.destination)):
+        if prefix is not None:
+            yield In(field, _addresses(prefix))
+    if rule.in_interface is not None:
+        yield In("in_interface", name(rule.in_interface))
+    if rule.mark_mask:
+        yield Bits("mark", rule.mark & rule.mark_mask, rule.mark_mask)
+    for field, bounds in (("sport", rule.sports), ("dport", rule.dports), ("uid", rule.uids)):
+        if bounds is not None:
+            yield In(field, numbers(*bounds))
+
+
+def _addresses(prefix: Prefix) -> Intervals:
+    return numbers(prefix.address, prefix.address | (1 << prefix.bits - prefix.length) - 1)
+
+
+def flow_of(state: State) -> Flow:
+    """Return what routing looks at; a packet of the state stands for all of them."""
+    packet = state.packet
+    return Flow(
+        _any(state, packet.dst, 0),
+        _any(state, packet.src, 0),
+        _any(state, packet.in_interface, "") or "lo",
+        mark=_any_mark(state, packet.mark),
+        tos=_any(state, packet.tos, 0),
+        protocol=_any(state, packet.proto, 0),
+        sport=_any(state, packet.sport, 0),
+        dport=_any(state, packet.dport, 0),
+        uid=max(_any(state, packet.uid, 0), 0),
+        source_open=isinstance(packet.src, Open),
+    )
+
+
+def _any(state: State, value: Any, unset: Any) -> Any:
+    """Return a value, of an open one the first it can be."""
+    if not isinstance(value, Open):
+        return unset if value is None else value
+    domain = state.facts.domain(value)
+    return domain.spans[0][0] if isinstance(domain, Intervals) and domain else unset
+
+
+def _any_mark(state: State, mark: int | OpenMark) -> int:
+    """Return a mark whose open bits came set where that is known, else unset."""
+    if isinstance(mark, int):
+        return mark
+    bits = [bit for bit in range(32) if mark.unknown & 1 << bit]
+    known = state.facts.known
+    return mark.value ^ sum(1 << bit for bit in bits if known.get(open_bit(bit)) == YES)

@@ -1,0 +1,92 @@
+"""Packets for the differential test with the running kernel: alone, or in flows with answers and errors."""
+
+from hypothesis import strategies as st
+
+from tests.trace.live_rules import PORTS
+
+PROTOCOLS = ("tcp", "tcp", "tcp", "udp", "udp", "icmp", "sctp", "47")
+#: Flags of a first TCP packet; mostly a SYN.
+FLAGS = ("S", "S", "S", "S", "A", "SA", "R", "FA", "FPU")
+
+
+@st.composite
+def packets(draw, world):
+    """A packet from the wire or of a process on the node."""
+    origin = draw(st.sampled_from([*world.neighbours, "local"]))
+    made = {"origin": origin, **_addresses(draw, world, origin), "proto": draw(st.sampled_from(PROTOCOLS))}
+    if made["proto"] in ("tcp", "udp", "sctp"):
+        made |= {"sport": draw(st.integers(40000, 40100)), "dport": draw(st.sampled_from(PORTS))}
+    if made["proto"] == "tcp":
+        made["flags"] = draw(st.sampled_from(FLAGS))
+    if made["proto"] == "icmp":
+        made["icmp_id"] = draw(st.integers(1000, 1010))
+    made |= draw(
+        st.sampled_from([{}, {}, {}, {"ttl": 1}, {"ttl": 63}, {"tos": 0x10}, {"len": 64}, {"badsum": 1}])
+    )
+    if world.family == 4 and draw(st.integers(0, 15)) == 0:
+        made |= {"frag": 0x2000, "len": 64}
+    if origin == "local":
+        made |= draw(st.sampled_from([{}, {}, {"mark": 1}, {"mark": 0x14}, {"uid": 1337}, {"gid": 1000}]))
+    return made
+
+
+def _addresses(draw, world, origin):
+    if origin == "local":
+        source = draw(st.sampled_from(["auto", "auto", "auto", world.own[1]]))
+    else:
+        source = draw(
+            st.sampled_from([*world.neighbours[origin], *world.neighbours[origin], *world.elsewhere])
+        )
+    return {"src": source, "dst": draw(st.sampled_from([*world.addresses, *world.virtual, *world.own]))}
+
+
+@st.composite
+def flows(draw, world):
+    """A first packet and what follows it; ``reply_to`` counts from the flow's first packet."""
+    first = draw(packets(world))
+    after = [_answer, _again, _on, _other_port, _reset]
+    if world.family == 4 and first["proto"] not in ("icmp", "47"):
+        after.append(_error)
+    out = [first]
+    for _ in range(draw(st.integers(0, 4))):
+        out.append(draw(st.sampled_from(after))(world, first))
+    return out
+
+
+def _answer(world, first):
+    if first["proto"] == "icmp":
+        return {"reply_to": 0, "icmp_type": 129 if world.family == 6 else 0}
+    return {"reply_to": 0}
+
+
+def _again(world, first):
+    return {**first, "flush": False}
+
+
+def _on(world, first):
+    return {**first, "flush": False, **({"flags": "A"} if first["proto"] == "tcp" else {})}
+
+
+def _other_port(world, first):
+    """Another connection beside the first one."""
+    return {**first, "flush": False, **({"sport": first["sport"] + 200} if "sport" in first else {})}
+
+
+def _reset(world, first):
+    return {"reply_to": 0, "flags": "R"} if first["proto"] == "tcp" else _answer(world, first)
+
+
+def _error(world, first):
+    return {"reply_to": 0, "icmp_error": [3, 1]}
+
+
+@st.composite
+def sequences(draw, world, count):
+    """Flows one after the other until there are enough packets, each with its place in the whole."""
+    out = []
+    while len(out) < count:
+        start = len(out)
+        for packet in draw(flows(world)):
+            moved = {"reply_to": packet["reply_to"] + start} if "reply_to" in packet else {}
+            out.append({**packet, **moved})
+    return out[:count]

@@ -1,0 +1,79 @@
+"""Policy routing where the packet leaves open what a rule asks: both ways are told, each under its condition."""
+
+import pytest
+
+from natc.netfilter.host import Host
+from natc.netfilter.kinds import address_of
+from natc.netfilter.packet import open_mark, question_packet
+from natc.text.reader import read
+from natc.trace.host_node import HostNode
+from natc.trace.machine import Machine
+
+EMPTY = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+NODE = {
+    "interfaces": [
+        {"name": "eth0", "addrs": ["192.168.1.10/24"]},
+        {"name": "cni0", "addrs": ["10.244.1.254/24"]},
+        {"name": "eth1", "addrs": ["10.0.5.2/24"]},
+    ],
+    "routes": ["default via 192.168.1.1 dev eth0", "default via 10.0.5.1 dev eth1 table 100"],
+    "ip_forward": 1,
+}
+
+
+def ways(rule, dump=EMPTY, sysctl=None, origin="network", **fields):
+    """Return the outgoing interface of each piece of an answer, with what is known of open values there."""
+    node = NODE | {"rules": [rule] if rule else [], "sysctl": sysctl or {}}
+    machine = Machine.of(read(dump, family=4), HostNode(Host.from_node(node)))
+    answer = machine.trace(question_packet("8.8.8.8", 80, **fields), origin)
+    return {piece.outcome.out or piece.outcome.verdict: piece.facts.known for piece in answer.pieces}
+
+
+def domains(known):
+    return {value.kind: domain for value, domain in known.items()}
+
+
+def test_an_open_source_is_no_martian():
+    assert ways("").keys() == {"eth0"}
+    assert ways("", sysctl={"net.ipv4.conf.all.rp_filter": 1}).keys() == {"eth0"}
+
+
+@pytest.mark.parametrize("origin", ["network", "local"])
+def test_a_rule_about_the_source_splits_an_open_source(origin):
+    found = ways("from 10.244.1.0/24 table 100", origin=origin)
+    assert found.keys() == {"eth0", "eth1"}
+    (inside,) = domains(found["eth1"])["source"].spans
+    assert [str(address_of(end, 32)) for end in inside] == ["10.244.1.0", "10.244.2.0"]
+    assert not domains(found["eth0"])["source"] & domains(found["eth1"])["source"]
+
+
+def test_a_rule_about_the_interface_splits_an_open_interface():
+    found = ways("iif cni0 table 100")
+    assert found.keys() == {"eth0", "eth1"}
+    assert domains(found["eth1"])["incoming interface"].single == "cni0"
+    assert ways("iif cni0 table 100", in_interface="cni0").keys() == {"eth1"}
+
+
+def test_a_rule_about_the_mark_splits_an_open_mark():
+    assert ways("fwmark 0x1/0x1 table 100", mark=open_mark()).keys() == {"eth0", "eth1"}
+    marked = EMPTY.replace("*filter", "*mangle").replace(
+        ":OUTPUT", "-A PREROUTING -j MARK --set-xmark 0x1/0x1\n:OUTPUT"
+    )
+    marked = marked.replace(":INPUT", ":PREROUTING ACCEPT [0:0]\n:INPUT")
+    assert ways("fwmark 0x1/0x1 table 100", dump=marked, mark=open_mark()).keys() == {"eth1"}
+
+
+def test_a_rule_about_ports_splits_an_open_port():
+    assert ways("sport 1000-2000 table 100").keys() == {"eth0", "eth1"}
+    assert ways("sport 1000-2000 table 100", sport=1500).keys() == {"eth1"}
+
+
+def test_a_rule_about_something_known_splits_nothing():
+    assert ways("to 8.8.8.8 table 100").keys() == {"eth1"}
+    assert ways("from 10.244.1.0/24 table 100", src="10.244.1.5").keys() == {"eth1"}
+    assert ways("not from 10.244.1.0/24 table 100", src="10.244.1.5").keys() == {"eth0"}
+
+
+def test_the_way_back_of_an_open_source_is_a_question():
+    dump = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -m rpfilter --invert -j DROP\nCOMMIT\n"
+    assert ways("", dump=dump).keys() == {"eth0", "DROP"}
