@@ -9,6 +9,7 @@ from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
 from natc.netfilter.ruleset import Jump, Rule
 from natc.netfilter.values import changed
+from natc.trace.bounds import Bounds
 from natc.trace.effects import CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker
 from natc.trace.node import NodeView
@@ -49,6 +50,7 @@ class ChainWalk:
     node: NodeView
     effects: Effects
     tally: Tally
+    bounds: Bounds
 
     def enter(self, state: State, table: str) -> State | None:
         """Return the state at the head of a table's chain for its hook, None when there is no such chain."""

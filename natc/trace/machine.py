@@ -10,6 +10,7 @@ from attrs import frozen
 from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
+from natc.trace.bounds import Bounds
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
 from natc.trace.node import NodeView, OpenNode
@@ -91,7 +92,7 @@ class Machine:
         """Yield every branch by itself, the most likely first, worked out as far as it is asked for."""
         tracker = self._tracker(packet, self.node.host)
         way, start = self._prepared(packet, origin, tracker)
-        for final in branches(way.step, way.start(start)):
+        for final in branches(way.step, way.start(start), way.bound):
             yield Piece(final.facts, final.odds, outcome_of(packet, final))
 
     def _prepared(self, packet: Packet, origin: str, tracker: Tracker) -> tuple[Way, State]:
@@ -120,7 +121,7 @@ class Machine:
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
-        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally())
+        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally(), Bounds(self.program))
         return Way(chains, self.node, tracker, self.backend)
 
 

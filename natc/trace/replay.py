@@ -124,7 +124,7 @@ class Replay:
         """Do what :meth:`deliver` does; without a time, a little passes with every packet."""
         if now is not None:
             self.memory = self.memory.settled(max(now, self.memory.now))
-        finals = list(islice(branches(self._way.step, self._starts(sent)), 2))
+        finals = list(islice(branches(self._way.step, self._starts(sent), self._way.bound), 2))
         final = finals[0]
         if len(finals) > 1:
             return Delivery(open_result(sent.packet, final), is_open=True)
@@ -163,7 +163,7 @@ class Replay:
         state = response_to(self.host, final)
         if state is None:
             return None
-        ends = branches(self._way.step, self._way.start(state))
+        ends = branches(self._way.step, self._way.start(state), self._way.bound)
         likeliest = next(ends)
         alike = (end for end in chain([likeliest], ends) if _agree(_coins(end), fallen))
         end = next(alike, likeliest)
@@ -181,7 +181,10 @@ class Replay:
         """Return every random branch of a packet: its odds, which random rules were taken, its result."""
         self._forget_connections()
         sent = self.sender.packet(entry)
-        return [self._branch(sent, final) for final in branches(self._way.step, self._starts(sent))]
+        return [
+            self._branch(sent, final)
+            for final in branches(self._way.step, self._starts(sent), self._way.bound)
+        ]
 
     def _branch(self, sent: Sent, final: State) -> Result:
         taken = _coins(final)

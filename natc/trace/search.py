@@ -47,28 +47,38 @@ def merged(step: Stepper, starts: Iterable[State]) -> list[State]:
 
 @frozen(order=False)
 class _Likelier:
-    """Orders a heap by falling odds, ties by age."""
+    """Orders a heap by falling hope, ties by youth: of equal ways one is gone to its end first."""
 
-    odds: Odds
+    hope: Odds
     age: int
 
     def __lt__(self, other: _Likelier) -> bool:
-        return self.age < other.age if self.odds == other.odds else other.odds < self.odds
+        return self.age > other.age if self.hope == other.hope else other.hope < self.hope
 
 
-def branches(step: Stepper, starts: Iterable[State]) -> Iterator[State]:
-    """Yield every branch by itself, the most likely first, working no further ahead than asked."""
+def branches(
+    step: Stepper, starts: Iterable[State], bound: Callable[[State], Odds] | None = None
+) -> Iterator[State]:
+    """Yield every branch by itself, the most likely first, working no further ahead than asked.
+
+    ``bound`` says how likely the rest of a state's way can be at most: the closer, the less is looked
+    at before the first branch comes.
+    """
     ages = count()
     heap: list[tuple[_Likelier, State]] = []
-    for state in starts:
-        heappush(heap, (_Likelier(state.odds, next(ages)), state))
+
+    def put(states: Iterable[State]) -> None:
+        for state in reversed([*states]):
+            hope = state.odds if bound is None or state.verdict else state.odds * bound(state)
+            heappush(heap, (_Likelier(hope, next(ages)), state))
+
+    put(starts)
     while heap:
         _, state = heappop(heap)
         if state.verdict:
             yield state
-            continue
-        for after in step(state):
-            heappush(heap, (_Likelier(after.odds, next(ages)), after))
+        else:
+            put(step(state))
 
 
 def merge(states: list[State]) -> list[State]:

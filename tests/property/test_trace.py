@@ -1,5 +1,7 @@
 """Tracing, for every ruleset hypothesis can think of: exact sums, and an index that changes nothing."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +10,7 @@ from natc.netfilter.packet import question_packet
 from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
 from natc.trace.machine import Machine
+from natc.trace.search import branches
 
 CHAINS = ("A", "B", "C")
 HEADS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
@@ -86,6 +89,44 @@ def test_merged_outcomes_are_the_sums_of_the_branches(text, packet):
     for piece in machine.branches(packet):
         summed[piece.outcome] = summed.get(piece.outcome, Odds(0)) + piece.odds
     assert {k: v for k, v in summed.items() if v} == merged
+
+
+@settings(max_examples=150, deadline=None)
+@given(dumps(), packets)
+def test_branches_come_likeliest_first_and_all_of_them(text, packet):
+    way, start = prepared(Machine.of(read(text)), packet)
+    hopeful = list(branches(way.step, way.start(start), way.bound))
+    plain = list(branches(way.step, way.start(start)))
+    odds = [final.odds for final in hopeful]
+    assert all(later <= sooner for sooner, later in pairwise(odds))
+    assert sorted(map(described_end, hopeful)) == sorted(map(described_end, plain))
+
+
+def prepared(machine, packet):
+    return machine._prepared(packet, "network", machine._tracker(packet, None))
+
+
+def described_end(final):
+    steps = [(step.chain, step.number, step.taken) for step in final.trail.steps()]
+    return str(steps), str(final.odds.reduced()), final.verdict
+
+
+def flips(number, text="-j Y"):
+    lines = [f"-A X -m statistic --mode random --probability 0.5 {text}"] * number
+    heads = [":FORWARD ACCEPT", ":X -", ":Y -"]
+    return "\n".join(["*filter", *heads, "-A FORWARD -j X", *lines, "-A Y -m ttl --ttl-eq 7", "COMMIT", ""])
+
+
+def test_64_flips_are_one_outcome_and_their_first_branch_comes_at_once():
+    machine, packet = Machine.of(read(flips(64))), question_packet("10.0.0.1", 80)
+    answer = machine.trace(packet)
+    ((odds, outcome),) = answer.cases[0].outcomes
+    assert (odds, outcome.ways) == (CERTAIN, 2**64)
+    assert answer.rules_evaluated < 300
+    way, start = prepared(machine, packet)
+    first = next(branches(way.step, way.start(start), way.bound))
+    assert first.odds == Odds(1, 64)
+    assert way.chains.tally.rules < 200
 
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=6)
