@@ -24,7 +24,10 @@ from tests.rules import class_of, place_of, rules
 
 _BATCH = 40
 #: What rules refer to and what has to be there before them.
-_SETS = "create seta hash:ip\ncreate setb hash:ip,port\ncreate list1 list:set\n"
+_SETS = "".join(
+    f"create ip{family} hash:ip family {name}\ncreate port{family} hash:ip,port family {name}\n"
+    for family, name in ((4, "inet"), (6, "inet6"))
+)
 _ESTIMATORS = (
     "*mangle\n-A FORWARD -j RATEEST --rateest-name est1 --rateest-interval 250ms --rateest-ewmalog 500ms\n"
     "-A FORWARD -j RATEEST --rateest-name est2 --rateest-interval 250ms --rateest-ewmalog 500ms\nCOMMIT\n"

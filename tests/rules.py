@@ -19,6 +19,7 @@ from natc.netfilter.matches.policy import Policy, PolicyElement
 from natc.netfilter.matches.sctp import CHUNKS
 from natc.netfilter.targets import target_class
 from natc.netfilter.targets.log import LEVELS
+from natc.netfilter.targets.reject import ANSWERS
 from natc.netfilter.targets.tcpoptstrip import TCP_OPTIONS
 
 Chance = random.Random
@@ -114,13 +115,15 @@ def _make_fit(name: str, chosen: set[str], chance: Chance) -> None:
         chosen |= {"probability"} if chance.random() < 0.5 else {"every", "packet"}
     elif name == "recent" and "set" in chosen:
         chosen -= {"seconds", "hitcount", "reap", "rttl", "rcheck", "update", "remove"}
-    elif name == "limit":
-        chosen |= {"rate"} & {"rate"}
     elif name == "HMARK":
         chosen.add("parts")
-    elif name == "owner":
-        chosen -= {"pid", "sid", "command"}
+    elif name == "owner":  # what 1.8.9 no longer takes, and what has to come last
+        chosen -= {"pid", "sid", "command", "suppl_groups"}
         chosen |= {"uid"}
+    elif name == "IDLETIMER":  # Android's
+        chosen -= {"netlink"}
+    elif name == "CT":  # needs an object in the kernel
+        chosen -= {"timeout"}
     elif name in ("hashlimit", "recent"):
         chosen.add("list_name")
     elif name == "CONNMARK" and "xmark" in chosen:
@@ -147,7 +150,8 @@ def _option(name: str, declared: Option, family: int, chance: Chance) -> Words:
     arguments = words_of(declared.spellings[spelling], f"{name} {spelling}", family, chance)
     negated = ["!"] * (chance.random() < (0.3 if declared.negatable else 0.02))
     if chance.random() < 0.03:
-        spelling = spelling[: chance.randrange(4, len(spelling) + 1)]
+        cut = spelling[: chance.randrange(4, len(spelling) + 1)]
+        spelling = spelling if "--help".startswith(cut) else cut  # that prints a page and leaves
     if arguments and chance.random() < 0.03:
         return [*negated, f"{spelling}={arguments[0]}", *arguments[1:]]
     return [*negated, spelling, *arguments]
@@ -252,6 +256,11 @@ def _choice(kind, _family, chance):
     return [word.upper() if chance.random() < 0.1 else word]
 
 
+def _answer(_kind, family, chance):
+    word = chance.choice([word for pair in ANSWERS[family].items() for word in pair])
+    return [chance.choice((word, word, word.upper(), word[: chance.randrange(1, len(word) + 1)]))]
+
+
 def _word_set(kind, _family, chance):
     some = chance.sample(kind.order, chance.randrange(1, min(5, len(kind.order)) + 1))
     joined = ",".join(some)
@@ -298,7 +307,7 @@ _PORT_NAMES = ("http", "https", "domain", "ssh", "ftp-data", "kerberos", "sip")
 def _port(chance: Chance) -> str:
     if chance.random() < 0.12:
         return chance.choice(_PORT_NAMES)
-    return str(_between(0, 65535, chance))
+    return _spelled(_between(0, 65535, chance), chance)
 
 
 def _ports(sign: str) -> Callable[[object, int, Chance], Words]:
@@ -405,7 +414,10 @@ def _u32(_kind, _family, chance):
 
     def test() -> str:
         steps = "".join(
-            f"{chance.choice(('&', '>>', '<<', '@'))}{number()}" for _ in range(chance.randrange(4))
+            chance.choice(
+                (f"&{number()}", f"@{number()}", f">>{chance.randrange(32)}", f"<<{chance.randrange(32)}")
+            )
+            for _ in range(chance.randrange(4))
         )
         values = ",".join(
             chance.choice((number(), f"{number()}:{number()}")) for _ in range(chance.randrange(1, 4))
@@ -446,9 +458,9 @@ def _chunks(_kind, _family, chance):
     return [chance.choice(("any", "all", "only")), listed]
 
 
-def _set_lookup(_kind, _family, chance):
+def _set_lookup(_kind, family, chance):
     directions = [chance.choice(("src", "dst")) for _ in range(chance.choice((1, 1, 2, 3)))]
-    return [chance.choice(("seta", "setb", "list1")), ",".join(directions)]
+    return [f"{chance.choice(('ip', 'port'))}{family}", ",".join(directions)]
 
 
 def _events(kind, _family, chance):
@@ -464,12 +476,12 @@ def _ipv6_options(_kind, _family, chance):
 
 
 def _bpf(_kind, _family, chance):
+    """A program the kernel lets through: loads and jumps that end in a return."""
     count = chance.randrange(1, 5)
-    lines = [
-        f"{chance.choice((6, 40, 21, 48))} {chance.randrange(2)} {chance.randrange(2)} {_between(0, 0xFFFFFFFF, chance)}"
-        for _ in range(count - 1)
+    loads = [
+        f"{chance.choice((0x30, 0x28, 0x20))} 0 0 {_between(0, 0xFFFF, chance)}" for _ in range(count - 1)
     ]
-    return [f'"{count},{",".join([*lines, "6 0 0 1"])}"']
+    return [f'"{count},{",".join([*loads, f"6 0 0 {_between(0, 0xFFFFFFFF, chance)}"])}"']
 
 
 def _probability(_kind, _family, chance):
@@ -617,6 +629,7 @@ _BY_KIND: dict[str, Callable[..., Words]] = {
     "_Port": lambda _kind, _family, chance: [_port(chance)],
     "_Events": _events,
     "_Upper": _choice,
+    "_Answer": _answer,
     "_Delay": _plain("inf", "500", "0"),
 }
 
@@ -627,6 +640,13 @@ def _serial(prefix: str) -> Callable[[int, Chance], Words]:
 
 
 _SPECIAL: dict[str, Callable[[int, Chance], Words]] = {
+    "recent --seconds": lambda _family, chance: [str(_between(1, 0x7FFFFFFF, chance))],
+    "string --algo": lambda _family, chance: [chance.choice(("bm", "kmp"))],
+    "TEE --gateway": lambda family, chance: [_address(family, chance)],
+    "policy --proto": lambda _family, chance: [chance.choice(("esp", "ah", "ipcomp", "50", "tcp"))],
+    "conntrack --ctproto": lambda _family, chance: [
+        chance.choice(("tcp", "udp", "sctp", "6", "0x11", "255", "icmp"))
+    ],
     "hashlimit --hashlimit-name": _serial("h"),
     "recent --name": _serial("r"),
     "RATEEST --rateest-name": _serial("e"),

@@ -88,3 +88,5 @@ def _json(path: str) -> Any:
         texts = content.decode("utf-8", "surrogateescape").split("\n")
         text = texts[line - 1] if line <= len(texts) else ""
         raise ManifestError("is no JSON", Span(name_of(path), line, column, text), str(problem)) from None
+    except RecursionError:
+        raise ManifestError("is nested too deeply", Span(name_of(path))) from None

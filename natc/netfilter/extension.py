@@ -136,6 +136,7 @@ class Extension:
             if attribute in values:
                 raise OptionError(f"{use.name} given twice", use)
             values[attribute] = _value(declared, use)
+            _check_family(declared, use, values[attribute], family)
         cls._check(values, family)
         return cls(**cls.completed(values, family))
 
@@ -211,6 +212,12 @@ def _value(declared: Option, use: Use) -> Any:
     except ValueError as error:
         raise OptionError(f"{use.name}: {error}", use) from None
     return Term(value, use.inverted) if declared.negatable else value
+
+
+def _check_family(declared: Option, use: Use, value: Any, family: int) -> None:
+    kind = declared.spellings[use.name]
+    if kind.family(value.value if declared.negatable else value) not in (None, family):
+        raise OptionError(f"{use.name} {' '.join(use.words)} is no address of IPv{family}", use)
 
 
 E_ = TypeVar("E_", bound=type[Extension])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from natc.netfilter.condition import Bits, Computed, Condition, In, Unknown, both, term
-from natc.netfilter.extension import Extension, OptionError, Term, declare, option
+from natc.netfilter.extension import Extension, Term, declare, option
 from natc.netfilter.intervals import masked, names_like, numbers
 from natc.netfilter.kinds import C_NUMBER, Flag, Kind, Name, Network, NetworkKind, number
 
@@ -85,6 +85,9 @@ class PeerKind(NetworkKind):
     def words(self, value: Network | HostName) -> tuple[str, ...]:
         return (str(value),)
 
+    def family(self, value: Network | HostName) -> int | None:
+        return super().family(value) if isinstance(value, Network) else None
+
 
 class _Interface(Name):
     """The name of a device, or with ``+`` at its end the beginning of one."""
@@ -115,14 +118,7 @@ class Header(Extension):
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Forget a network of every address: the kernel stores no difference and a save shows none.
-
-        Raises :class:`OptionError` for an address of the other family.
-        """
-        for name, value in values.items():
-            network = value.value if isinstance(value, Term) else None
-            if isinstance(network, Network) and network.bits != (32 if family == 4 else 128):
-                raise OptionError(f"{name} {network} is no address of IPv{family}")
+        """Forget a network of every address: the kernel stores no difference and a save shows none."""
         return {key: value for key, value in values.items() if not _everything(value)}
 
     def condition(self) -> Condition:

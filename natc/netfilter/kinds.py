@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import isnan
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -23,6 +23,9 @@ Address = IPv4Address | IPv6Address
 
 class Kind(Generic[T]):
     """The type of an option's argument."""
+
+    plain_family: ClassVar[int | None] = None
+    """The only family for which plain words are good, None for both."""
 
     @property
     def plain(self) -> str | None:
@@ -40,6 +43,10 @@ class Kind(Generic[T]):
     def words(self, value: T) -> tuple[str, ...]:
         """Return the words in which iptables-save shows ``value``."""
         raise NotImplementedError
+
+    def family(self, value: T) -> int | None:
+        """Return the family, 4 or 6, that ``value`` belongs to; None for either."""
+        return None
 
 
 class Flag(Kind[bool]):
@@ -89,6 +96,20 @@ class Number(Kind[int]):
 
     def words(self, value: int) -> tuple[str, ...]:
         return (self.form.format(value),)
+
+
+@frozen
+class CutNumber(Number):
+    """A number of 32 bits of which a field of ``bits`` bits keeps the lower ones, without a word."""
+
+    bits: int = 16
+
+    @property
+    def plain(self) -> str | None:
+        return None
+
+    def parse(self, words: Sequence[str]) -> int:
+        return super().parse(words) & (1 << self.bits) - 1
 
 
 @frozen
@@ -345,6 +366,8 @@ class NetworkKind(Kind[Network]):
     holes counts as all ones.
     """
 
+    plain_family: ClassVar[int | None] = 4
+
     whole: bool = False
     short: bool = False
     holes: bool = True
@@ -366,6 +389,9 @@ class NetworkKind(Kind[Network]):
     def words(self, value: Network) -> tuple[str, ...]:
         return (str(value).removesuffix(f"/{value.bits}") if self.short else str(value),)
 
+    def family(self, value: Network) -> int | None:
+        return 4 if value.bits == 32 else 6
+
 
 def _mask(text: str, bits: int) -> int:
     if not text.isdecimal():
@@ -376,6 +402,18 @@ def _mask(text: str, bits: int) -> int:
     if int(text) > bits:
         raise ValueError(f"/{text} is longer than {bits} bits")
     return ((1 << int(text)) - 1) << (bits - int(text))
+
+
+class Prefix64(NetworkKind):
+    """A prefix of at most 64 bits, without a bit behind them (ip6t_NPT.c)."""
+
+    def parse(self, words: Sequence[str]) -> Network:
+        network = super().parse(words)
+        if network.prefix is None or network.prefix > 64:
+            raise ValueError(f"{words[0]} is longer than 64 bits")
+        if network.address & ~network.mask:
+            raise ValueError(f"{words[0]} has bits behind its prefix")
+        return network
 
 
 @frozen
@@ -454,6 +492,11 @@ class NatRange:
 class NatTarget(Kind[NatRange]):
     """``[ADDRESS[-ADDRESS]][:PORT[-PORT][/BASE]]``, IPv6 in brackets when a port follows (nf_nat.h)."""
 
+    plain_family: ClassVar[int | None] = 4
+
+    def family(self, value: NatRange) -> int | None:
+        return None if value.first is None else value.first.version
+
     @property
     def plain(self) -> str:
         return rf"{_IPV4}:{_PORT}"
@@ -507,6 +550,11 @@ class AddressRange:
 class AddressRangeKind(Kind[AddressRange]):
     """``ADDRESS[-ADDRESS]``; a single address is printed as a range of one (libxt_iprange)."""
 
+    plain_family: ClassVar[int | None] = 4
+
+    def family(self, value: AddressRange) -> int | None:
+        return value.first.version
+
     @property
     def plain(self) -> str:
         return rf"{_IPV4}-{_IPV4}"
@@ -528,6 +576,9 @@ class Host(Kind[Address]):
 
     def parse(self, words: Sequence[str]) -> Address:
         return address(words[0])
+
+    def family(self, value: Address) -> int | None:
+        return value.version
 
     def words(self, value: Address) -> tuple[str, ...]:
         return (shown(value),)

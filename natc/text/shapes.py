@@ -122,7 +122,7 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
         place: expression
         for part in rule.parts()
         for use in part.uses
-        for place, expression in _plain_words(part.kind, use)
+        for place, expression in _plain_words(part.kind, use, blueprint.family)
     }
     strict = _expression(blueprint.fixed, [plain.get(i, p) for i, p in enumerate(blueprint.literals)])
     if _depends_on_words_alone(rule, plain):
@@ -221,10 +221,11 @@ def _unchecked(rule: Shape, plain: Mapping[int, str | None]) -> tuple[Unchecked,
     return tuple(out)
 
 
-def _plain_words(kind: type[Extension], use: UseForm) -> Iterator[tuple[int, str]]:
+def _plain_words(kind: type[Extension], use: UseForm, family: int) -> Iterator[tuple[int, str]]:
     """Yield the places of the option's arguments with the expression of what is plain there."""
     _, declared = kind.by_spelling.get(use.name, ("", None))
-    plain = declared.spellings[use.name].plain if declared else None
+    spelled = declared.spellings[use.name] if declared else None
+    plain = spelled.plain if spelled and spelled.plain_family in (None, family) else None
     if plain is not None and len(use.words) == 1 and isinstance(use.words[0], int):
         yield use.words[0], plain
 

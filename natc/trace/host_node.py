@@ -115,6 +115,8 @@ def node_from_file(path: str) -> HostNode:
         content = json.loads(text)
     except ValueError as error:
         raise NodeError(f"{path} is not JSON: {error}") from None
+    except RecursionError:
+        raise NodeError(f"{path} is not the description of a node: it is nested too deeply") from None
     if not isinstance(content, dict):
         raise NodeError(f"{path} is not the description of a node")
     return HostNode(Host.from_node(content))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
-from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Number
 from natc.netfilter.matches import register_match
 
@@ -37,3 +37,10 @@ class Cluster(Match):
     )
     total: int | None = option("--cluster-total-nodes", Number(1, MOST_NODES), required=True)
     seed: int | None = option("--cluster-hash-seed", Number(form="{:#010x}"), required=True)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Refuse a node beyond the last."""
+        if values["nodes"].value >= 1 << values["total"]:
+            raise OptionError("--cluster-local-node is larger than --cluster-total-nodes")
+        return values

@@ -46,8 +46,9 @@ class Recent(Match):
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
         """The whole source address in the list DEFAULT unless said; only a look has limits."""
-        if "set" in values and ("seconds" in values or "hitcount" in values):
-            raise OptionError("--set takes neither --seconds nor --hitcount")
+        for name in ("set", "remove"):
+            if name in values and ("seconds" in values or "hitcount" in values):
+                raise OptionError(f"--{name} takes neither --seconds nor --hitcount")
         values.setdefault("mask", address("255.255.255.255" if family == 4 else "ffff:" * 7 + "ffff"))
         values.setdefault("rsource", not values.get("rdest", False))
         return values

@@ -47,8 +47,10 @@ class _Chunks(Kind[ChunkTypes]):
             raise ValueError(f"{words[0]!r} is none of any, all, only")
         if types in ("ALL", "NONE"):
             return ChunkTypes(how, None if types == "ALL" else ())
-        chosen = [self._type(part) for part in words[1].split(",") if part]
-        return ChunkTypes(how, tuple(sorted(chosen, key=lambda chunk: CHUNKS[chunk[0]])))
+        chosen: dict[str, str] = {}
+        for name, letters in (self._type(part) for part in words[1].split(",") if part):
+            chosen[name] = chosen.get(name, "") + letters
+        return ChunkTypes(how, tuple(sorted(chosen.items(), key=lambda chunk: CHUNKS[chunk[0]])))
 
     @staticmethod
     def _type(text: str) -> tuple[str, str]:

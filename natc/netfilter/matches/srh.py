@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -34,3 +34,11 @@ class Srh(Match):
     previous: Term[Network] | None = option("--srh-psid", NetworkKind(whole=True), negatable=True)
     next: Term[Network] | None = option("--srh-nsid", NetworkKind(whole=True), negatable=True)
     last: Term[Network] | None = option("--srh-lsid", NetworkKind(whole=True), negatable=True)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """The kernel has one number each for what is equal, greater and less: the last one given."""
+        for group in ("header_length", "segments_left", "last_entry"):
+            given = [name for name in values if name.startswith(group)]
+            values |= {name: Term(values[given[-1]].value, values[name].inverted) for name in given}
+        return values

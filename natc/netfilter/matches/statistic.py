@@ -15,6 +15,14 @@ from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 
 
+class _Count(Number):
+    """A number that is never plain: two of them have to be looked at together."""
+
+    @property
+    def plain(self) -> str | None:
+        return None
+
+
 @register_match("statistic")
 @frozen
 class Statistic(Match):
@@ -25,8 +33,8 @@ class Statistic(Match):
 
     mode: str | None = option("--mode", Choice(("random", "nth")), required=True)
     probability: Term[int] | None = option("--probability", Probability(), negatable=True)
-    every: Term[int] | None = option("--every", Number(1), negatable=True)
-    packet: int | None = option("--packet", Number(0))
+    every: Term[int] | None = option("--every", _Count(1), negatable=True)
+    packet: int | None = option("--packet", _Count(0))
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

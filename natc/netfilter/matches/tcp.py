@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 from attrs import frozen
 
@@ -44,11 +44,6 @@ class Tcp(Match):
     flags: Term[TcpFlags] | None = option(
         "--tcp-flags", TcpFlagPair(), also={"--syn": _Syn()}, negatable=True
     )
-
-    @classmethod
-    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Forget a range of every port: the kernel stores no difference."""
-        return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
 
     def condition(self) -> Condition:
         return both(

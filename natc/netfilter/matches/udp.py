@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import frozen
 
 from natc.netfilter.condition import Condition, both, port_condition
@@ -27,11 +25,6 @@ class Udp(Match):
         negatable=True,
         hides=ALL_PORTS,
     )
-
-    @classmethod
-    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Forget a range of every port: the kernel stores no difference."""
-        return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
 
     def condition(self) -> Condition:
         return both(port_condition("sport", self.sport), port_condition("dport", self.dport))

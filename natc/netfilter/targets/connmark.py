@@ -29,7 +29,6 @@ class SetConnmark(Target):
         ("xmark", "save", "restore"),
         ("nfmask", "mask"),
         ("ctmask", "mask"),
-        ("left_shift", "right_shift"),
     )
     one_of: ClassVar[tuple[str, ...]] = ("xmark", "save", "restore")
 
@@ -39,12 +38,14 @@ class SetConnmark(Target):
     nfmask: int | None = option("--nfmask", _MASK)
     ctmask: int | None = option("--ctmask", _MASK)
     mask: int | None = option("--mask", _MASK)
-    left_shift: int | None = option("--left-shift-mark", Number(0, 32), omit=0)
-    right_shift: int | None = option("--right-shift-mark", Number(0, 32), omit=0)
+    left_shift: int | None = option("--left-shift-mark", Number(0, 31), omit=0)
+    right_shift: int | None = option("--right-shift-mark", Number(0, 31), omit=0)
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        """Save and restore have both masks, all ones unless said; setting has none."""
+        """Save and restore have both masks, all ones unless said; setting has none. The last shift counts."""
+        for shift in [name for name in values if name.endswith("_shift")][:-1]:
+            del values[shift]
         both = values.pop("mask", _ONES)
         if "xmark" in values:
             return {key: value for key, value in values.items() if key not in ("nfmask", "ctmask")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -58,7 +58,6 @@ class Ct(Target):
     """Whether to track, and with which helper, timeouts, events and zone (for one direction, or both)."""
 
     tables: ClassVar[frozenset[str] | None] = frozenset({"raw"})
-    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("zone", "zone_orig", "zone_reply"),)
 
     notrack: bool = option("--notrack", Flag(), default=False)
     helper: str | None = option("--helper", Name(15))
@@ -68,6 +67,16 @@ class Ct(Target):
     zone: int = option("--zone", _Zone(), default=0, omit=0)
     zone_orig: int = option("--zone-orig", _Zone(), default=0, omit=0)
     zone_reply: int = option("--zone-reply", _Zone(), default=0, omit=0)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """There is one zone, and mark beats numbers: the last one given, for every direction given."""
+        given = [name for name in ("zone", "zone_orig", "zone_reply") if name in values]
+        if len(given) > 1:
+            zones = [values.pop(name) for name in list(values) if name in given]
+            sides = [name for name in given if name != "zone"]
+            values["zone" if len(sides) > 1 else sides[0]] = MARK_ZONE if MARK_ZONE in zones else zones[-1]
+        return values
 
     def effect(self) -> Effect:
         zones = (self.zone, self.zone_orig, self.zone_reply)

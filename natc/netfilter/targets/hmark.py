@@ -51,6 +51,8 @@ class Hmark(Target):
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("spi_mask", "sport_mask"),
         ("spi_mask", "dport_mask"),
+        ("spi", "sport"),
+        ("spi", "dport"),
     )
 
     source_prefix: int | None = option("--hmark-src-prefix", PrefixLength())
@@ -75,9 +77,15 @@ class Hmark(Target):
             "src": 32 if family == 4 else 128, "dst": 32 if family == 4 else 128, "spi": 0xFFFFFFFF,
             "sport": 0xFFFF, "dport": 0xFFFF, "proto": 0xFFFF,
         }  # fmt: skip
-        values |= {PARTS[part]: ones[part] for part in parts if part != "ct"}
+        for part in dict.fromkeys(parts):
+            if PARTS.get(part) in values:
+                raise OptionError(f"HMARK takes {part} only once")
+            if part != "ct":
+                values[PARTS[part]] = ones[part]
         if "ct" in parts:
             values["parts"] = ("ct",)
-        elif not any(field in values for field in PARTS.values()):
+        elif not any(field in values for field in (*PARTS.values(), "sport", "dport", "spi")):
             raise OptionError("HMARK needs --hmark-tuple")
+        if "spi_mask" in values and ("sport_mask" in values or "dport_mask" in values):
+            raise OptionError("HMARK takes spi or ports, not both")
         return values

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from attrs import frozen
 
 from natc.netfilter.effect import Answer, Effect
 from natc.netfilter.extension import OptionError, Target, option
-from natc.netfilter.kinds import Choice
+from natc.netfilter.kinds import Kind
 from natc.netfilter.targets import register_target
 
-#: What each family answers with, the first being the default; short names in the second place.
+#: What each family answers with, in the order in which iptables looks for a beginning; short names behind.
 ANSWERS = {
     4: {
-        "icmp-port-unreachable": "port-unreach",
         "icmp-net-unreachable": "net-unreach",
         "icmp-host-unreachable": "host-unreach",
         "icmp-proto-unreachable": "proto-unreach",
+        "icmp-port-unreachable": "port-unreach",
         "icmp-net-prohibited": "net-prohib",
         "icmp-host-prohibited": "host-prohib",
-        "icmp-admin-prohibited": "admin-prohib",
         "tcp-reset": "tcp-rst",
+        "icmp-admin-prohibited": "admin-prohib",
     },
     6: {
-        "icmp6-port-unreachable": "port-unreach",
         "icmp6-no-route": "no-route",
         "icmp6-adm-prohibited": "adm-prohibited",
         "icmp6-addr-unreachable": "addr-unreach",
+        "icmp6-port-unreachable": "port-unreach",
+        "tcp-reset": "tcp-reset",
         "icmp6-policy-fail": "policy-fail",
         "icmp6-reject-route": "reject-route",
-        "tcp-reset": "tcp-reset",
     },
 }
+_USUAL = {4: "icmp-port-unreachable", 6: "icmp6-port-unreachable"}
 #: ICMP type and code of each answer that is an ICMP error.
 ICMP_ANSWERS = {
     4: {
@@ -53,9 +55,28 @@ ICMP_ANSWERS = {
         "icmp6-reject-route": (1, 6),
     },
 }
-_WORDS = tuple(
-    dict.fromkeys(word for answers in ANSWERS.values() for pair in answers.items() for word in pair)
-)
+
+
+def _answer(text: str, family: int) -> str | None:
+    """Return the first answer whose long or short name begins so."""
+    return next(
+        (long for long, short in ANSWERS[family].items() if long.startswith(text) or short.startswith(text)),
+        None,
+    )
+
+
+class _Answer(Kind[str]):
+    """An answer by the beginning of its name, in any case."""
+
+    def parse(self, words: Sequence[str]) -> str:
+        text = words[0].lower()
+        if not any(_answer(text, family) for family in ANSWERS):
+            known = dict.fromkeys(name for answers in ANSWERS.values() for name in answers)
+            raise ValueError(f"{words[0]!r} is none of {', '.join(known)}")
+        return text
+
+    def words(self, value: str) -> tuple[str, ...]:
+        return (value,)
 
 
 @register_target("REJECT")
@@ -65,14 +86,12 @@ class Reject(Target):
 
     tables: ClassVar[frozenset[str] | None] = frozenset({"filter"})
 
-    reject_with: str | None = option("--reject-with", Choice(_WORDS))
+    reject_with: str | None = option("--reject-with", _Answer())
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
-        answers = ANSWERS[family]
-        given = values.get("reject_with") or next(iter(answers))
-        longer = {short: long for long, short in answers.items()}
-        answer = given if given in answers else longer.get(given)
+        given = values.get("reject_with")
+        answer = _answer(given, family) if given else _USUAL[family]
         if answer is None:
             raise OptionError(f"--reject-with {given} is not an answer of IPv{family}")
         return {**values, "reject_with": answer}

@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Network, NetworkKind
+from natc.netfilter.kinds import Network, Prefix64
 from natc.netfilter.targets import register_target
 
 
@@ -20,5 +20,5 @@ class Snpt(Target):
     hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "POSTROUTING"})
     families: ClassVar[frozenset[int]] = frozenset({6})
 
-    from_prefix: Network | None = option("--src-pfx", NetworkKind(), required=True)
-    to_prefix: Network | None = option("--dst-pfx", NetworkKind(), required=True)
+    from_prefix: Network | None = option("--src-pfx", Prefix64(whole=True, holes=False), required=True)
+    to_prefix: Network | None = option("--dst-pfx", Prefix64(whole=True, holes=False), required=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.kinds import CutNumber, Flag
 from natc.netfilter.targets import register_target
 
 
@@ -20,6 +20,6 @@ class Synproxy(Target):
 
     sack: bool = option("--sack-perm", Flag(), default=False)
     timestamp: bool = option("--timestamp", Flag(), default=False)
-    window_scale: int | None = option("--wscale", Number(0, 255))
-    mss: int | None = option("--mss", Number(0, 65535))
+    window_scale: int | None = option("--wscale", CutNumber(bits=8))
+    mss: int | None = option("--mss", CutNumber(bits=16))
     ecn: bool = option("--ecn", Flag(), default=False)

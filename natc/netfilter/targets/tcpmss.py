@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from natc.netfilter.effect import Change, Effect
-from natc.netfilter.extension import Target, option
+from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.hooks import WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.packet import Packet
@@ -27,6 +27,13 @@ class SetTcpMss(Target):
 
     set: int | None = option("--set-mss", Number(0, 65535 - 20))
     clamp_to_pmtu: bool = option("--clamp-mss-to-pmtu", Flag(), default=False)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """IPv6 leaves less room."""
+        if family == 6 and values.get("set", 0) > _MOST_IPV6:
+            raise OptionError(f"--set-mss {values['set']} is not between 0 and {_MOST_IPV6}")
+        return values
 
     def effect(self) -> Effect:
         return Change(("tcp_options", "payload", "length"), self._changed)
@@ -48,6 +55,8 @@ class SetTcpMss(Target):
 
 
 _MSS = 2
+#: The largest size that leaves room for an IPv6 header (libip6t TCPMSS).
+_MOST_IPV6 = 65535 - 40
 #: The path's largest packet, in bytes: routes and devices with another one are not modelled.
 _MTU = 1500
 #: What a host that announces no size is taken to accept.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from natc.netfilter.extension import Target, option
@@ -9,10 +11,20 @@ from natc.netfilter.kinds import Address, Host, Name
 from natc.netfilter.targets import register_target
 
 
+class _Gateway(Host):
+    """One address, not that of none."""
+
+    def parse(self, words: Sequence[str]) -> Address:
+        gateway = super().parse(words)
+        if not int(gateway):
+            raise ValueError(f"{words[0]} is the address of no host")
+        return gateway
+
+
 @register_target("TEE")
 @frozen
 class Tee(Target):
     """A host on a network of this node, and the device that leads to it."""
 
-    gateway: Address | None = option("--gateway", Host(), required=True)
+    gateway: Address | None = option("--gateway", _Gateway(), required=True)
     device: str | None = option("--oif", Name(15))
