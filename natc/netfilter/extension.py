@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
-from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds import ALL_PORTS, Kind, PortRange
 
 T = TypeVar("T")
 _METADATA = "natc.option"
@@ -86,6 +86,13 @@ def option(  # noqa: PLR0913 - a declaration, all but the first two by name
     spellings = {name: kind, **{other: own or kind for other, own in further.items()}}
     declared = Option(name, kind, spellings, negatable, required, omit, hides)
     return field(default=default, metadata={_METADATA: declared})
+
+
+def ports_as_nft(ports: Term[PortRange] | None) -> Term[PortRange] | None:
+    """Return a range of ports as the nf_tables programs keep it: not up to a port is above it."""
+    if ports is None or not ports.inverted or ports.value.low or not 0 < ports.value.high < ALL_PORTS.high:
+        return ports
+    return Term(PortRange(ports.value.high + 1, ALL_PORTS.high))
 
 
 class OptionError(ValueError):
@@ -183,6 +190,10 @@ class Extension:
         """
         limits = [hooks for name, hooks in self.hooks_by_option.items() if getattr(self, name)]
         return frozenset.intersection(*limits) if limits else None
+
+    def as_nft(self) -> Self | None:
+        """Return what the nf_tables programs make of it where that differs; None when nothing is left."""
+        return self
 
     def words(self) -> list[str]:
         """Return the words iptables-save prints behind the extension's name."""

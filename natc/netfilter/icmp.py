@@ -54,7 +54,7 @@ ICMPV6_NAMES = _named({
     "ttl-zero-during-transit": (3, 0), "ttl-zero-during-reassembly": (3, 1), "parameter-problem": 4,
     "bad-header": (4, 0), "unknown-header-type": (4, 1), "unknown-option": (4, 2), "echo-request": 128,
     "ping": 128, "echo-reply": 129, "pong": 129, "mld-listener-query": 130, "mld-listener-report": 131,
-    "mld-listener-done": 132, "router-solicitation": 133,
+    "mld-listener-done": 132, "mld-listener-reduction": 132, "router-solicitation": 133,
     "router-advertisement": 134, "neighbour-solicitation": 135, "neighbor-solicitation": 135,
     "neighbour-advertisement": 136, "neighbor-advertisement": 136, "redirect": 137,
 })  # fmt: skip

@@ -28,7 +28,7 @@ class Ipv6Options(Kind[tuple[Ipv6Option, ...]]):
 
     def parse(self, words: Sequence[str]) -> tuple[Ipv6Option, ...]:
         options = tuple(self._option(part) for part in words[0].split(","))
-        if len(options) > MOST_OPTIONS:
+        if len(options) > MOST_OPTIONS or (len(options) == MOST_OPTIONS and options[-1].length is not None):
             raise ValueError(f"more than {MOST_OPTIONS} options")
         return options
 

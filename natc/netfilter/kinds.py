@@ -256,9 +256,10 @@ class Text(Kind[str]):
 
 @frozen
 class Name(Kind[str]):
-    """A name of at most ``longest`` bytes that a save prints as it is."""
+    """A name of at most ``longest`` bytes that a save prints as it is; a longer one is refused or ``cut``."""
 
     longest: int = 255
+    cut: bool = False
 
     @property
     def plain(self) -> str:
@@ -266,7 +267,10 @@ class Name(Kind[str]):
 
     def parse(self, words: Sequence[str]) -> str:
         text = unquoted(words[0])
-        if len(text.encode("utf-8", "surrogateescape")) > self.longest:
+        raw = text.encode("utf-8", "surrogateescape")
+        if len(raw) > self.longest:
+            if self.cut:
+                return raw[: self.longest].decode("utf-8", "surrogateescape")
             raise ValueError(f"{text!r} is longer than {self.longest} bytes")
         return text
 
@@ -586,7 +590,7 @@ class Host(Kind[Address]):
 
 @frozen
 class PrefixLength(Kind[int]):
-    """The length of a network prefix, or a netmask that stands for one."""
+    """The length of a network prefix, or a netmask that stands for one; one with holes for the longest."""
 
     def parse(self, words: Sequence[str]) -> int:
         if words[0].isdecimal():
@@ -595,9 +599,7 @@ class PrefixLength(Kind[int]):
             return int(words[0])
         mask = address(words[0])
         prefix = Network(0, int(mask), mask.max_prefixlen).prefix
-        if prefix is None:
-            raise ValueError(f"netmask {words[0]} has holes")
-        return prefix
+        return mask.max_prefixlen if prefix is None else prefix
 
     def words(self, value: int) -> tuple[str, ...]:
         return (str(value),)

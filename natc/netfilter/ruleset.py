@@ -136,23 +136,27 @@ class Rule:
         """``[packets:bytes]`` as written before the rule, if it was."""
         return None if self.shape.counters is None else self.values[self.shape.counters]
 
-    def save(self) -> str:
-        """Return the rule as iptables-save prints it, without counters."""
+    def save(self, *, nft: bool = False) -> str:
+        """Return the rule as iptables-save (with ``nft`` that of nf_tables) prints it, without counters."""
         if self.shape.unread:
             return self.text
         words = ["-A", self.chain, *self.header.words()]
         for match in self.matches:
-            words += ["-m", match.shown_name, *match.words()]
+            shown = match.as_nft() if nft else match
+            if shown is not None:
+                words += ["-m", shown.shown_name, *shown.words()]
         target = self.target
         if isinstance(target, Jump):
             words += ["-g" if target.goto else "-j", target.chain]
         elif target is not None:
-            words += ["-j", target.shown_name, *target.words()]
+            shown_target = (target.as_nft() if nft else None) or target
+            words += ["-j", target.shown_name, *shown_target.words()]
         return " ".join(words)
 
-    def show(self) -> str:
+    def show(self, *, nft: bool = False) -> str:
         """Return the rule as iptables-save prints it, with the counters it was read with."""
-        return f"{self.counters} {self.save()}" if self.counters else self.save()
+        text = self.save(nft=nft)
+        return f"{self.counters} {text}" if self.counters else text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rule) and (

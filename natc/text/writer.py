@@ -28,7 +28,11 @@ def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str
         families = dict.fromkeys(dump.family for dump in ruleset.dumps)
         parts = ruleset.dumps if kept else [evolve(ruleset.of_family(f), dumps=[]) for f in families]
         return "".join(save(part, order=order) for part in parts)
-    show = _Written(ruleset.respelled).rule if kept and ruleset.saved and not by else Printer().rule
+    show = (
+        _Written(ruleset.respelled).rule
+        if kept and ruleset.saved and not by
+        else Printer(order == "nft").rule
+    )
     lines: list[str] = []
     for table in _tables(ruleset, order):
         chains = table.chains.values() if kept else _sorted(table)
@@ -83,6 +87,8 @@ def _name_in_bytes(chain: Chain) -> bytes:
 class Printer:
     """Prints rules, those that were written in save form without making their typed parts."""
 
+    nft: bool = False
+    """Whether as the nf_tables programs print them."""
     in_save_form: dict[Shape, bool] = field(factory=dict)
     """For shapes whose plain rules print alike: whether the one that was tried was in save form."""
     plain: dict[Shape, Callable[[str], object]] = field(factory=dict)
@@ -90,12 +96,12 @@ class Printer:
     def rule(self, rule: Rule) -> str:
         shape = rule.shape
         if shape.plain is None:
-            return rule.show()
+            return rule.show(nft=self.nft)
         if shape not in self.plain:
             self.plain[shape] = re.compile(shape.plain).fullmatch
         if not self.plain[shape](text := rule.text):
-            return rule.show()
+            return rule.show(nft=self.nft)
         known = self.in_save_form.get(shape)
         if known is None:
-            known = self.in_save_form[shape] = rule.show() == text
-        return text if known else rule.show()
+            known = self.in_save_form[shape] = rule.show(nft=self.nft) == text
+        return text if known else rule.show(nft=self.nft)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from natc.netfilter.condition import AddressType, Condition, both, term
-from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Flag, WordSet
 from natc.netfilter.matches import register_match
@@ -18,6 +18,8 @@ TYPES = (
     "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST",
     "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE",
 )  # fmt: skip
+#: The types that IPv6 has.
+_IPV6_TYPES = frozenset({"UNSPEC", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "UNREACHABLE"})
 
 
 @register_match("addrtype")
@@ -36,6 +38,15 @@ class Addrtype(Match):
     dst_type: Term[frozenset[str]] | None = option("--dst-type", WordSet(TYPES), negatable=True)
     limit_iface_in: bool = option("--limit-iface-in", Flag(), default=False)
     limit_iface_out: bool = option("--limit-iface-out", Flag(), default=False)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Refuse the types that IPv6 does not know (xt_addrtype.c)."""
+        for name in ("src_type", "dst_type"):
+            strange = sorted(values[name].value - _IPV6_TYPES) if name in values and family == 6 else []
+            if strange:
+                raise OptionError(f"IPv6 has no addresses of type {strange[0]}")
+        return values
 
     def condition(self) -> Condition:
         device = "in" if self.limit_iface_in else "out" if self.limit_iface_out else ""

@@ -15,7 +15,7 @@ from natc.netfilter.matches import register_match
 class Comment(Match):
     """A remark of up to 255 bytes."""
 
-    comment: str = option("--comment", Text(255), required=True)
+    comment: str = option("--comment", Text(255, cut=True), required=True)
 
     def condition(self) -> Condition:
         return ALWAYS

@@ -22,7 +22,7 @@ class _Amount(Kind[NumberRange]):
         return Numbers(64, ordered=True).parse([text if ":" in text else f"{text}:"])
 
     def words(self, value: NumberRange) -> tuple[str, ...]:
-        return (str(value.low) if value.high == _LARGEST else f"{value.low}:{value.high}",)
+        return (str(value.low) if value.high in (0, _LARGEST) else f"{value.low}:{value.high}",)
 
 
 @register_match("connbytes")

@@ -11,7 +11,17 @@ from attrs import evolve, frozen
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Flag, Kind, Name, Number, PrefixLength, Rate, RateKind, leading_number
+from natc.netfilter.kinds import (
+    Flag,
+    Kind,
+    Name,
+    Number,
+    PrefixLength,
+    Rate,
+    RateKind,
+    leading_number,
+    number,
+)
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
@@ -74,13 +84,25 @@ class _Burst(Kind[int]):
     """``NUMBER[k|m][b]``."""
 
     def parse(self, words: Sequence[str]) -> int:
-        found = re.fullmatch(r"(\d+)([mk]?)b?", words[0])
-        if found is None or int(found.group(1)) == 0:
+        found = re.fullmatch(r"(0[xX][0-9a-fA-F]+|\d+?)([mk]?)b?", words[0])
+        count = number(found.group(1)) if found else 0
+        if found is None or count == 0:
             raise ValueError(f"{words[0]!r} is not a burst")
-        return int(found.group(1)) * _UNITS[found.group(2)]
+        return count * _UNITS[found.group(2)]
 
     def words(self, value: int) -> tuple[str, ...]:
         return (str(value),)
+
+
+class _Limited(Number):
+    """A size that the kernel cuts down without a word (HASHLIMIT_MAX_SIZE)."""
+
+    @property
+    def plain(self) -> str | None:
+        return None
+
+    def parse(self, words: Sequence[str]) -> int:
+        return min(super().parse(words), 1 << 20)
 
 
 class _Mode(Kind[tuple[str, ...]]):
@@ -118,12 +140,12 @@ class Hashlimit(Match):
     burst: int = option("--hashlimit-burst", _Burst(), default=DEFAULT_BURST)
     mode: tuple[str, ...] = option("--hashlimit-mode", _Mode(), default=(), omit=())
     table_name: str | None = option("--hashlimit-name", Name(254), required=True)
-    size: int = option("--hashlimit-htable-size", Number(), default=0, omit=0)
-    most: int = option("--hashlimit-htable-max", Number(), default=0, omit=0)
+    size: int = option("--hashlimit-htable-size", _Limited(), default=0, omit=0)
+    most: int = option("--hashlimit-htable-max", _Limited(), default=0, omit=0)
     gc_interval: int = option(
-        "--hashlimit-htable-gcinterval", Number(), default=_GC_INTERVAL, omit=_GC_INTERVAL
+        "--hashlimit-htable-gcinterval", Number(1), default=_GC_INTERVAL, omit=_GC_INTERVAL
     )
-    expire: int | None = option("--hashlimit-htable-expire", Number())
+    expire: int | None = option("--hashlimit-htable-expire", Number(1))
     srcmask: int | None = option("--hashlimit-srcmask", PrefixLength())
     dstmask: int | None = option("--hashlimit-dstmask", PrefixLength())
     rate_match: bool = option("--hashlimit-rate-match", Flag(), default=False)
@@ -167,9 +189,8 @@ class Hashlimit(Match):
         words = super().words()
         if isinstance(self.rate, ByteRate):
             at = words.index("--hashlimit-burst")
-            words[at : at + 2] = ["--hashlimit-burst", _in_units(self.rate.bytes * self.burst)]
-            if not self.burst:
-                del words[at : at + 2]
+            burst = ["--hashlimit-burst", _in_units(self.rate.bytes * self.burst)] if self.burst else []
+            words[at : at + 2] = burst
         if self.expire == self._usual_expiry() and "--hashlimit-htable-expire" in words:
             at = words.index("--hashlimit-htable-expire")
             del words[at : at + 2]

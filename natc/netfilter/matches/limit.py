@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import Self
+
+from attrs import evolve, frozen
 
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
@@ -20,6 +22,10 @@ class Limit(Match):
 
     limit: Rate = option("--limit", RateKind(), default=Rate(12_000_000))
     burst: int = option("--limit-burst", Number(0, 10000), default=5, omit=5)
+
+    def as_nft(self) -> Self:
+        """No burst is the usual one."""
+        return self if self.burst else evolve(self, burst=5)
 
     def condition(self) -> Condition:
         return Remembered(self, Unknown(f"-m limit {' '.join(self.words())}", "rate"))

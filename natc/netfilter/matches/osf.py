@@ -19,6 +19,6 @@ class Osf(Match):
     families: ClassVar[frozenset[int]] = frozenset({4})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 
-    genre: Term[str] | None = option("--genre", Name(31), negatable=True, required=True)
+    genre: Term[str] | None = option("--genre", Name(31, cut=True), negatable=True, required=True)
     ttl: int | None = option("--ttl", Number(0, 2))
     log: int | None = option("--log", Number(0, 2))

@@ -27,7 +27,7 @@ _RATE = re.compile(r"(\d+\.?\d*|\.\d+)(?:([kmgt]i?|)(bit|bps))?\Z", re.IGNORECAS
 
 
 class _BitRate(Kind[int]):
-    """A rate with a unit (bit is bits, Bps bytes a second), or none; kept as bytes a second."""
+    """A rate with a unit (bit is bits, Bps bytes a second), bits without one; kept as bytes a second."""
 
     def parse(self, words: Sequence[str]) -> int:
         if not words:
@@ -36,7 +36,7 @@ class _BitRate(Kind[int]):
         if found is None:
             raise ValueError(f"{words[0]!r} is not a rate such as 10mbit or 1MBps")
         amount, prefix, unit = found.groups()
-        bits = 8 if unit is None or unit.lower() == "bps" else 1
+        bits = 8 if unit and unit.lower() == "bps" else 1
         return int(float(amount) * _PREFIXES[(prefix or "").lower()] * bits / 8) & 0xFFFFFFFF
 
     def words(self, value: int) -> tuple[str, ...]:

@@ -50,6 +50,8 @@ class Recent(Match):
             if name in values and ("seconds" in values or "hitcount" in values):
                 raise OptionError(f"--{name} takes neither --seconds nor --hitcount")
         values.setdefault("mask", address("255.255.255.255" if family == 4 else "ffff:" * 7 + "ffff"))
+        for side in [name for name in values if name in ("rsource", "rdest")][:-1]:
+            del values[side]
         values.setdefault("rsource", not values.get("rdest", False))
         return values
 

@@ -31,9 +31,11 @@ class Srh(Match):
     last_entry_gt: Term[int] | None = option("--srh-last-entry-gt", _BYTE, negatable=True)
     last_entry_lt: Term[int] | None = option("--srh-last-entry-lt", _BYTE, negatable=True)
     tag: Term[int] | None = option("--srh-tag", Number(0, 0xFFFF), negatable=True)
-    previous: Term[Network] | None = option("--srh-psid", NetworkKind(whole=True), negatable=True)
-    next: Term[Network] | None = option("--srh-nsid", NetworkKind(whole=True), negatable=True)
-    last: Term[Network] | None = option("--srh-lsid", NetworkKind(whole=True), negatable=True)
+    previous: Term[Network] | None = option(
+        "--srh-psid", NetworkKind(whole=True, holes=False), negatable=True
+    )
+    next: Term[Network] | None = option("--srh-nsid", NetworkKind(whole=True, holes=False), negatable=True)
+    last: Term[Network] | None = option("--srh-lsid", NetworkKind(whole=True, holes=False), negatable=True)
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import frozen
 
 from natc.netfilter.condition import Computed, Condition
-from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Choice, Flag, Kind, Number, unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
@@ -74,6 +75,13 @@ class String(Match):
     start: int = option("--from", Number(0, 65535), default=0, omit=0)
     stop: int = option("--to", Number(0, 65535), default=65535, omit=65535)
     ignore_case: bool = option("--icase", Flag(), default=False)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Refuse an end before the start."""
+        if values.get("start", 0) > values.get("stop", 65535):
+            raise OptionError("--from is larger than --to")
+        return values
 
     def words(self) -> list[str]:
         """A pattern that does not print, or ends in a backslash, is shown in hexadecimal."""

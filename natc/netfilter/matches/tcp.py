@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, Self, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from natc.netfilter.condition import Computed, Condition, both, port_condition, term
-from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.extension import Match, Term, option, ports_as_nft
 from natc.netfilter.kinds import ALL_PORTS, Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
@@ -19,6 +19,10 @@ class _Syn(Kind[TcpFlags]):
 
     def parse(self, words: Sequence[str]) -> TcpFlags:
         return TcpFlags(frozenset({"FIN", "SYN", "RST", "ACK"}), frozenset({"SYN"}))
+
+
+#: What asks nothing of a packet.
+_NOTHING = (Term(ALL_PORTS), Term(TcpFlags(frozenset(), frozenset())))
 
 
 @register_match("tcp")
@@ -44,6 +48,18 @@ class Tcp(Match):
     flags: Term[TcpFlags] | None = option(
         "--tcp-flags", TcpFlagPair(), also={"--syn": _Syn()}, negatable=True
     )
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Forget what asks nothing: the kernel stores no difference and a save shows none."""
+        return {name: value for name, value in values.items() if value not in _NOTHING}
+
+    def as_nft(self) -> Self | None:
+        """Ports become expressions unless an option is asked for; of no port at all none is left."""
+        if self.tcp_option is not None:
+            return self
+        shown = evolve(self, sport=ports_as_nft(self.sport), dport=ports_as_nft(self.dport))
+        return shown if shown.words() or self == type(self)() else None
 
     def condition(self) -> Condition:
         return both(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import Any, Self
+
+from attrs import evolve, frozen
 
 from natc.netfilter.condition import Condition, both, port_condition
-from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.extension import Match, Term, option, ports_as_nft
 from natc.netfilter.kinds import ALL_PORTS, PortRange, Ports
 from natc.netfilter.matches import register_match
 
@@ -25,6 +27,16 @@ class Udp(Match):
         negatable=True,
         hides=ALL_PORTS,
     )
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Forget a range of every port: the kernel stores no difference and a save shows none."""
+        return {name: value for name, value in values.items() if value != Term(ALL_PORTS)}
+
+    def as_nft(self) -> Self | None:
+        """Ports become expressions; of no port at all none is left."""
+        shown = evolve(self, sport=ports_as_nft(self.sport), dport=ports_as_nft(self.dport))
+        return shown if shown.words() or self == type(self)() else None
 
     def condition(self) -> Condition:
         return both(port_condition("sport", self.sport), port_condition("dport", self.dport))

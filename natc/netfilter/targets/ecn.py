@@ -32,6 +32,9 @@ class SetEcn(Target):
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
         """Clearing both bits one by one is removing them."""
+        if "remove" in values and "ip_ect" in values:  # the one given later decides
+            late = list(values)[-1] == "ip_ect"
+            return {"ece": 0, "cwr": 0, "ip_ect": values["ip_ect"]} if late else {"remove": True}
         if values.get("ece") == 0 and values.get("cwr") == 0 and "ip_ect" not in values:
             return {"remove": True}
         return values

@@ -72,14 +72,16 @@ class Hmark(Target):
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
         """Parts that are hashed whole become masks of ones; a save shows only ``ct`` by name."""
+        given = list(values)
+        later = given[given.index("parts") :] if "parts" in given else []
         parts = values.pop("parts", ())
         ones = {
             "src": 32 if family == 4 else 128, "dst": 32 if family == 4 else 128, "spi": 0xFFFFFFFF,
             "sport": 0xFFFF, "dport": 0xFFFF, "proto": 0xFFFF,
         }  # fmt: skip
         for part in dict.fromkeys(parts):
-            if PARTS.get(part) in values:
-                raise OptionError(f"HMARK takes {part} only once")
+            if PARTS.get(part) in later:
+                raise OptionError(f"--hmark-tuple says {part} already")
             if part != "ct":
                 values[PARTS[part]] = ones[part]
         if "ct" in parts:

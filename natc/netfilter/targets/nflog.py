@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
@@ -24,6 +24,10 @@ class Nflog(Target):
     size: int | None = option("--nflog-size", Number())
     range: int | None = option("--nflog-range", Number(), omit=0)
     threshold: int = option("--nflog-threshold", Number(0, 65535), default=0, omit=0)
+
+    def as_nft(self) -> Self:
+        """The range, which never did anything, is not kept."""
+        return evolve(self, range=None)
 
     def effect(self) -> Effect:
         return Nothing()

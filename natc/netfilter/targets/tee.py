@@ -27,4 +27,4 @@ class Tee(Target):
     """A host on a network of this node, and the device that leads to it."""
 
     gateway: Address | None = option("--gateway", _Gateway(), required=True)
-    device: str | None = option("--oif", Name(15))
+    device: str | None = option("--oif", Name(15, cut=True))
