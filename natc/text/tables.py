@@ -169,7 +169,7 @@ class Tables:
         table.end = number
         self.table, names, self.names = None, self.names, set()
         if self.missing is not None:
-            self.missing += self._make_missing(table)
+            return
         if not (self.ruleset.lazy or self.outline.is_sound(table.name, names)):
             yield from self._faults(table)
 
@@ -179,6 +179,15 @@ class Tables:
             for fault in self.commit(number):
                 raise fault
 
+    def _complete(self) -> None:
+        """Make the chains that are missing from the whole text, and check the tables with them."""
+        if self.missing is None:
+            return
+        for table in self.ruleset.tables.values():
+            self.missing += self._make_missing(table)
+            for fault in self._faults(table):
+                raise fault
+
     def _make_missing(self, table: Table) -> Iterator[str]:
         """Make and yield the chains that rules lead to and the text does not have: what they do is open."""
         named = {_leads_to(rule): rule for rule in _rules(table)}
@@ -186,7 +195,6 @@ class Tables:
             if name is not None and name not in table.chains and name not in VERDICTS:
                 unknown = Rule(_UNREAD, (f"chain {name} is not in the text", name), rule.line)
                 table.chains[name] = Chain(name, None, NO_COUNTERS, rules=[unknown])
-                self.outline.doubtful = True
                 yield name
 
     def keep_unread(self, number: int) -> None:
@@ -225,6 +233,7 @@ class Tables:
         """Check that the text ended where a text may end, and keep the last comment lines."""
         last = self.source.text.count("\n") + self.source.first
         self._end_here(last)
+        self._complete()
         if self.table is not None:
             raise self.source.error("the table is not closed", last, expected="COMMIT")
         if not self.ruleset.tables:
@@ -334,6 +343,9 @@ class Tables:
 
     def new_chain(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``-N CHAIN``."""
+        if self.missing is not None:
+            self._list_again(values[0], number)
+            return
         name = self._free_name(values[0], number)
         self._chain_made()
         self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS, line=number)
@@ -351,6 +363,14 @@ class Tables:
                 f"{values[1]} is no policy", number, values[1], expected="ACCEPT or DROP"
             )
         chain.policy = values[1]
+        if self.missing is not None:
+            chain.rules.clear()
+
+    def _list_again(self, name: str, number: int) -> None:
+        """Begin the listing of a chain that may have been named or listed before: this one counts."""
+        self._check_name(name, number, self.source.line(number).rfind(name) + 1)
+        self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS)
+        self.names.add(name)
 
     def flush(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``-F [CHAIN]``."""

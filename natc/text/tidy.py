@@ -34,6 +34,7 @@ _TABLE = re.compile(r"\s(?:-t\s*|--table[\s=])(\w+)")
 _QUOTED = re.compile(r"\A(?:> ?)+(?=[-*:#\[]|COMMIT)")
 #: A shell's prompt, with a command behind it or not.
 _PROMPT = re.compile(r"(?:\S+@\S+.*|\[\S+[^\]]*\]|[\w.~/-]*)[$#%>](?:[ \t].*)?\Z")
+_ROOT_PROMPT = re.compile(r"# ?(?:sudo )?ip6?tables")
 #: What shells and programs that carry a text say around it.
 _SAID = re.compile(
     r"EOF|exit|logout|Connection to .* closed\.?|Defaulted container .*|command terminated with .*"
@@ -115,6 +116,8 @@ class _Tidier:
     notes: list[str] = field(factory=list)
     inside: bool = False
     """Whether a table is open, or a listing has begun."""
+    framed: bool = False
+    """Whether the open table began with its name, and ends with COMMIT."""
 
     def tidied(self) -> Tidied:
         number = 0
@@ -135,12 +138,13 @@ class _Tidier:
 
     def _line(self, line: str, number: int) -> str:
         bare = _QUOTED.sub("", line.strip().strip("`"))
-        if bare.startswith("#") or not bare:
+        command = _COMMAND.fullmatch(bare)
+        if (bare.startswith("#") and not (command and self._at_root_prompt(bare))) or not bare:
             return bare
         if _STATEMENT.match(bare):
             self.inside = bare != "COMMIT"
+            self.framed = bare.startswith("*") or (self.framed and self.inside)
             return bare
-        command = _COMMAND.fullmatch(bare)
         if command:
             return self._command(bare, command)
         if self.inside and not (_PROMPT.match(bare) or _SAID.fullmatch(bare)):
@@ -149,6 +153,10 @@ class _Tidier:
         self.notes.append(f"{number}: passed over: {printable(shown)}")
         return ""
 
+    def _at_root_prompt(self, line: str) -> bool:
+        """Tell whether a line is a command of root's and no comment: it stands in no table."""
+        return not self.framed and _ROOT_PROMPT.match(line) is not None
+
     def _command(self, line: str, command: re.Match[str]) -> str:
         """Return the line that names the table which a command asks for, when what it shows names none.
 
@@ -156,7 +164,7 @@ class _Tidier:
         """
         saves, words = command.groups()
         named = _TABLE.search(words) if words else None
-        self.inside = False
+        self.inside = self.framed = False
         return f"# {line}" if saves else f"*{named[1] if named else 'filter'} # {line}"
 
 

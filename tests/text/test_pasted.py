@@ -93,6 +93,9 @@ PASTED = {
     "words around it": f"this is what the node shows:\n{V4}",
     "a line continued": V4.replace(" -j DNAT", " \\\n    -j DNAT"),
     "no table": "-A PREROUTING -d 10.0.0.1/32 -j DNAT --to-destination 10.0.0.2\n",
+    "root's prompt": "# iptables -t nat -S\n-P PREROUTING ACCEPT\n"
+    "-A PREROUTING -d 10.0.0.1/32 -j DNAT --to-destination 10.0.0.2\n",
+    "a comment that names a command": V4.replace(":PRE", "# iptables -S\n:PRE").replace("COMMIT\n", ""),
     "a listing and its command": "$ sudo iptables -t nat -S PREROUTING\n-P PREROUTING ACCEPT\n"
     "-A PREROUTING -d 10.0.0.1/32 -j DNAT --to-destination 10.0.0.2\n",
 }
@@ -141,6 +144,20 @@ def test_a_chain_that_is_not_in_the_text_is_an_open_question():
         "a rule that could not be read: chain KUBE-SERVICES is not in the text"
     )
     assert notes[0] == "dump.txt: chains that rules lead to are not in the text: KUBE-SERVICES"
+
+
+def test_chains_listed_one_by_one_are_one_table():
+    """Each as the kernel had it when it was last listed, in whatever order."""
+    text = (
+        "# iptables -t nat -S A\n-N A\n-A A -j B\n"
+        "# iptables -t nat -S B\n-N B\n-A B -j DNAT --to-destination 10.0.0.2\n"
+        "# iptables -t nat -S PREROUTING\n-P PREROUTING ACCEPT\n-A PREROUTING -j A\n"
+        "# iptables -t nat -S A\n-N A\n-A A -s 10.0.0.1/32 -j B\n"
+    )
+    ruleset, notes = read_pasted(text)
+    assert notes == []
+    assert {name: [rule.line for rule in chain.rules] for name, chain in ruleset.tables["nat"].chains.items()
+            if chain.rules} == {"A": [12], "B": [6], "PREROUTING": [9]}  # fmt: skip
 
 
 def test_the_families_of_two_listings_are_told_from_their_commands():
