@@ -198,7 +198,8 @@ class _Reader:
         several = self._check(shape, values, line, number) if shape.unchecked else None
         if several:
             self.tables.ruleset.respelled.pop(number, None)
-        if several or number in self.tables.ruleset.respelled or not shape.may_wait:
+        unended = self.position > len(self.source.text)  # the last line of a text without a final newline
+        if several or unended or number in self.tables.ruleset.respelled or not shape.may_wait:
             self.tables.append([Rule(rule, each, number) for each in several or [values]], number)
             return
         self.tables.append_line(self, self.position - len(line) - 1, self.position, rule, values)

@@ -168,3 +168,25 @@ def test_a_golden_case_stands_where_its_extension_may(path: Path):
     table, chain = re.findall(r"^\*(\S+)", text, re.M)[0], re.findall(r"^-A (\S+)", text, re.M)[0]
     assert cls.tables is None or table in cls.tables
     assert cls.hooks is None or chain in cls.hooks
+
+
+@pytest.mark.parametrize(
+    "family, good, bad",
+    [
+        (4, "-m statistic --mode nth --every 3 --packet 2", "-m statistic --mode nth --every 2 --packet 2"),
+        (6, "-s fd00::1/128", "-s 192.0.2.1/32"),
+        (6, "-m iprange --src-range fd00::1-fd00::2", "-m iprange --src-range 192.0.2.1-192.0.2.2"),
+    ],
+)
+def test_words_that_are_good_by_themselves_may_be_wrong_together(family, good, bad):
+    """Also where a line of the same shape was good."""
+    with pytest.raises(NatcError) as refused:
+        read(f"*filter\n-A INPUT {good} -j ACCEPT\n-A INPUT {bad} -j ACCEPT\nCOMMIT\n", family=family)
+    assert refused.value.span is not None
+    assert refused.value.span.line == 3
+
+
+def test_a_slow_byte_rate_is_shown_and_hides_no_rule_behind_it():
+    rules = "-A INPUT -m hashlimit --hashlimit-upto 1b/s --hashlimit-name a\n-A INPUT -j DROP\n"
+    shown = writer.save(read(f"*filter\n{rules}COMMIT\n"))
+    assert "--hashlimit-upto 0b/s --hashlimit-name a\n-A INPUT -j DROP\n" in shown

@@ -85,3 +85,9 @@ def test_an_extension_that_iptables_save_could_not_show_is_an_open_question_by_i
     rule = next(read(f"{HEAD}{UNSUPPORTED[2]}\nCOMMIT\n").rules())
     assert rule.matches[0].condition() == Unknown("-m statistic [unsupported revision]")
     assert rule.target.effect() == Undecided("-j MARK [unsupported revision]")
+
+
+@pytest.mark.parametrize("start", ["*filter\n", "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j DROP\n"])
+def test_a_last_rule_without_a_newline_is_kept_whole(start):
+    ruleset = read(f"{start}-A OUTPUT -j ACCEPT", problems=[])
+    assert save(ruleset).count("-A OUTPUT -j ACCEPT\n") == 1

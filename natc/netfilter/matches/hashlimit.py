@@ -231,6 +231,8 @@ def _complete_bytes(values: dict[str, Any], rate: ByteRate) -> None:
     burst = values.get("burst")
     if burst is None:
         values["burst"] = 0
+    elif not rate.bytes:  # iptables divides by it
+        raise OptionError("--hashlimit-burst needs a rate of 16 bytes a second or more")
     elif burst < rate.bytes:
         raise OptionError(f"--hashlimit-burst cannot be smaller than {rate.bytes}b")
     else:
