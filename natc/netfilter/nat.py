@@ -7,7 +7,7 @@
 * ``side`` is ``dst`` at PREROUTING and OUTPUT, ``src`` at INPUT and POSTROUTING (``NAT_SIDE``).
 
 Where the kernel picks a port by chance the :class:`Binding` names the range it picks from, and the
-connection holds the lowest free port of it as a stand-in. Addresses are never left to chance: a range of
+connection holds a free port high up in it as a stand-in. Addresses are never left to chance: a range of
 them is divided by a hash.
 
 Facts: net/netfilter/nf_nat_core.c, nf_nat_proto.c, nf_nat_masquerade.c, xt_NETMAP.c of Linux 6.18;
@@ -216,7 +216,8 @@ def _with_port(
         return mapped, None
     certain = wanted.base_port is not None or (side == "dst" and not wanted.random)
     size = allowed.high - allowed.low + 1
-    start = 0
+    # Rules name low ports, so a port high up tells better than the lowest what a port by chance meets.
+    start = 0 if certain else size * 3 // 4
     if wanted.base_port is not None:
         start = (_port(mapped, side) - wanted.base_port) & 0xFFFF
     candidate = mapped

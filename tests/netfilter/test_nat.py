@@ -76,7 +76,7 @@ def test_a_translation_to_what_is_there_sets_no_status() -> None:
     [
         ("10.244.1.5:8000-8010", False, 8000, None),
         ("10.244.1.5:70-90", False, 80, None),
-        ("10.244.1.5:70-90", True, 70, PortRange(70, 90)),
+        ("10.244.1.5:70-90", True, 85, PortRange(70, 90)),
         ("10.244.1.5:8000-8010/75", False, 8005, None),
         ("10.244.1.5:8000-8010/90", False, 8000 + (80 - 90) % 65536 % 11, None),
         (":8080", False, 8080, None),
@@ -145,6 +145,11 @@ def test_port_classes(port: int, low: int, high: int) -> None:
 def test_random_takes_the_whole_class_even_when_the_port_is_free() -> None:
     bound = bind(Connections(), new(), "src", Mapping.to(NODE, random=True))
     assert bound.chance == PortRange(1024, 65535)
+
+
+def test_a_port_by_chance_is_stood_for_by_one_that_rules_hardly_name() -> None:
+    bound = bind(Connections(), new(), "src", Mapping.to(NODE, random=True))
+    assert source(bound)[1] not in (40000, *range(33000))
 
 
 def test_protocols_without_ports_change_addresses_only() -> None:
