@@ -11,7 +11,7 @@ from natc.inputs import read_bytes
 from natc.netfilter import routing
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.host import Host
-from natc.netfilter.packet import Open
+from natc.netfilter.packet import NOBODY, Open
 from natc.netfilter.routing import OutputRoute
 from natc.netfilter.values import changed
 from natc.trace.node import OpenNode, open_kind
@@ -88,7 +88,8 @@ class HostNode:
         flow = flow_of(state)
         if state.header_included:
             flow = evolve(flow, source=0)
-        found = routing.route_output(self.host, flow, any_source=True)
+        answering = state.packet.uid in (None, NOBODY)  # the kernel itself sends, to whomever it answers
+        found = routing.route_output(self.host, flow, any_source=True, may_broadcast=answering)
         # IPv4 fills in a source that the process left open, IPv6 does not (raw_send_hdrinc).
         if state.header_included and state.packet.family == 4 and not flow_of(state).source:
             state = state.with_packet(src=found.source)

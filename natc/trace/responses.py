@@ -152,7 +152,7 @@ def _error_source(host: Host, final: State) -> int | None:
         chosen = select_source6(host.interfaces, old.src, old.in_interface)
         if chosen is not None:
             return chosen
-    found = routing.route_output(host, Flow(old.src))
+    found = routing.route_output(host, Flow(old.src), may_broadcast=True)
     return None if found.error else found.source
 
 
