@@ -7,6 +7,7 @@ CPU time of whole processes, run in turn, the best of five; a row below its bar 
 import gzip
 import json
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from pathlib import Path
 import yaml
 from attrs import frozen
 
-from tests.benchmarks.measure import against, natc, python
+from tests.benchmarks.capture import Flow, write
+from tests.benchmarks.measure import against, cost, natc, python
 from tests.support import GOLDEN, SHARED
 
 WHOLE_FILE_LARK = """
@@ -60,6 +62,45 @@ def main() -> None:
                 f"| {ours.cpu:.2f} / {theirs.cpu:.2f} | {ours.memory:.0f} / {theirs.memory:.0f} |",
                 flush=True,
             )
+        replay(Path(folder))
+
+
+#: Packets a second of flows that have been seen, of all that a capture's replay must reach at least.
+REPLAY_BAR = 100_000
+FLOWS, BEGINNING, PACKETS = 10_000, 50_000, 1_000_000
+NODE = {
+    "interfaces": [
+        {"name": "eth0", "addrs": ["192.168.1.10/24"]},
+        {"name": "cni0", "addrs": ["10.128.0.1/9"]},
+    ],
+    "routes": ["default via 192.168.1.1 dev eth0"],
+    "ip_forward": 1,
+}
+
+
+def replay(folder: Path) -> None:
+    """Measure a capture of many packets against its beginning: the difference is packets of known flows.
+
+    Connections go straight to pods: to a service they would be open, since a flip of a coin chooses.
+    """
+    dump = unpacked("bench/kube-proxy-10000.save.gz", folder / "dump.txt")
+    ends = re.findall(r"DNAT --to-destination ([\d.]+):(\d+)$", Path(dump).read_text(), re.MULTILINE)[:FLOWS]
+    flows = [
+        Flow(f"10.129.{number // 250}.{number % 250 + 1}", 20_000 + number, ip, int(port))
+        for number, (ip, port) in enumerate(ends)
+    ]
+    node, costs = folder / "node.json", []
+    node.write_text(json.dumps(NODE))
+    for packets in (BEGINNING, PACKETS):
+        write(folder / "capture.pcap", flows, packets)
+        costs.append(cost(natc("trace", dump, "--pcap", str(folder / "capture.pcap"), "--node", str(node))))
+    first, all_of_it = costs
+    rate = (PACKETS - BEGINNING) / (all_of_it.cpu - first.cpu)
+    print(
+        f"| replay of a capture, packets of {FLOWS:,} known flows | a second of CPU | {rate:,.0f} "
+        f"| at least {REPLAY_BAR:,} | {first.cpu:.2f} for {BEGINNING:,}, {all_of_it.cpu:.2f} for {PACKETS:,} "
+        f"| {first.memory:.0f}, {all_of_it.memory:.0f} |"
+    )
 
 
 def rows(folder: Path) -> Iterator[Row]:
@@ -90,7 +131,13 @@ def rows(folder: Path) -> Iterator[Row]:
     yield Row(
         "read everything", read, python(WHOLE_FILE_LARK.format(dump=dump)), "Lark over the whole file", 0.04
     )
-    yield Row("audit of all services", natc("audit", dump, "--output", "json"), read, "reading the dump", 1.5)
+    every_rule = python(f"import natc; sum(1 for rule in natc.load({dump!r}).rules())")
+    audit = natc("audit", dump, "--output", "json")
+    yield Row("audit of all services, reading included", audit, every_rule, "reading every rule", 1.0)
+    yield Row("audit of all services, reading included", audit, natc("fmt", dump), "natc fmt", 1.0)
+    yield Row(
+        "audit of all services, reading included", audit, read, "natc.load: rules made when asked for", 2.0
+    )
     yield Row(
         "compile from JSON", natc("compile", cluster, *compile_to_restore),
         restore, "iptables-legacy-restore --test", 0.5,
