@@ -87,6 +87,13 @@ def rule(block: str, family: int, chance: Chance) -> str:
 
 # ---- which options
 
+#: Options that are left alone: Android's, older kernels', objects in the kernel, and what has to come last.
+_NOT_MADE = {
+    "CT": {"timeout"},
+    "IDLETIMER": {"netlink"},
+    "owner": {"pid", "sid", "command", "suppl_groups"},
+}
+
 
 def _options(cls: type[Extension], family: int, chance: Chance) -> list[Words]:
     """Choose options that go together, nine times out of ten."""
@@ -101,6 +108,7 @@ def _options(cls: type[Extension], family: int, chance: Chance) -> list[Words]:
         for group in cls.exclusive:
             given = [attribute for attribute in group if attribute in chosen]
             chosen -= set(given[1:] if chance.random() < 0.5 else given[:-1])
+    chosen -= _NOT_MADE.get(cls.name, set())
     out = [_option(cls.name, declared, family, chance) for a, declared in cls.options if a in chosen]
     chance.shuffle(out)
     if out and chance.random() < 0.02:
@@ -117,13 +125,8 @@ def _make_fit(name: str, chosen: set[str], chance: Chance) -> None:
         chosen -= {"seconds", "hitcount", "reap", "rttl", "rcheck", "update", "remove"}
     elif name == "HMARK":
         chosen.add("parts")
-    elif name == "owner":  # what 1.8.9 no longer takes, and what has to come last
-        chosen -= {"pid", "sid", "command", "suppl_groups"}
+    elif name == "owner":
         chosen |= {"uid"}
-    elif name == "IDLETIMER":  # Android's
-        chosen -= {"netlink"}
-    elif name == "CT":  # needs an object in the kernel
-        chosen -= {"timeout"}
     elif name in ("hashlimit", "recent"):
         chosen.add("list_name")
     elif name == "CONNMARK" and "xmark" in chosen:
@@ -161,10 +164,16 @@ def _header(family: int, chance: Chance) -> Words:
     """Now and then something that the rule asks by itself."""
     out: Words = []
     if chance.random() < 0.1:
-        out += ["!"] * chance.randrange(2) + ["-s", _network(family, chance)]
+        out += ["!"] * chance.randrange(2) + ["-s", _peer(family, chance)]
     if chance.random() < 0.05:
-        out += ["!"] * chance.randrange(2) + ["-d", _network(family, chance)]
+        out += ["!"] * chance.randrange(2) + ["-d", _peer(family, chance)]
     return out
+
+
+def _peer(family: int, chance: Chance) -> str:
+    """A network other than that of every address, which nf_tables takes no negation of."""
+    network = _network(family, chance)
+    return _address(family, chance) if network.endswith(("/0", "/0.0.0.0")) else network
 
 
 # ---- what stands behind an option
@@ -357,7 +366,8 @@ def _tcp_flags(_kind, _family, chance):
     def some() -> str:
         return chance.choice(("ALL", "NONE", ",".join(chance.sample(flags, chance.randrange(1, 6)))))
 
-    return [some(), some()]
+    mask = some()
+    return [mask, "NONE" if mask == "NONE" else some()]
 
 
 def _rate(_kind, _family, chance):
@@ -481,7 +491,7 @@ def _bpf(_kind, _family, chance):
     loads = [
         f"{chance.choice((0x30, 0x28, 0x20))} 0 0 {_between(0, 0xFFFF, chance)}" for _ in range(count - 1)
     ]
-    return [f'"{count},{",".join([*loads, f"6 0 0 {_between(0, 0xFFFFFFFF, chance)}"])}"']
+    return [f'"{count},{",".join([*loads, f"6 0 0 {chance.randrange(1 << 32)}"])}"']
 
 
 def _probability(_kind, _family, chance):
