@@ -28,10 +28,10 @@ from natc.text.writer import Printer
 FIXED_CHAINS = (("nat", "KUBE-POSTROUTING"), ("nat", "KUBE-MARK-MASQ"), ("filter", "KUBE-FORWARD"))
 CANARY = "KUBE-PROXY-CANARY"
 #: What kubelet writes into a chain that kube-proxy, from 1.27 on, writes too.
-_FIREWALL = ("filter", "KUBE-FIREWALL")
-_LOCALNET = "block incoming localnet connections"
+FIREWALL_CHAIN = ("filter", "KUBE-FIREWALL")
+LOCALNET = "block incoming localnet connections"
 #: Chains that kube-proxy hooks into builtin ones.
-_HOOKED = frozenset({chain for _, chain in SHARED_CHAINS} | {"KUBE-POSTROUTING", "KUBE-FORWARD"})
+HOOKED = frozenset({chain for _, chain in SHARED_CHAINS} | {"KUBE-POSTROUTING", "KUBE-FORWARD"})
 
 _COMMENT = re.compile(r" -m comment --comment (?:\"(?:[^\"\\]|\\.)*\"|[^\s\"]+)")
 _DESTINATION = re.compile(r" -d (\S+)")
@@ -170,11 +170,11 @@ class Drift:
     def _localnet(self) -> Iterator[Unit]:
         """Compare the one rule that kube-proxy has in kubelet's chain."""
         one, other = (
-            tuple(rule for rule in side.rules(*_FIREWALL) if comment_of(rule) == _LOCALNET)
+            tuple(rule for rule in side.rules(*FIREWALL_CHAIN) if comment_of(rule) == LOCALNET)
             for side in (self.expected, self.found)
         )
         if one and self._differ(one, other):
-            yield Unit(*_FIREWALL, "", one, other)
+            yield Unit(*FIREWALL_CHAIN, "", one, other)
 
     def _jumps(self, table: str) -> Iterator[Unit]:
         """Compare which builtin chains lead where; in which order is no difference."""
@@ -188,7 +188,7 @@ class Drift:
     def _hooks(self, rule: Rule) -> bool:
         """Tell whether a builtin chain's rule is one of kube-proxy's jumps."""
         to = jump_of(rule)
-        return to in _HOOKED or bool(kind_of(to)) or (self.firewall and to == _FIREWALL[1])
+        return to in HOOKED or bool(kind_of(to)) or (self.firewall and to == FIREWALL_CHAIN[1])
 
     def _shared(self, table: str, name: str) -> Iterator[Unit]:
         """Compare a chain in which every service has its rules, service by service."""
@@ -224,7 +224,7 @@ class Drift:
     def _alike(self, one: list[Rule], other: list[Rule]) -> bool:
         """Tell whether a service's rules in a shared chain are the same, in order for each destination."""
         a, b = self.expected.texts(one), self.found.texts(other)
-        return a == b or (sorted(a) == sorted(b) and _by_destination(a) == _by_destination(b))
+        return a == b or (sorted(a) == sorted(b) and by_destination(a) == by_destination(b))
 
     def _differ(self, one: Iterable[Rule], other: Iterable[Rule]) -> bool:
         return self.expected.texts(one) != self.found.texts(other)
@@ -234,7 +234,8 @@ def _rules(chain: Chain | None) -> Rules | None:
     return None if chain is None else tuple(chain.rules)
 
 
-def _by_destination(texts: list[str]) -> dict[tuple[str, str], list[str]]:
+def by_destination(texts: list[str]) -> dict[tuple[str, str], list[str]]:
+    """Return rules by the address and port they ask for, in their order."""
     groups: dict[tuple[str, str], list[str]] = {}
     for text in texts:
         address, port = _DESTINATION.search(text), _PORT.search(text)

@@ -17,6 +17,7 @@ from natc.analysis.drift_codes import LEFT_OVER
 from natc.analysis.drift_findings import tell
 from natc.analysis.findings import Finding
 from natc.analysis.node_facts import settings_shown
+from natc.analysis.unchanged import unchanged
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
 from natc.compile.layouts import NEWEST, FirewallEnd, find_version
@@ -47,15 +48,19 @@ class Verified:
     """The kube-proxy versions that the dump may be of, the newest of each layout, newest first."""
 
 
-def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Verified:
+def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any], text: str | None = None) -> Verified:
     """Compare a node's dump with what its kube-proxy would write for a cluster.
 
-    ``given`` are settings by their names in :class:`ProxyConfig`. Raises NatcError where that
-    kube-proxy would crash on the cluster, or the settings do not go together.
+    ``given`` are settings by their names in :class:`ProxyConfig`; ``text`` is the dump as it was read,
+    which lets a node without drift pass quickly. Raises NatcError where that kube-proxy would crash on
+    the cluster, or the settings do not go together.
     """
     shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
     versions = (given["kube_version"],) if "kube_version" in given else recognise(ruleset) or (NEWEST,)
     settings = {**shown, **given, "kube_version": versions[0]}
+    services = None if text is None else unchanged(text, cluster, _config(settings, given))
+    if services is not None:
+        return Verified(_config(settings, given), services, (), _shown(settings, given), versions)
     best = _verified(ruleset, cluster, settings, given)
     for other in _others(settings, given, versions, cluster):
         if not best.findings:
@@ -79,7 +84,11 @@ def _verified(
 ) -> Verified:
     config = _config(settings, given)
     result = compare(compile_cluster(cluster, config), ruleset, config)
-    return evolve(result, shown={name: value for name, value in settings.items() if name not in given})
+    return evolve(result, shown=_shown(settings, given))
+
+
+def _shown(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in given}
 
 
 def _config(settings: Mapping[str, Any], given: Mapping[str, Any]) -> ProxyConfig:

@@ -33,11 +33,12 @@ def command(dump: str, manifests: tuple[str, ...], config_file: str | None, outp
       natc verify node1.txt cluster.json
     """
     from natc.analysis.verify import verify
-    from natc.text.files import read_dump
+    from natc.text.files import read_dump_and_text
 
     with collector_paused():
-        ruleset = read_dump(dump)
-        result = verify(ruleset, read_cluster(manifests), given_settings(config_file, given))
+        ruleset, text = read_dump_and_text(dump)
+        settings = given_settings(config_file, given)
+        result = verify(ruleset, read_cluster(manifests), settings, text)
     if output == "json":
         from natc import __version__
         from natc.report.document import document

@@ -41,6 +41,15 @@ def read_dump(
     return read(text, file=name, family=family, problems=problems, cache=kept, table=table, lazy=lazy)
 
 
+def read_dump_and_text(path: str | Path, *, cache: bool = True) -> tuple[Ruleset, str]:
+    """Return what :func:`read_dump` does, and the text it was read from."""
+    from natc.text.reader import read
+    from natc.text.shape_cache import usual_cache
+
+    text, name = _text_of(path)
+    return read(text, file=name, cache=usual_cache() if cache else None), text
+
+
 def read_pasted_dump(
     path: str | Path, *, family: int | None = None, table: str | None = None, cache: bool = True
 ) -> tuple[Ruleset, list[str]]:

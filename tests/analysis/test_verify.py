@@ -5,6 +5,7 @@ import re
 import pytest
 from attrs import evolve
 
+from natc.analysis.unchanged import unchanged
 from natc.analysis.verify import compare, verify
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
@@ -39,6 +40,8 @@ def assert_silent(case):
     for backend in ("legacy", "nft"):
         ruleset = read(dump_of(case, backend), family=6 if config.is_ipv6 else 4)
         assert compare(expected, ruleset, config).findings == ()
+        quick = unchanged(dump_of(case, backend), cluster_of(case), config)
+        assert quick == (None if config.is_ipv6 else compare(expected, ruleset, config).services)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)

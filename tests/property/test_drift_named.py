@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from natc.analysis.drift_codes import CODES
 from natc.analysis.service_chains import comment_of, jump_of, kind_of, name_in, owners
+from natc.analysis.unchanged import unchanged
 from natc.analysis.verify import compare
 from natc.compile import compile as compile_cluster
 from natc.errors import DumpError
@@ -209,6 +210,7 @@ def assert_named(case, data):
     except DumpError:
         assume(False)  # iptables would not load it either
     findings = compare(expected, ruleset, config).findings
+    assert unchanged("\n".join(after) + "\n", cluster_of(case), config) is None
     assert findings, [line for line in after if line not in lines] or "lines are gone or moved"
     names = concerned(read_lines(lines, config), ruleset, lines, after)
     assert {finding.service for finding in findings} <= names
