@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from natc.collector import collector_paused
-from natc.compile import base, kubelet, userspace
+from natc.compile import base
 from natc.compile.addresses import is_ipv6
 from natc.compile.config import ProxyConfig
 from natc.compile.names import MARK_DROP
@@ -69,8 +69,12 @@ def node_tables(cluster: Cluster, config: ProxyConfig) -> NodeTables:
     """Return the node's tables, chain by chain, in the words the rules were given in; raises as above."""
     tables = NodeTables()
     if config.with_kubelet:
+        from natc.compile import kubelet
+
         kubelet.start(tables, config)
     if config.proxy_mode == "userspace":
+        from natc.compile import userspace
+
         userspace.start(tables, cluster, config)
     else:
         base.prepare(tables, config.layout)

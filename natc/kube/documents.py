@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
 from natc.errors import ManifestError, NatcError, Span
-from natc.kube import json_source, yaml_source
+from natc.kube import json_source
 from natc.kube.fields import Place
-from natc.kube.yaml_reader import YamlReader
+
+if TYPE_CHECKING:
+    from natc.kube.yaml_reader import YamlReader
+    from natc.kube.yaml_source import Mark
 
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 _JSON_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]').match
@@ -39,7 +42,7 @@ class Text:
         number = self._number(offset)
         return Span(self.name, number + 1, offset - self._starts[number] + 1, self._line(number), width)
 
-    def span_from(self, start: int, mark: yaml_source.Mark) -> Span:
+    def span_from(self, start: int, mark: Mark) -> Span:
         """Return the span of a mark that counts lines from the offset ``start``."""
         number = min(self._number(start) + mark.line, len(self._starts) - 1)
         return Span(self.name, number + 1, mark.column + 1, self._line(number), mark.width)
@@ -71,6 +74,8 @@ class Document:
         if self.is_json:
             offsets = json_source.locate(self.text.content, self.start, places)
             return {place: self.text.span(at, width) for place, (at, width) in offsets.items()}
+        from natc.kube import yaml_source
+
         marks = yaml_source.locate(self.text.content[self.start : self.end], places)
         return {place: self.text.span_from(self.start, mark) for place, mark in marks.items()}
 
@@ -78,11 +83,14 @@ class Document:
 def read_documents(name: str, content: str, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
     """Yield each document that holds something, and its value; ``errors`` takes why others cannot be read."""
     text = Text(name, content)
-    reader = YamlReader()
+    reader: YamlReader | None = None
     for start, end in _cut(text, errors):
         if _JSON_START(content, start, end):
             yield from _read_json(text, start, end, errors)
         else:
+            from natc.kube.yaml_reader import YamlReader  # JSON, the more common, does without it
+
+            reader = reader or YamlReader()
             yield from _read_yaml(text, start, end, reader, errors)
 
 
@@ -119,6 +127,8 @@ def _read_json(text: Text, start: int, end: int, errors: list[NatcError]) -> Ite
 def _read_yaml(
     text: Text, start: int, end: int, reader: YamlReader, errors: list[NatcError]
 ) -> Iterator[tuple[Document, Any]]:
+    from natc.kube import yaml_source
+
     content = text.content[start:end]
     try:
         value = reader.load(content)
