@@ -33,6 +33,8 @@ def verdicts(row: dict[str, str]) -> set[str]:
 
 TAKEN = [row for row in rows() if "yes" in verdicts(row)]
 REFUSED = [row for row in rows() if verdicts(row) == {"no"}]
+#: Large ones that nobody waited for: a namespace without name servers answers at once.
+UNDECIDED = [row for row in rows() if verdicts(row) == {"?"}]
 
 
 def row_id(row: dict[str, str]) -> str:
@@ -77,6 +79,22 @@ def test_what_both_restores_refuse_is_refused_at_their_line(row):
     with pytest.raises(DumpError) as caught:
         read_dump(path)
     assert caught.value.span.line in lines_blamed(path)
+
+
+@pytest.mark.shared
+@pytest.mark.kernel
+@pytest.mark.parametrize("row", UNDECIDED, ids=row_id)
+def test_what_nobody_waited_for_is_read_or_refused_as_the_restores_do(row):
+    path = shared(f"dumps/{row['file']}")
+    need_kernel("iptables-legacy-restore", "iptables-nft-restore")
+    family = "ip6tables" if "ip6tables-save" in path.name else "iptables"
+    blamed = lines_blamed(path, (family,))
+    if not blamed:
+        assert save(read_dump(path)).encode(**ENCODING) == path.read_bytes()
+        return
+    with pytest.raises(DumpError) as caught:
+        read_dump(path)
+    assert caught.value.span.line in blamed
 
 
 @pytest.mark.shared
