@@ -226,6 +226,10 @@ def unquoted(word: str) -> str:
     )
 
 
+#: Most bytes of a word that iptables-restore takes (struct xt_param_buf in xshared.c).
+LONGEST_WORD = 1023
+
+
 @frozen
 class Text(Kind[str]):
     """A string of at most ``longest`` bytes, quoted in a save where it needs to be.
@@ -246,8 +250,8 @@ class Text(Kind[str]):
         raw = text.encode("utf-8", "surrogateescape")
         if len(raw) <= self.longest:
             return text
-        if not self.cut:
-            raise ValueError(f"longer than {self.longest} bytes")
+        if not self.cut or len(raw) > LONGEST_WORD:
+            raise ValueError(f"longer than {LONGEST_WORD if self.cut else self.longest} bytes")
         return raw[: self.longest].decode("utf-8", "surrogateescape")
 
     def words(self, value: str) -> tuple[str, ...]:

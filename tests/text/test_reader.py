@@ -331,3 +331,16 @@ def test_a_text_that_iptables_save_says_it_wrote_comes_back_in_its_own_spelling(
     ruleset = read(text)
     assert save(ruleset) == text
     assert "-A X -s 10.1.0.0/16 -j Y\n" in save(ruleset, order="legacy")
+
+
+@pytest.mark.parametrize(("length", "taken"), [(255, True), (256, True), (1023, True), (1024, False)])
+def test_a_comment_is_cut_and_a_word_too_long_is_refused(length, taken):
+    comment = ("c " * length)[: length - 1] + "c"
+    text = f'*filter\n-A INPUT -m comment --comment "{comment}"\nCOMMIT\n'
+    if taken:
+        (rule,) = read(text).rules()
+        assert len(rule.matches[0].comment) == min(length, 255)
+        return
+    with pytest.raises(DumpError, match="longer than 1023 bytes") as caught:
+        read(text)
+    assert caught.value.span.line == 2
