@@ -212,10 +212,20 @@ class Facts:
 
     known: Mapping[Open, Domain] = field(factory=dict)
     _key: frozenset[tuple[Open, Domain]] = field(init=False, repr=False)
+    _mark: int = field(init=False, repr=False)
 
     @_key.default
     def _key_once(self) -> frozenset[tuple[Open, Domain]]:
         return frozenset(self.known.items())
+
+    @_mark.default
+    def _mark_once(self) -> int:
+        return sum(map(hash, self._key))
+
+    def mark_without(self, value: Open) -> int:
+        """Return a number that is equal for facts that are equal but for what is known of ``value``."""
+        domain = self.known.get(value)
+        return self._mark if domain is None else self._mark - hash((value, domain))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Facts) and self._key == other._key

@@ -9,14 +9,13 @@ Facts: RFC 791, 8200, 9293, 768, 792, 4443; the LINKTYPE list of tcpdump.org.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.netfilter.wire import tcp_options
-from natc.trace.capture_file import Frame, frames
+from natc.trace.capture_file import Frame
 
 _ETHERNET, _COOKED, _COOKED_2 = 1, 113, 276
 _RAW = frozenset({12, 14, 101, 228, 229})
@@ -33,20 +32,11 @@ _FLAGS = [frozenset(name for bit, name in enumerate(_FLAG_NAMES) if value & 1 <<
 _SOME_PACKET = Packet()
 
 
-def captured(path: str) -> Iterator[tuple[float, Packet]]:
-    """Yield the time in seconds and the packet of each IP packet of a capture file, one at a time.
-
-    Of a frame that was captured only in part, the missing end of the payload is zeros. Raises
-    :class:`NatcError` for what is no capture.
-    """
-    for frame in frames(path):
-        packet = packet_of_frame(frame)
-        if packet is not None:
-            yield frame.time, packet
-
-
 def packet_of_frame(frame: Frame) -> Packet | None:
-    """Return the IP packet in a frame; None when there is none."""
+    """Return the IP packet in a frame; None when there is none.
+
+    Of a frame that was captured only in part, the missing end of the payload is zeros.
+    """
     packet = plain_packet(frame)
     if packet is None:
         from natc.trace.scapy_packets import dissected

@@ -126,6 +126,10 @@ class Distribution:
 
     def targets(self) -> tuple[tuple[Endpoint, tuple[tuple[Case, Odds], ...]], ...]:
         """Each DNAT target with its summed odds under each case in which it can be chosen."""
+        return self._targets
+
+    @cached_property
+    def _targets(self) -> tuple[tuple[Endpoint, tuple[tuple[Case, Odds], ...]], ...]:
         found: dict[Endpoint, list[tuple[Case, Odds]]] = {}
         for case in self.cases:
             sums: dict[Endpoint, list[Odds]] = {}

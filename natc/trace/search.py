@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import count
@@ -117,9 +118,14 @@ def _united(states: list[State], value: Open) -> list[State]:
 
     A state's odds count for every value its facts allow, so only disjoint domains are joined.
     """
-    groups: dict[State, list[State]] = {}
-    for state in states:
-        rest = changed(state, facts=state.facts.without(value))
+    marks = [state.facts.mark_without(value) for state in states]
+    times = Counter(marks)
+    if len(times) == len(states):
+        return states
+    groups: dict[Any, list[State]] = {}
+    for mark, state in zip(marks, states, strict=True):
+        alone = times[mark] == 1  # nobody knows the same of everything else
+        rest = id(state) if alone else changed(state, facts=state.facts.without(value))
         groups.setdefault(rest, []).append(state)
     if len(groups) == len(states):
         return states

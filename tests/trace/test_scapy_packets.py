@@ -5,7 +5,8 @@ import pytest
 from natc.errors import NatcError, UsageError
 from natc.netfilter.packet import Open
 from natc.trace import trace
-from natc.trace.frames import captured
+from natc.trace.capture_file import frames
+from natc.trace.frames import packet_of_frame
 from natc.trace.scapy_packets import packet_of_expression, packet_of_scapy
 from tests.trace.dumps import service
 
@@ -69,8 +70,8 @@ def test_a_capture_is_read_in_order(tmp_path):
 
     file = tmp_path / "some.pcap"
     wrpcap(str(file), [Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=n, dport=53) for n in (1, 2)])
-    assert [packet.sport for _, packet in captured(str(file))] == [1, 2]
+    assert [packet_of_frame(frame).sport for frame in frames(str(file))] == [1, 2]
     broken = tmp_path / "broken.pcap"
     broken.write_bytes(b"not a capture at all")
     with pytest.raises(NatcError, match="no capture"):
-        list(captured(str(broken)))
+        list(frames(str(broken)))
