@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address, ip_network
 from itertools import product
+from math import prod
 from typing import Any
 
 from natc.errors import NodeError, Span
@@ -23,6 +24,9 @@ from natc.netfilter.kinds import address_of
 _WORD = re.compile(r'"[^"]*"|\S+')
 _COMMANDS = {"create": "create", "-N": "create", "n": "create", "add": "add", "-A": "add", "a": "add"}
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}")
+
+#: How many members one line may stand for: a short text must not fill the memory.
+_MOST_AT_ONCE = 1 << 16
 
 #: Names of ICMP type and code, by protocol; where two names mean the same the first is printed.
 _ICMP_NAMES = {
@@ -233,6 +237,8 @@ def _elements(found: IpSet, text: str, wildcard: bool) -> Iterator[tuple[Part, .
     choices = [
         _choices(found, kind, word, wildcard) for kind, word in zip(found.dimensions, words, strict=False)
     ]
+    if prod(map(len, choices)) > _MOST_AT_ONCE:
+        raise ValueError(f"{text} stands for more than {_MOST_AT_ONCE} members")
     for parts in product(*choices):
         yield parts if len(parts) == len(found.dimensions) else (*parts, None)
 
@@ -263,7 +269,7 @@ def _single_addresses(found: IpSet, word: str) -> list[Part]:
     mask = ones if found.options.netmask is None else found.options.netmask
     hosts = mask ^ ones
     step = hosts + 1 if not hosts & (hosts + 1) else 1
-    if (last - first) // step >= found.options.maximum:
+    if (last - first) // step >= min(found.options.maximum, _MOST_AT_ONCE):
         raise ValueError(f"{word} stands for more members than the set may have")
     values = dict.fromkeys(address & mask for address in (*range(first, last + 1, step), last))
     return [Prefix(value, bits, bits) for value in values]

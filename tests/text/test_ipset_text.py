@@ -102,3 +102,15 @@ def test_a_bad_line_is_refused_at_its_place(text: str, message: str, column: int
 def test_the_sets_of_recorded_cases_come_back(path: Path | None) -> None:
     text = present(path).read_text()
     assert write_sets(read_sets(text)).splitlines() == text.splitlines()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "create a hash:ip maxelem 4294967295\nadd a 10.0.0.0/8",
+        "create a hash:ip,port,ip maxelem 4294967295\nadd a 10.0.0.0/24,0-65535,10.0.0.0/24",
+    ],
+)
+def test_one_line_does_not_fill_the_memory(lines):
+    with pytest.raises(NodeError, match="stands for more"):
+        read_sets(lines)
