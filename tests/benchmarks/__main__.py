@@ -1,28 +1,27 @@
 """``make bench``: natc against the programs it is compared with, as a table.
 
-Needs the measuring clusters beside the checkout (NATC_SHARED) and iptables. Every row is a ratio of
-CPU time of whole processes, run in turn, the best of five; a row below its bar is good.
+Needs the measuring clusters beside the checkout (NATC_SHARED) and iptables. Every row is a ratio of CPU
+time, or of peak memory, of whole processes run in turn, the best of five; a ratio up to its bar is good.
+"Cold" is without natc's cache, "warm" with what an earlier run has left there.
 """
 
-import gzip
-import json
 import platform
-import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import yaml
 from attrs import frozen
 
-from tests.benchmarks.capture import Flow, write
-from tests.benchmarks.measure import against, cost, natc, python
+from tests.benchmarks.inputs import PACKETS
+from tests.benchmarks.measure import Cost, against, cost, natc, python
 from tests.support import GOLDEN, SHARED
 
+RESTORE = "iptables-legacy-restore --test"
+COLD = {"NATC_NO_CACHE": "1"}
 WHOLE_FILE_LARK = """
-import sys
 from lark import Lark
 from natc.text import grammar
 text = open({dump!r}).read()
@@ -38,125 +37,109 @@ Lark(source, parser="lalr", lexer="contextual", start="file", keep_all_tokens=Tr
 
 @frozen
 class Row:
-    """One comparison; ``bar`` is the ratio that must not be exceeded."""
+    """One comparison: of CPU seconds, or of peak memory in MiB."""
 
     what: str
     command: list[str]
     reference: list[str]
     named: str
     bar: float
+    cold: bool = False
+    memory: bool = False
+    growth: bool = False
+    """Whether the reference is natc itself on a tenth of the input."""
 
 
 def main() -> None:
     """Measure every row and print the table."""
     if not (SHARED / "bench").is_dir():
         sys.exit("the measuring clusters are not beside the checkout (NATC_SHARED)")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.inputs", name], check=True)
         print(f"{date.today()}, {platform.machine()}, Python {platform.python_version()}\n")
-        print("| what | against | ratio of CPU | bar | CPU s | peak MiB |\n|---|---|---|---|---|---|")
-        for row in rows(Path(folder)):
-            ours, theirs = against(row.command, row.reference)
-            ratio = ours.cpu / theirs.cpu
-            print(
-                f"| {row.what} | {row.named} | {ratio:.2f} | {row.bar} "
-                f"| {ours.cpu:.2f} / {theirs.cpu:.2f} | {ours.memory:.0f} / {theirs.memory:.0f} |",
-                flush=True,
-            )
-        replay(Path(folder))
+        print("| what | against | ratio | bar | natc / other |\n|---|---|---|---|---|")
+        for row in rows(folder):
+            print(measured(row, {"XDG_CACHE_HOME": name}), flush=True)
+        print(replayed(folder, {"XDG_CACHE_HOME": name}), flush=True)
 
 
-#: Packets a second of flows that have been seen, of all that a capture's replay must reach at least.
-REPLAY_BAR = 100_000
-FLOWS, BEGINNING, PACKETS = 10_000, 50_000, 1_000_000
-NODE = {
-    "interfaces": [
-        {"name": "eth0", "addrs": ["192.168.1.10/24"]},
-        {"name": "cni0", "addrs": ["10.128.0.1/9"]},
-    ],
-    "routes": ["default via 192.168.1.1 dev eth0"],
-    "ip_forward": 1,
-}
+def measured(row: Row, warm: dict[str, str]) -> str:
+    """Measure one row; the first run of a warm one is not counted."""
+    environment = COLD if row.cold else warm
+    cost(row.command, environment)
 
+    def reference(command: list[str]) -> Cost:
+        return cost(command, environment if row.growth else {})
 
-def replay(folder: Path) -> None:
-    """Measure a capture of many packets against its beginning: the difference is packets of known flows.
-
-    Connections go straight to pods: to a service they would be open, since a flip of a coin chooses.
-    """
-    dump = unpacked("bench/kube-proxy-10000.save.gz", folder / "dump.txt")
-    ends = re.findall(r"DNAT --to-destination ([\d.]+):(\d+)$", Path(dump).read_text(), re.MULTILINE)[:FLOWS]
-    flows = [
-        Flow(f"10.129.{number // 250}.{number % 250 + 1}", 20_000 + number, ip, int(port))
-        for number, (ip, port) in enumerate(ends)
-    ]
-    node, costs = folder / "node.json", []
-    node.write_text(json.dumps(NODE))
-    for packets in (BEGINNING, PACKETS):
-        write(folder / "capture.pcap", flows, packets)
-        costs.append(cost(natc("trace", dump, "--pcap", str(folder / "capture.pcap"), "--node", str(node))))
-    first, all_of_it = costs
-    rate = (PACKETS - BEGINNING) / (all_of_it.cpu - first.cpu)
-    print(
-        f"| replay of a capture, packets of {FLOWS:,} known flows | a second of CPU | {rate:,.0f} "
-        f"| at least {REPLAY_BAR:,} | {first.cpu:.2f} for {BEGINNING:,}, {all_of_it.cpu:.2f} for {PACKETS:,} "
-        f"| {first.memory:.0f}, {all_of_it.memory:.0f} |"
-    )
+    ours, theirs = against(row.command, row.reference, environment, theirs=reference)
+    if row.memory:
+        ratio, shown = ours.memory / theirs.memory, f"{ours.memory:.0f} / {theirs.memory:.0f} MiB"
+    else:
+        ratio, shown = ours.cpu / theirs.cpu, f"{ours.cpu:.2f} / {theirs.cpu:.2f} s"
+    return f"| {row.what} | {row.named} | {ratio:.3g} | {row.bar} | {shown} |"
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    """The comparisons, with their inputs unpacked into ``folder``."""
-    dump = unpacked("bench/kube-proxy-10000.save.gz", folder / "dump.txt")
-    cluster = unpacked("bench/cluster-10000.json.gz", folder / "cluster.json")
-    manifest = folder / "cluster.yaml"
-    manifest.write_text(
-        yaml.dump_all(json.loads(Path(cluster).read_text())["items"], Dumper=yaml.CSafeDumper)
-    )
+    """The comparisons."""
+    dump, less = str(folder / "dump-10000.txt"), str(folder / "dump-1000.txt")
     restore = ["unshare", "-n", "iptables-legacy-restore", "--test", dump]
-    compile_to_restore = (
-        "--cluster-cidr",
-        "10.128.0.0/9",
-        "--hostname-override",
-        "node-000",
-        "--form",
-        "restore",
-    )
-    small = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
-    read = python(f"import natc; natc.load({dump!r})")
-    yield Row(
-        "read and trace one destination",
-        natc("trace", dump, "--dst", "10.96.0.10:80", "--output", "json"),
-        restore, "iptables-legacy-restore --test", 0.45,
-    )  # fmt: skip
-    yield Row("read everything", read, restore, "iptables-legacy-restore --test", 0.35)
-    yield Row(
-        "read everything", read, python(WHOLE_FILE_LARK.format(dump=dump)), "Lark over the whole file", 0.04
-    )
-    every_rule = python(f"import natc; sum(1 for rule in natc.load({dump!r}).rules())")
+    trace = natc("trace", dump, "--dst", "10.96.0.10:80", "--output", "json")
+    read, lark = reading(dump), python(WHOLE_FILE_LARK.format(dump=dump))
     audit = natc("audit", dump, "--output", "json")
-    yield Row("audit of all services, reading included", audit, every_rule, "reading every rule", 1.0)
-    yield Row("audit of all services, reading included", audit, natc("fmt", dump), "natc fmt", 1.0)
+    yield Row("read and trace one destination, warm", trace, restore, RESTORE, 0.25)
+    yield Row("the same, cold", trace, restore, RESTORE, 0.45, cold=True)
+    yield Row("the same, --lazy, warm", [*trace, "--lazy"], restore, RESTORE, 0.08)
+    yield Row("read everything, warm", read, restore, RESTORE, 0.35)
+    yield Row("read everything, cold", read, lark, "Lark over the whole file", 0.033, cold=True)
+    yield Row("peak memory of that", read, lark, "Lark over the whole file", 0.4, cold=True, memory=True)
+    every_rule = python(f"import natc; sum(1 for rule in natc.load({dump!r}).rules())")
+    what = "audit of all services, reading included"
+    yield Row(what, audit, every_rule, "reading the dump and making its rules", 1.0)
+    yield Row(what, audit, read, "reading the dump: rules made when asked for", 2.0)
+    yield from compiling(folder)
+    small = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
     yield Row(
-        "audit of all services, reading included", audit, read, "natc.load: rules made when asked for", 2.0
+        "a dump of 30 rules, cold", natc("trace", small, "--dst", "10.105.182.209:3000", "--output", "json"),
+        python("pass"), "python3 -c pass", 8, cold=True,
+    )  # fmt: skip
+    yield Row("10,000 services, time to read", read, reading(less), "1,000 services", 11, growth=True)
+    yield Row("10,000 services, memory", read, reading(less), "1,000 services", 10, growth=True, memory=True)
+
+
+def compiling(folder: Path) -> Iterator[Row]:
+    """The comparisons of ``natc compile``."""
+    flags = ("--cluster-cidr", "10.128.0.0/9", "--hostname-override", "node-000", "--form", "restore")
+    text = folder / "compiled.txt"
+    manifests = str(folder / "cluster-10000.json")
+    from_json = natc("compile", manifests, *flags)
+    text.write_bytes(subprocess.run(from_json, check=True, capture_output=True).stdout)
+    restore = ["unshare", "-n", "iptables-legacy-restore", "--test", str(text)]
+    yield Row("compile from JSON", from_json, restore, f"{RESTORE} of its output", 0.45)
+    manifests = str(folder / "cluster-10000.yaml")
+    loading = python(f"import yaml; list(yaml.load_all(open({manifests!r}), yaml.CSafeLoader))")
+    yield Row("compile from YAML", natc("compile", manifests, *flags), loading, "CSafeLoader alone", 0.25)
+
+
+def reading(dump: str) -> list[str]:
+    """The command that reads a dump, through the library."""
+    return python(f"import natc; natc.load({dump!r})")
+
+
+def replayed(folder: Path, warm: dict[str, str]) -> str:
+    """Measure the replay of a capture: packets a second of CPU, and the memory of ten times as many."""
+    node, dump = str(folder / "node.json"), str(folder / "dump-10000.txt")
+
+    def replay(packets: int) -> Cost:
+        capture = str(folder / f"capture-{packets}.pcap")
+        return cost(natc("trace", dump, "--pcap", capture, "--node", node), warm)
+
+    less, more = replay(PACKETS // 10), replay(PACKETS)
+    rate = (PACKETS - PACKETS // 10) / (more.cpu - less.cpu)
+    return (
+        f"\nA capture of {PACKETS:,} packets: {rate:,.0f} packets a second of CPU behind the first "
+        f"{PACKETS // 10:,} (bar 100,000); {more.memory:.0f} MiB against {less.memory:.0f} for a tenth of it."
     )
-    yield Row(
-        "compile from JSON", natc("compile", cluster, *compile_to_restore),
-        restore, "iptables-legacy-restore --test", 0.5,
-    )  # fmt: skip
-    yield Row(
-        "compile from YAML", natc("compile", str(manifest), *compile_to_restore),
-        python(f"import yaml; list(yaml.load_all(open({str(manifest)!r}), yaml.CSafeLoader))"),
-        "CSafeLoader alone", 0.3,
-    )  # fmt: skip
-    yield Row(
-        "a dump of 30 rules", natc("trace", small, "--dst", "10.105.182.209:3000", "--output", "json"),
-        python("pass"), "python3 -c pass", 8,
-    )  # fmt: skip
-
-
-def unpacked(name: str, path: Path) -> str:
-    """Unpack one of the measuring inputs and return where it lies."""
-    path.write_bytes(gzip.decompress((SHARED / name).read_bytes()))
-    return str(path)
 
 
 main()

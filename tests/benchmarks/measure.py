@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
@@ -15,10 +16,14 @@ class Cost:
     memory: float
 
 
-def cost(command: list[str]) -> Cost:
+def cost(command: list[str], environment: Mapping[str, str] = {}) -> Cost:
     """Run a command to its end, its output thrown away; raises CalledProcessError when it fails."""
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     assert process.stderr is not None
     complaint = process.stderr.read()
@@ -29,13 +34,20 @@ def cost(command: list[str]) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def against(command: list[str], reference: list[str], rounds: int = 5) -> tuple[Cost, Cost]:
-    """Run the two in turn and return the least each took."""
-    ours, theirs = [], []
+def against(
+    command: list[str],
+    reference: list[str],
+    environment: Mapping[str, str],
+    *,
+    rounds: int = 5,
+    theirs: Callable[[list[str]], Cost] = cost,
+) -> tuple[Cost, Cost]:
+    """Run the two in turn, natc in ``environment``, and return the least each took."""
+    ours, others = [], []
     for _ in range(rounds):
-        ours.append(cost(command))
-        theirs.append(cost(reference))
-    return min(ours, key=lambda c: c.cpu), min(theirs, key=lambda c: c.cpu)
+        ours.append(cost(command, environment))
+        others.append(theirs(reference))
+    return min(ours, key=lambda c: c.cpu), min(others, key=lambda c: c.cpu)
 
 
 def python(code: str) -> list[str]:
