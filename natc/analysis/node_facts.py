@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from natc.analysis.service_chains import (
@@ -16,7 +17,6 @@ from natc.analysis.service_chains import (
     SERVICE,
     comment_of,
     jump_of,
-    kind_of,
 )
 from natc.kube.model import Cluster
 from natc.netfilter.header import Header
@@ -115,11 +115,12 @@ def _pods(ruleset: Ruleset) -> Iterator[str]:
 
 
 def _some(ruleset: Ruleset, *kinds: str) -> Iterator[Rule]:
+    """Yield rules of the chains whose names are or begin with ``kinds``, of each kind some."""
     nat = ruleset.tables.get("nat")
+    chains = nat.chains if nat else {}
     for kind in kinds:
-        chains = [c for c in nat.chains.values() if kind in (c.name, kind_of(c.name))] if nat else []
-        for chain in chains[:_ASKED]:
-            yield from chain.rules[:_ASKED]
+        for name in islice((name for name in chains if name.startswith(kind)), _ASKED):
+            yield from _rules(ruleset, "nat", name)[:_ASKED]
 
 
 def _senders(rule: Rule) -> str:
