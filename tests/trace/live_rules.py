@@ -169,9 +169,9 @@ def _counting(place):
         yield f"-m recent {asked} --name L1 --mask {mask} --rsource"
     yield from (f"-m statistic --mode nth --every {n} --packet {n - 1}" for n in (1, 2, 3))
     yield from ("-m limit --limit 1/hour --limit-burst 2", "-m quota --quota 150", "-m quota ! --quota 200")
-    number = f"h{abs(hash((place.table, place.chain))) % 10**6}"
-    yield f"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcip --hashlimit-name {number}"
-    yield f"-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-name {number}a"
+    own = f"{place.table[:2]}-{place.chain[:6]}"
+    yield f"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcip --hashlimit-name {own}"
+    yield f"-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-name {own}a"
     # How soon the kernel forgets connections it has counted hangs on its clock: no thresholds near the counts.
     yield f"-m connlimit --connlimit-above 0 --connlimit-mask {place.world.bits} --connlimit-saddr"
     yield "-m connlimit --connlimit-upto 1000 --connlimit-mask 0 --connlimit-daddr"

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 
@@ -108,8 +108,6 @@ _SECOND_WAY = {4: "default via 10.0.5.1 dev eth1 table 100", 6: "default via fd0
 @st.composite
 def worlds(draw, family):
     """A node, sometimes with a second way out by mark, source or arriving interface."""
-    from attrs import evolve
-
     world = WORLD4 if family == 4 else WORLD6
     by = draw(st.sampled_from(["", "", "fwmark 0x1/0x1", "from " + world.networks[0], "iif cni0"]))
     if by:
