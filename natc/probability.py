@@ -36,18 +36,28 @@ class Odds:
         exp = max(self.exp, other.exp)
         return Odds((self.num << (exp - self.exp)) - (other.num << (exp - other.exp)), exp)
 
+    def _beside(self, other: Odds) -> tuple[int, int]:
+        """Return both as parts of the same power of two."""
+        if self.exp >= other.exp:
+            return self.num, other.num << (self.exp - other.exp)
+        return self.num << (other.exp - self.exp), other.num
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Odds) and self.num << other.exp == other.num << self.exp
+        if not isinstance(other, Odds):
+            return False
+        mine, theirs = self._beside(other)
+        return mine == theirs
 
     def __lt__(self, other: Odds) -> bool:
-        return self.num << other.exp < other.num << self.exp
+        mine, theirs = self._beside(other)
+        return mine < theirs
 
     def __le__(self, other: Odds) -> bool:
-        return self.num << other.exp <= other.num << self.exp
+        mine, theirs = self._beside(other)
+        return mine <= theirs
 
     def __hash__(self) -> int:
-        reduced = self.reduced()
-        return hash((reduced.num, reduced.exp))
+        return hash(float(self))  # equal odds have the same nearest float
 
     def __float__(self) -> float:
         excess = self.exp - 1000
