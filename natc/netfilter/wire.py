@@ -68,6 +68,11 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
+def _quoted(packet: Packet) -> int:
+    """Return how many bytes an error quotes: as many as its length has room for behind the headers."""
+    return packet.length - (28 if packet.family == 4 else 48) if isinstance(packet.length, int) else _QUOTED
+
+
 def _payload(packet: Packet) -> bytes:
     return packet.payload if isinstance(packet.payload, bytes) else b""
 
@@ -109,7 +114,7 @@ def _sctp(packet: Packet) -> bytes:
 def _icmp(packet: Packet) -> bytes:
     head = bytes([_number(packet.icmp_type), _number(packet.icmp_code), 0, 0])
     if packet.inner is not None:
-        body = head + bytes(4) + encode(packet.inner)[:_QUOTED]
+        body = head + bytes(4) + encode(packet.inner)[: _quoted(packet)]
     else:
         body = head + _number(packet.icmp_id).to_bytes(2, "big") + b"\0\1" + _payload(packet)
     if packet.family == 6:
