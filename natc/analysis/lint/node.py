@@ -54,10 +54,10 @@ def _ruled(ruleset: Ruleset) -> set[str]:
 
 
 def unsupported(dump: Dump) -> Found:
-    """Find rules that the iptables which printed them did not understand."""
-    for problem in dump.problems:
-        if problem.span is not None and UNSUPPORTED in problem.span.text:
-            yield problem.span.line, "", f"iptables could not print this rule: {problem.span.text.strip()}"
+    """Find rules that the iptables which printed them did not understand: the reader respells them."""
+    for line, text in dump.ruleset.respelled.items():
+        if UNSUPPORTED in text:
+            yield line, "", f"iptables could not print this rule: {text.strip()}"
 
 
 # ---- reaching services from outside
