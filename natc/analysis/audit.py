@@ -39,7 +39,7 @@ _SERVICE_CHAIN = re.compile(r"KUBE-(?:SVC|SVL|XLB|EXT|FW)-")
 _REFUSED = re.compile(r"\S+ (has no (?:local )?endpoints)$")
 
 #: Stands for an address of the node where every one takes NodePorts (RFC 5737, RFC 3849).
-_ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
+ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
 @value
@@ -288,7 +288,7 @@ def node_address(ruleset: Ruleset, chain: str) -> str:
         to = rule.header.destination if _jumps_to(rule, chain) else None
         if to is not None and not to.inverted:
             return str(to.value).split("/")[0]
-    return _ANY_NODE[ruleset.family]
+    return ANY_NODE[ruleset.family]
 
 
 def _jumps_to(rule: Rule, chain: str) -> bool:

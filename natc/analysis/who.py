@@ -1,0 +1,181 @@
+"""Every service path that reaches a pod: ``trace`` turned round.
+
+Candidates come from :mod:`natc.analysis.backwards`; each is traced, and what the traces say of the pod
+is the answer. So odds, conditions and masquerade are those of ``natc trace`` for the same destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from attrs import define, evolve, field, frozen
+
+from natc.analysis.audit import ANY_NODE
+from natc.analysis.backwards import Address, Candidate, Wanted, candidates
+from natc.netfilter.intervals import Intervals
+from natc.netfilter.kinds import address_of
+from natc.netfilter.packet import Open, question_packet
+from natc.netfilter.ruleset import Rule, Ruleset
+from natc.probability import Odds, total
+from natc.trace.machine import Machine
+from natc.trace.node import OpenNode
+from natc.trace.outcome import MASQUERADE, Case, Endpoint, Outcome
+from natc.trace.wording import comment_of, service_of
+
+#: What a pod sees as a packet's source: the sender's own address, or the node's.
+OWN, NODE = "own", "node"
+#: Outcomes in which the packet gets to where it was sent.
+_ARRIVED = frozenset({"FORWARD", "OUTPUT", "INPUT", "OPEN"})
+#: Protocols a trace is made for where no rule asks for one.
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+#: More single ports than this are traced as one question.
+_MOST_PORTS = 64
+
+
+@frozen
+class Path:
+    """One way to the pod: a destination, the conditions, and the odds under them."""
+
+    dst: str
+    """ADDRESS:PORT, or :PORT for an address of the node; without a port where rules ask for none."""
+    proto: str
+    origin: str
+    """"network", or "local" for packets that processes on the node send."""
+    to: str
+    """The pod's address and port."""
+    odds: Odds
+    conditions: tuple[str, ...]
+    source_seen: str
+    """:data:`OWN`, :data:`NODE`, or the address it is translated to."""
+    open: bool
+    """Whether natc cannot tell if the packet arrives."""
+    name: str
+    """The service by the rule's comment, empty without one."""
+    comment: str
+    rule: Rule = field(eq=False)
+    """The rule that asks for the destination."""
+
+
+def who(ruleset: Ruleset, ip: str, port: int | None = None) -> tuple[Path, ...]:
+    """Return every service path to ``ip``, or only to one port of it, in the order of the rules.
+
+    Paths are translations of the destination; packets sent to the pod itself are none. Raises
+    :class:`ValueError` for what is no IP address.
+    """
+    address = ip_address(ip)
+    own = ruleset.of_family(address.version)
+    if own.family != address.version or "nat" not in own.tables:
+        return ()
+    asker = _Asker(own, address, port)
+    return tuple(
+        path
+        for candidate in candidates(own.tables["nat"], address)
+        for question in _questions(candidate, address)
+        for path in asker.paths(question, candidate)
+    )
+
+
+@frozen
+class _Question:
+    """What is traced for a candidate."""
+
+    address: str
+    ours: bool
+    """Whether the address stands for any of the node's own."""
+    port: int | None
+    proto: str
+    origin: str
+    dst: str = field(eq=False)
+
+
+def _questions(candidate: Candidate, address: Address) -> Iterator[_Question]:
+    wanted = candidate.wanted
+    host, shown, ours = _host(wanted, address)
+    for number in _protocols(wanted.proto):
+        for port in _ports(wanted.dport):
+            dst = shown if port is None else f"{shown}:{port}"
+            yield _Question(host, ours, port, number, candidate.origin, dst)
+
+
+def _host(wanted: Wanted, address: Address) -> tuple[str, str, bool]:
+    """Return the address to trace, how it is shown, and whether it stands for the node's own."""
+    if wanted.dst is None:
+        return ANY_NODE[address.version], "", True
+    bits = address.max_prefixlen
+    low, high = wanted.dst.spans[0]
+    if wanted.dst.single is not None:
+        host = str(address_of(low, bits))
+        return host, f"[{host}]" if bits == 128 else host, False
+    first = address_of(low + 1, bits)  # behind a network's own address
+    return str(first), f"{address_of(low, bits)}-{address_of(high - 1, bits)}", wanted.local
+
+
+def _protocols(proto: Intervals | None) -> list[str]:
+    return [name for number, name in _PROTOCOLS.items() if proto is None or number in proto]
+
+
+def _ports(dport: Intervals | None) -> list[int | None]:
+    """Return the ports to ask about, or None for one question that leaves the port open."""
+    if dport is None or sum(high - low for low, high in dport) > _MOST_PORTS:
+        return [None]
+    return [port for low, high in dport for port in range(low, high)]
+
+
+@define
+class _Asker:
+    ruleset: Ruleset
+    target: Address
+    port: int | None
+    _asked: set[_Question] = field(factory=set)
+    _machines: dict[str, Machine] = field(factory=dict)
+    """By an address that is the node's own, empty for none."""
+
+    def paths(self, question: _Question, candidate: Candidate) -> Iterator[Path]:
+        """Yield what a trace says of the target, the first time that question is asked."""
+        if question in self._asked:
+            return
+        self._asked.add(question)
+        packet = question_packet(question.address, question.port, proto=question.proto)
+        for case in self._machine(question).trace(packet, question.origin).cases:
+            for (to, seen, is_open), odds in self._reaching(case).items():
+                rule = candidate.rule
+                yield Path(
+                    question.dst, question.proto, question.origin, to, total(odds), case.conditions, seen,
+                    is_open, service_of(rule) or "", comment_of(rule), rule,
+                )  # fmt: skip
+
+    def _machine(self, question: _Question) -> Machine:
+        own = question.address if question.ours else ""
+        if own not in self._machines:
+            node = OpenNode(frozenset({int(ip_address(own))})) if own else None
+            known = next(iter(self._machines.values()), None)
+            self._machines[own] = (
+                Machine.of(self.ruleset, node) if known is None else evolve(known, node=node or OpenNode())
+            )
+        return self._machines[own]
+
+    def _reaching(self, case: Case) -> dict[tuple[str, str, bool], list[Odds]]:
+        sums: dict[tuple[str, str, bool], list[Odds]] = {}
+        for odds, outcome in case.outcomes:
+            to = outcome.dnat
+            if to is not None and outcome.verdict in _ARRIVED and self._is_target(to, outcome):
+                is_open = outcome.verdict == "OPEN" or to.ip != str(self.target)
+                sums.setdefault((str(to), _seen(outcome), is_open), []).append(odds)
+        return sums
+
+    def _is_target(self, to: Endpoint, outcome: Outcome) -> bool:
+        """Tell whether a packet may have got to the target: of a range it can be any address."""
+        if self.port is not None and isinstance(to.port, int) and to.port != self.port:
+            return False
+        sent = None if outcome.final is None else outcome.final.dst
+        if isinstance(sent, Open):
+            return sent.domain is None or int(self.target) in sent.domain
+        return sent == int(self.target)
+
+
+def _seen(outcome: Outcome) -> str:
+    source = outcome.snat
+    if source is None:
+        return OWN
+    return NODE if source == MASQUERADE else str(source)

@@ -1,0 +1,40 @@
+"""natc who: text, JSON and exit status."""
+
+import json
+
+import pytest
+
+from natc.cli import run
+from tests.support import GOLDEN
+
+DUMP = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
+
+
+def test_text_says_what_the_pod_sees(capsys):
+    assert run(["who", DUMP, "10.244.0.23:8080"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("2 service paths to 10.244.0.23:8080\n")
+    assert ":30090/tcp on the node's addresses  default/nodeport-svc  line 51\n" in out
+    assert "10.105.182.209:3000/tcp  default/nodeport-svc cluster IP  line 59\n" in out
+    assert "the pod sees the sender's own address when source is not the chosen endpoint and" in out
+
+
+def test_json_has_a_row_for_each_condition(capsys):
+    assert run(["who", DUMP, "10.244.0.23", "--output", "json"]) == 0
+    paths = json.loads(capsys.readouterr().out)["paths"]
+    assert {"dst", "proto", "odds", "conditions", "source_seen", "name", "line"} <= paths[0].keys()
+    assert {path["odds"]["value"] for path in paths} == {0.5}
+    own = [path["conditions"] for path in paths if path["source_seen"] == "own"]
+    assert own == [["source is not the chosen endpoint", "source in 10.244.0.0/16"]] * 2
+
+
+@pytest.mark.parametrize("pod", ["10.244.0.99", "10.244.0.23:99", "::1"])
+def test_nothing_leads_there(capsys, pod):
+    assert run(["who", DUMP, pod]) == 1
+    assert capsys.readouterr().out == f"No service path leads to {pod}\n"
+
+
+@pytest.mark.parametrize("pod", ["10.244", "pod", "10.0.0.1-10.0.0.2", "10.0.0.1:1-2", ":80", "10.0.0.1:x"])
+def test_bad_input(capsys, pod):
+    assert run(["who", DUMP, pod]) == 2
+    assert "expected IP, IP:PORT or [IPv6]:PORT" in capsys.readouterr().err
