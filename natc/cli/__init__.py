@@ -23,6 +23,7 @@ _TRACEBACK = "NATC_TRACEBACK"
 #: Each command's module in this package, and what it does, for the list of commands.
 COMMANDS = {
     "compile": "Manifests to the iptables rules kube-proxy would write.",
+    "collect": "A script that brings a node's rules, routes and state in one tar.",
     "fmt": "Read a dump and write it back as iptables-save would.",
     "trace": "Where a packet goes, how often, and why.",
     "replay": "Packets through a known node, one after the other, with state.",

@@ -10,9 +10,15 @@ from natc.netfilter.hooks import BUILTIN_CHAINS
 
 if TYPE_CHECKING:
     from natc.netfilter.ruleset import Ruleset
+    from natc.text.files import Source
 
 #: How many notes are shown.
 _SHOWN = 10
+
+_BOTH_BACKENDS = (
+    "legacy and nft tables both hold rules, and packets pass both; this reads one of them, "
+    "that with kube-proxy's chains or else with more rules"
+)
 
 #: Says which table the output of ``iptables -S`` is of.
 table_option = click.option(
@@ -22,11 +28,14 @@ table_option = click.option(
 )
 
 
-def read_for_answers(dump: str, table: str | None) -> Ruleset:
+def read_for_answers(dump: str | Source, table: str | None) -> Ruleset:
     """Read a dump with what people paste around it; say on standard error what was passed over."""
-    from natc.text.files import read_pasted_dump
+    from natc.text.files import Source, read_pasted_dump, read_source
 
-    ruleset, notes = read_pasted_dump(dump, table=table)
+    source = dump if isinstance(dump, Source) else read_source(dump)
+    ruleset, notes = read_pasted_dump(source, table=table)
+    if source.bundle and source.bundle.both_backends:
+        notes = [f"{source.name}: {_BOTH_BACKENDS}", *notes]
     for note in notes[:_SHOWN]:
         click.echo(f"natc: {note}", err=True)
     if len(notes) > _SHOWN:

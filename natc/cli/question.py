@@ -12,6 +12,7 @@ from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
+    from natc.text.bundle import Bundle
     from natc.trace.node import NodeView
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,14 +90,18 @@ def _packet_of_expression(asked: dict[str, Any], interface: str | None, mark: in
     return evolve(packet_of_expression(asked["expression"]), **given)
 
 
-def node_of(asked: dict[str, Any], packet: Packet) -> NodeView | None:
-    """Return what is known of the node: a node file, its addresses, or nothing."""
+def node_of(asked: dict[str, Any], packet: Packet, bundle: Bundle | None = None) -> NodeView | None:
+    """Return what is known of the node: a node file, its addresses, what a bundle has of it, or nothing."""
     from natc.trace.node import OpenNode
 
     if asked["node"] and asked["node_ip"]:
         raise UsageError("--node says which addresses the node has: --node-ip cannot be given beside it")
     if asked["node"]:
         return _node_of_file(asked, packet)
+    if bundle and not asked["node_ip"]:
+        from natc.cli.bundled import node_in
+
+        return node_in(bundle, packet.family)
     own = [_own_address(text) for text in asked["node_ip"]]
     numbers = frozenset(int(address) for address in own if address.version == packet.family)
     return OpenNode(numbers) if own else None

@@ -11,7 +11,10 @@ import click
 from natc.errors import NodeError, UsageError
 
 if TYPE_CHECKING:
+    from natc.netfilter.conntrack import Connections
+    from natc.netfilter.ipset import Sets
     from natc.netfilter.ruleset import Ruleset
+    from natc.text.bundle import Bundle
     from natc.text.recent import Seen
     from natc.trace.starting import Lists, Start
 
@@ -40,16 +43,18 @@ def start_options(command: F) -> F:
     return command
 
 
-def starts_of(asked: dict[str, Any], ruleset: Ruleset) -> tuple[Start, ...]:
-    """Return what the node remembers: one, or two where it hangs on the kernel's unknown HZ."""
-    from natc.text.files import read_connection_file, read_set_file
+def starts_of(asked: dict[str, Any], ruleset: Ruleset, bundle: Bundle | None = None) -> tuple[Start, ...]:
+    """Return what the node remembers: one, or two where it hangs on the kernel's unknown HZ.
+
+    What no option says is taken from ``bundle``.
+    """
     from natc.trace.starting import NOTHING_SHOWN, Start
 
-    if not (asked["conntrack"] or asked["lists"] or asked["sets"]):
+    if not (bundle or asked["conntrack"] or asked["lists"] or asked["sets"]):
         return (NOTHING_SHOWN,)
-    connections = read_connection_file(asked["conntrack"]) if asked["conntrack"] else None
-    sets = read_set_file(asked["sets"]) if asked["sets"] else None
-    seen = dict(_read_lists(asked["lists"], ruleset))
+    connections, sets = _connections(asked["conntrack"], bundle), _sets(asked["sets"], bundle)
+    seen = dict(_lists_of_bundle(bundle, ruleset) if bundle and not asked["lists"] else
+                _read_lists(asked["lists"], ruleset))  # fmt: skip
     times = [time for entries in seen.values() for one in entries for time in one.times]
     now = _now(asked["jiffies"], times)
     rates = (asked["hz"],) if asked["hz"] else _HZ if any(time != now for time in times) else _HZ[:1]
@@ -106,22 +111,51 @@ def _read_lists(given: Iterable[str], ruleset: Ruleset) -> Iterable[tuple[str, t
 
 def _read_folder(folder: str, ruleset: Ruleset) -> Iterable[tuple[str, tuple[Seen, ...]]]:
     """Read the lists of a folder that rules of the dump name."""
-    from natc.netfilter.matches.recent import Recent
     from natc.text.files import read_recent_file
 
     if not Path(folder).is_dir():
         raise NodeError(f"--recent {folder}: neither NAME=FILE nor a folder of lists")
-    named = {
+    for name in sorted(_named(ruleset)):
+        path = Path(folder, name)
+        if path.is_file():
+            yield name, read_recent_file(path)
+
+
+def _lists_of_bundle(bundle: Bundle, ruleset: Ruleset) -> Iterable[tuple[str, tuple[Seen, ...]]]:
+    """Return the lists of a bundle that rules name; other families' rules have lists of their own."""
+    named = _named(ruleset)
+    return ((name, seen) for name, seen in bundle.lists().items() if name in named)
+
+
+def _named(ruleset: Ruleset) -> set[str]:
+    """Return the names of the lists in a ruleset's rules."""
+    from natc.netfilter.matches.recent import Recent
+
+    return {
         match.list_name
         for rule in ruleset.rules()
         if any(part.kind is Recent for part in rule.shape.matches)
         for match in rule.matches
         if isinstance(match, Recent)
     }
-    for name in sorted(named):
-        path = Path(folder, name)
-        if path.is_file():
-            yield name, read_recent_file(path)
+
+
+def _connections(path: str | None, bundle: Bundle | None) -> Connections | None:
+    """Return the connections of a file, else those of a bundle."""
+    from natc.text.files import read_connection_file
+
+    if path:
+        return read_connection_file(path)
+    return bundle.connections() if bundle else None
+
+
+def _sets(path: str | None, bundle: Bundle | None) -> Sets | None:
+    """Return the sets of a file, else those of a bundle."""
+    from natc.text.files import read_set_file
+
+    if path:
+        return read_set_file(path)
+    return bundle.sets() if bundle else None
 
 
 def _lists(seen: dict[str, tuple[Seen, ...]], now: int, hz: int) -> Lists:

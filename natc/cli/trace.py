@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from natc.analysis.destination import Said
     from natc.netfilter.packet import Packet
     from natc.netfilter.ruleset import Ruleset
+    from natc.text.files import Source
     from natc.trace.machine import Machine
     from natc.trace.near_miss import NearMiss
     from natc.trace.outcome import Distribution, Piece
@@ -44,12 +45,14 @@ def command(dump: str, **asked: Any) -> None:
 
     Shows which DNAT targets it can reach with what exact odds, whether it is masqueraded, and the rule
     behind each factor. What is left open (source, interface, whether an address is the node's own)
-    stays open in the answer. DUMP is the text of iptables-save: a file, packed or not, or -.
+    stays open in the answer. DUMP is the text of iptables-save, or the tar of natc collect, which says
+    what the node is and remembers: a file, packed or not, or -.
 
     \b
     Example:
       iptables-save | natc trace - --dst 10.96.0.1:443 --src 10.244.1.7
     """
+    from natc.text.files import read_source
     from natc.trace.machine import Machine
 
     if asked["pcap"]:
@@ -57,13 +60,14 @@ def command(dump: str, **asked: Any) -> None:
 
         show_capture(dump, asked)
         return
-    pasted = _read(dump, asked)
+    source = read_source(dump)
+    pasted = _read(source, asked)
     said = spoken(asked, pasted.family)
     packet = packet_of(asked)
     ruleset = pasted.of_family(packet.family)
     if ruleset.family == 6 and packet.family == 4:
         raise UsageError("the dump is of IPv6, the packet of IPv4", expected="a dump of iptables-save")
-    node, starts = node_of(asked, packet), starts_of(asked, ruleset)
+    node, starts = node_of(asked, packet, source.bundle), starts_of(asked, ruleset, source.bundle)
     origin = "local" if asked["local"] else "network"
 
     def machine_of(start: Start) -> Machine:
@@ -78,7 +82,7 @@ def command(dump: str, **asked: Any) -> None:
     _show(machine_of(start), answer, asked["output"], said)
 
 
-def _read(dump: str, asked: dict[str, Any]) -> Ruleset:
+def _read(dump: Source, asked: dict[str, Any]) -> Ruleset:
     if not asked["lazy"]:
         return read_for_answers(dump, asked["table"])
     from natc.text.files import read_dump

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from natc.errors import DumpError, NodeError, Span
 from natc.inputs import name_of, read_bytes
 
@@ -12,14 +14,38 @@ if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections
     from natc.netfilter.ipset import Sets
     from natc.netfilter.ruleset import Ruleset
+    from natc.text.bundle import Bundle
     from natc.text.recent import Seen
 
 #: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+#: What a tar's first header has, and where (POSIX.1-2017, pax, "ustar Interchange Format").
+_TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
+
+
+@frozen
+class Source:
+    """The text of a dump, for those who need what it came with, too."""
+
+    text: str
+    name: str
+    bundle: Bundle | None = None
+    """What ``natc collect`` brought from the node beside the rules."""
+
+
+def read_source(path: str | Path) -> Source:
+    """Read a dump's text, and the bundle it is in; every function here that reads a dump takes it.
+
+    Raises :class:`~natc.errors.DumpError` when the file cannot be read or is no text.
+    """
+    name = name_of(path)
+    content = read_bytes(path, error=DumpError)
+    bundle = _bundle_in(content, name)
+    return Source(bundle.rules if bundle else text_of(content, name), name, bundle)
 
 
 def read_dump(
-    path: str | Path,
+    path: str | Path | Source,
     *,
     family: int | None = None,
     problems: list[DumpError] | None = None,
@@ -41,7 +67,7 @@ def read_dump(
     return read(text, file=name, family=family, problems=problems, cache=kept, table=table, lazy=lazy)
 
 
-def read_dump_and_text(path: str | Path, *, cache: bool = True) -> tuple[Ruleset, str]:
+def read_dump_and_text(path: str | Path | Source, *, cache: bool = True) -> tuple[Ruleset, str]:
     """Return what :func:`read_dump` does, and the text it was read from."""
     from natc.text.reader import read
     from natc.text.shape_cache import usual_cache
@@ -51,7 +77,7 @@ def read_dump_and_text(path: str | Path, *, cache: bool = True) -> tuple[Ruleset
 
 
 def read_pasted_dump(
-    path: str | Path, *, family: int | None = None, table: str | None = None, cache: bool = True
+    path: str | Path | Source, *, family: int | None = None, table: str | None = None, cache: bool = True
 ) -> tuple[Ruleset, list[str]]:
     """Read a file as people send it, with prompts and other lines around the rules.
 
@@ -64,19 +90,35 @@ def read_pasted_dump(
     return read_pasted(text, file=name, family=family, table=table, cache=usual_cache() if cache else None)
 
 
-def _text_of(path: str | Path) -> tuple[str, str]:
+def _text_of(path: str | Path | Source) -> tuple[str, str]:
     """Return the text of a dump and the name to speak of it by."""
+    if isinstance(path, Source):
+        return path.text, path.name
     name = name_of(path)
     return text_of(read_bytes(path, error=DumpError), name), name
 
 
 def text_of(content: bytes, name: str) -> str:
-    """Return the text of a dump; raise :class:`~natc.errors.DumpError` for what is no text."""
+    """Return the text of a dump, or of the one in a bundle of ``natc collect``.
+
+    Raises :class:`~natc.errors.DumpError` for what is no text and no such bundle.
+    """
+    if bundle := _bundle_in(content, name):
+        return bundle.rules
     if not content.strip():
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
     return content.decode(**ENCODING)
+
+
+def _bundle_in(content: bytes, name: str) -> Bundle | None:
+    """Return the bundle that some bytes are, or None when they do not begin as a tar does."""
+    if not content.startswith(_TAR_MAGIC, _TAR_MAGIC_AT):
+        return None
+    from natc.text.bundle import Bundle
+
+    return Bundle.of(content, name)
 
 
 def read_set_file(path: str | Path) -> Sets:

@@ -1,0 +1,28 @@
+"""What a command takes from a bundle of ``natc collect`` and no option has said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from natc.errors import NodeError
+
+if TYPE_CHECKING:
+    from natc.text.bundle import Bundle
+    from natc.trace.node import NodeView
+
+
+def node_in(bundle: Bundle, family: int) -> NodeView | None:
+    """Return the node of a bundle; None, with a word on standard error, where its routes are not known."""
+    from natc.trace.host_node import HostNode
+
+    try:
+        host = bundle.host(family)
+    except NodeError as problem:
+        click.echo(f"natc: the node's routes are left open: {problem}", err=True)
+        return None
+    if host is None:
+        click.echo(f"natc: {bundle.name}: has no routes of IPv{family}: they are left open", err=True)
+        return None
+    return HostNode(host)
