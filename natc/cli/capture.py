@@ -20,16 +20,18 @@ _STEP = 5000
 
 def show_capture(dump: str, asked: dict[str, Any]) -> None:
     """Replay a capture packet by packet, keeping no more than the node's state and the flows."""
-    if not asked["node"]:
-        raise UsageError("--pcap needs --node: whose packets they are, and where they go")
-    from natc.text.files import read_dump
+    from natc.text.files import read_dump, read_source
     from natc.trace.capture import replay_capture
     from natc.trace.host_node import node_from_file
     from natc.trace.replay import Replay
 
-    host = node_from_file(asked["node"]).host
-    ruleset = read_dump(dump, family=host.family)
-    run = Replay(host, ruleset, asked["backend"], start=only(starts_of(asked, ruleset)))
+    source = read_source(dump)
+    host = source.bundle.host(4) if source.bundle and not asked["node"] else None
+    if host is None and not asked["node"]:
+        raise UsageError("--pcap needs --node: whose packets they are, and where they go")
+    host = host or node_from_file(asked["node"]).host
+    ruleset = read_dump(source, family=host.family).of_family(host.family)
+    run = Replay(host, ruleset, asked["backend"], start=only(starts_of(asked, ruleset, source.bundle)))
     with _watched(asked["pcap"]) as found:
         _emit(replay_capture(run, found), asked["output"])
 

@@ -51,14 +51,18 @@ def _findings(dumps: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str
     from natc.analysis.lint import chosen, lint
     from natc.errors import DumpError
     from natc.netfilter.ruleset import Ruleset
-    from natc.text.files import read_dump
+    from natc.text.files import read_dump, read_source
+    from natc.text.reader import read
 
     chosen(select, ignore)  # a mistake in a code is told before a large dump is read
     findings: list[Finding] = []
     before: list[Ruleset] = []
     for path in dumps:
         problems: list[DumpError] = []
-        ruleset = read_dump(path, problems=problems)
-        findings += lint(ruleset, problems, others=before, select=select, ignore=ignore)
+        source = read_source(path)
+        ruleset = read_dump(source, problems=problems)
+        unread = source.bundle.other_rules if source.bundle else {}
+        others = [*before, *(read(text, file=name) for name, text in unread.items())]
+        findings += lint(ruleset, problems, others=others, select=select, ignore=ignore)
         before.append(ruleset)
     return findings

@@ -65,10 +65,13 @@ class Bundle:
     @property
     def both_backends(self) -> bool:
         """Whether the legacy and the nf_tables program both showed rules of one family."""
-        return any(
-            all(_RULE.search(self._text(f"{program}-{backend}-save")) for backend in ("legacy", "nft"))
-            for program in _FAMILIES.values()
-        )
+        return bool(self.other_rules)
+
+    @property
+    def other_rules(self) -> dict[str, str]:
+        """The rules of the backend that :attr:`rules` leaves out, by the name to speak of them by."""
+        rest = (self._by_weight(family)[1:] for family in _FAMILIES if self._both_have_rules(family))
+        return {self._place(file): self._text(file) for files in rest for file in files}
 
     @property
     def said(self) -> str:
@@ -76,8 +79,22 @@ class Bundle:
         return self._text("notes").split("\n", 1)[0]
 
     def _chosen(self, family: int) -> str:
-        texts = [self._text(f"{_FAMILIES[family]}{program}-save") for program in _PROGRAMS]
-        return max(texts, key=lambda text: (len(_KUBE.findall(text)), len(_RULE.findall(text)), bool(text)))
+        return self._text(self._by_weight(family)[0])
+
+    def _by_weight(self, family: int) -> list[str]:
+        """Return the files with a family's rules, that with most of kube-proxy's chains, or rules, first.
+
+        Where both backends have rules their own programs' files; what iptables-save is shows one of them.
+        """
+        programs = _PROGRAMS[1:] if self._both_have_rules(family) else _PROGRAMS
+        return sorted((_file(family, program) for program in programs), key=self._weight, reverse=True)
+
+    def _both_have_rules(self, family: int) -> bool:
+        return all(_RULE.search(self._text(_file(family, program))) for program in _PROGRAMS[1:])
+
+    def _weight(self, file: str) -> tuple[int, int, bool]:
+        text = self._text(file)
+        return len(_KUBE.findall(text)), len(_RULE.findall(text)), bool(text)
 
     def _text(self, file: str) -> str:
         return self.files.get(file, b"").decode("utf-8", "surrogateescape")
@@ -150,3 +167,7 @@ class Bundle:
 
     def _span(self, file: str) -> Span:
         return Span(self._place(file))
+
+
+def _file(family: int, program: str) -> str:
+    return f"{_FAMILIES[family]}{program}-save"

@@ -108,6 +108,26 @@ def test_two_backends_in_use_are_said(node, capsys):
     assert "legacy and nft tables both hold rules" in capsys.readouterr().err
 
 
+def test_lint_looks_at_both_backends(node, capsys):
+    legacy = "*nat\n-A PREROUTING -j ACCEPT\nCOMMIT\n"
+    node.write_bytes(bundle(**{"iptables-legacy-save": legacy}))
+    assert run(["lint", str(node), "--select", "NL109"]) == 1
+    assert "node.tar:iptables-legacy-save has rules in table nat too" in capsys.readouterr().out
+
+
+def test_a_capture_is_replayed_on_the_node_of_a_bundle(node, tmp_path, capsys):
+    from scapy.layers.inet import IP, TCP
+    from scapy.utils import wrpcap
+
+    wrpcap(str(tmp_path / "x.pcap"), [IP(src="10.0.0.9", dst="10.0.0.5") / TCP(sport=5, dport=80)])
+    given = [str(node), "--pcap", str(tmp_path / "x.pcap")]
+    assert run(["trace", *given]) == 0
+    assert "10.1.0.2" in capsys.readouterr().out
+    node.write_bytes(bundle(**{"rule-4.json": None}))
+    assert run(["trace", *given]) == 2
+    assert "--pcap needs --node" in capsys.readouterr().err
+
+
 # ---- the script
 
 

@@ -42,7 +42,8 @@ def test_the_backend_with_the_chains_of_kube_proxy_is_read():
     kube = "*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -j RETURN\nCOMMIT\n"
     found = read(**{"iptables-legacy-save": kube, "ip6tables-save": None})
     assert found.rules == kube
-    assert found.both_backends and not read().both_backends
+    assert found.both_backends and found.other_rules == {"node.tar:iptables-nft-save": RULES}
+    assert not read().both_backends and read().other_rules == {}
 
 
 def test_a_node_that_showed_no_rules_says_why():
