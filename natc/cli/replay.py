@@ -11,23 +11,29 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.start import agreed, start_options, starts_of
-from natc.errors import DumpError, ManifestError, Span
+from natc.errors import DumpError, ManifestError, Span, UsageError
 
 if TYPE_CHECKING:
+    from natc.netfilter.host import Host
+    from natc.text.bundle import Bundle
     from natc.trace.starting import Start
 
 
 @click.command("replay")
 @no_cache
 @click.option("--dump", required=True, type=click.Path(), help="The ruleset: the text of iptables-save.")
-@click.option("--node", required=True, type=click.Path(), help="The node: interfaces, routes, ... (JSON).")
+@click.option(
+    "--node",
+    type=click.Path(),
+    help="The node: interfaces, routes, ... (JSON). A tar of natc collect says it, too.",
+)
 @click.option("--packets", required=True, type=click.Path(), help="The packets, in order (JSON).")
 @start_options
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
 @click.option("--clock", type=float, help="Seconds since 1970 when the replay begins; now by default.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
-    dump: str, node: str, packets: str, backend: str, clock: float | None, output: str, **asked: Any
+    dump: str, node: str | None, packets: str, backend: str, clock: float | None, output: str, **asked: Any
 ) -> int:
     """Replay packets through a node, offline, each meeting what the ones before it left behind.
 
@@ -38,7 +44,7 @@ def command(
     Example:
       natc replay --dump dump.txt --node node.json --packets packets.json --output json
     """
-    facts, sent = _json(node), _json(packets)
+    facts, sent = _json(node) if node else None, _json(packets)
     answer = _answer(dump, facts, sent, asked, backend, time.time() if clock is None else clock)
     if output == "json":
         from natc import __version__
@@ -53,23 +59,44 @@ def command(
     return 1 if answer["load"]["rc"] else 0
 
 
+def _host_of(bundle: Bundle | None, packets: Any) -> Host:
+    """Return the node of a bundle, of the family of the packets' first destination."""
+    listed = packets.get("packets") if isinstance(packets, dict) else packets
+    first = listed[0] if isinstance(listed, list) and listed else None
+    family = 6 if isinstance(first, dict) and ":" in str(first.get("dst")) else 4
+    host = bundle.host(family) if bundle else None
+    if host is None:
+        raise UsageError(
+            "say which node it is: --node FILE", expected=f"or a bundle with routes of IPv{family}"
+        )
+    return host
+
+
+def _family_of(node: Any) -> int:
+    """Return the family of a host, or of the contents of a node file that may be no node at all."""
+    given = node.get("family") if isinstance(node, dict) else getattr(node, "family", 4)
+    return 6 if given == 6 else 4
+
+
 def _answer(
     dump: str, node: Any, packets: Any, asked: dict[str, Any], backend: str, clock: float
 ) -> dict[str, Any]:
     """Return the answer in the form of a recorded one; a dump the kernel would refuse is an answer too."""
     from natc.netfilter.ipset import Sets
-    from natc.text.files import read_dump
+    from natc.text.files import read_dump, read_source
     from natc.trace.replay import replay
 
-    family = 6 if isinstance(node, dict) and node.get("family") == 6 else 4
     try:
-        ruleset = read_dump(dump, family=family)
-        starts = starts_of(asked, ruleset)
+        source = read_source(dump)
+        facts = _host_of(source.bundle, packets) if node is None else node
+        family = _family_of(facts)
+        ruleset = read_dump(source, family=family).of_family(family)
+        starts = starts_of(asked, ruleset, source.bundle)
 
         def replayed(start: Start) -> list[Any]:
             sets = start.sets or Sets()
             options = {"backend": backend, "clock": clock, "start": start, "ipsets": sets}
-            return list(replay(ruleset, node, packets, **options))
+            return list(replay(ruleset, facts, packets, **options))
 
         _, results = agreed(starts, replayed, lambda found: found)
     except DumpError as refusal:

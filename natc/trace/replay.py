@@ -234,14 +234,17 @@ def _turned(entry: Entry, turn: int) -> Entry:
 
 
 def replay(
-    ruleset: Ruleset, node: Mapping[str, Any], packets: Mapping[str, Any] | Sequence[Entry], **options: Any
+    ruleset: Ruleset,
+    node: Mapping[str, Any] | Host,
+    packets: Mapping[str, Any] | Sequence[Entry],
+    **options: Any,
 ) -> Iterator[Result]:
     """Yield the results of the packets in order, in the form of the recorded answers.
 
-    ``node`` and ``packets`` are the contents of a node file and a packets file. With mode "branches"
-    each result is ``{"branches": [...]}``. Raises :class:`NatcError` for files that make no sense.
+    ``node`` and ``packets`` are the contents of a node file, or a host, and a packets file. With mode
+    "branches" each result is ``{"branches": [...]}``. Raises :class:`NatcError` for files that make no sense.
     """
-    host = Host.from_node(node)
+    host = node if isinstance(node, Host) else Host.from_node(node)
     listed = packets["packets"] if isinstance(packets, Mapping) else packets
     run = Replay(host, ruleset, **options)
     if isinstance(packets, Mapping) and packets.get("mode") == "branches":

@@ -128,6 +128,17 @@ def test_a_capture_is_replayed_on_the_node_of_a_bundle(node, tmp_path, capsys):
     assert "--pcap needs --node" in capsys.readouterr().err
 
 
+def test_packets_are_replayed_on_the_node_of_a_bundle(node, tmp_path, capsys):
+    sent = [{"origin": "eth0", "src": "10.0.0.9", "dst": "10.0.0.5", "proto": "tcp", "sport": 5, "dport": 80}]
+    (tmp_path / "packets.json").write_text(json.dumps(sent))
+    given = ["replay", "--dump", str(node), "--packets", str(tmp_path / "packets.json")]
+    assert run(given) == 0
+    assert "10.1.0.2" in capsys.readouterr().out
+    (tmp_path / "rules").write_text(RULES)
+    assert run([*given, "--dump", str(tmp_path / "rules")]) == 2
+    assert "--node FILE" in capsys.readouterr().err
+
+
 # ---- the script
 
 
