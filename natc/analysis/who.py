@@ -7,7 +7,7 @@ is the answer. So odds, conditions and masquerade are those of ``natc trace`` fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, summarize_address_range
 
 from attrs import define, evolve, field, frozen
 
@@ -38,7 +38,8 @@ class Path:
     """One way to the pod: a destination, the conditions, and the odds under them."""
 
     dst: str
-    """ADDRESS:PORT, or :PORT for an address of the node; without a port where rules ask for none."""
+    """ADDRESS:PORT, NETWORK:PORT (traced with its first host), or :PORT for an address of the node;
+    without a port where rules ask for none."""
     proto: str
     origin: str
     """"network", or "local" for packets that processes on the node send."""
@@ -107,8 +108,10 @@ def _host(wanted: Wanted, address: Address) -> tuple[str, str, bool]:
     if wanted.dst.single is not None:
         host = str(address_of(low, bits))
         return host, f"[{host}]" if bits == 128 else host, False
-    first = address_of(low + 1, bits)  # behind a network's own address
-    return str(first), f"{address_of(low, bits)}-{address_of(high - 1, bits)}", wanted.local
+    first, last = ip_address(address_of(low, bits)), ip_address(address_of(high - 1, bits))
+    networks = [str(network) for network in summarize_address_range(first, last)]
+    shown = networks[0] if len(networks) == 1 else f"{first}-{last}"
+    return str(first + 1), f"[{shown}]" if bits == 128 else shown, wanted.local
 
 
 def _protocols(proto: Intervals | None) -> list[str]:
