@@ -7,10 +7,12 @@ from io import BytesIO
 
 from natc.errors import NatcError, Span, printable
 
-#: Most members of a tar: interfaces have no files of their own, lists of ``-m recent`` have.
+#: Most members of a tar: two dozen, and one for each list of ``-m recent``, of which a service can have some.
 MAX_MEMBERS = 20_000
 #: Two blocks of zeros are the end of a tar (POSIX.1-2017, pax, "ustar Interchange Format").
 _END = bytes(1024)
+#: What tarfile raises; RecursionError where headers that carry a long name follow each other.
+_BROKEN = (tarfile.TarError, ValueError, OverflowError, OSError, EOFError, RecursionError)
 
 
 def files_of(content: bytes, name: str, folder: str, error: type[NatcError]) -> dict[str, bytes]:
@@ -34,8 +36,11 @@ def files_of(content: bytes, name: str, folder: str, error: type[NatcError]) -> 
                 if path in files:
                     raise _refused(member, "comes twice", name, error)
                 files[path] = _content_of(archive, member, name, error)
-    except (tarfile.TarError, ValueError, OverflowError, OSError, EOFError) as problem:
+            end = archive.offset
+    except _BROKEN as problem:
         raise error(f"is not a whole tar: {problem}", Span(name)) from None
+    if content.count(0, end) != len(content) - end:  # tarfile stops without a word at a broken header
+        raise error(f"is not a whole tar: no header at byte {end}", Span(name))
     return files
 
 

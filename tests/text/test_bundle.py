@@ -127,6 +127,19 @@ def test_sizes_that_are_not_there():
     assert "node.tar" in refusal(claimed)
 
 
+def test_a_broken_header_is_not_the_end():
+    whole = bytearray(tar_of([HEAD, member(f"{FOLDER}/notes"), member(f"{FOLDER}/iptables-save", b"x")]))
+    whole[512 * 3 + 148] ^= 1
+    assert "no header at byte 1536" in refusal(bytes(whole))
+
+
+def test_headers_of_long_names_without_end():
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1
+    one = header.tobuf(tarfile.GNU_FORMAT) + b"a" + bytes(511)
+    assert "is not a whole tar" in refusal(one * 3000 + bytes(1024))
+
+
 def test_too_many_members(monkeypatch):
     monkeypatch.setattr(tarball, "MAX_MEMBERS", 3)
     assert "more than 3 members" in refusal(tar_of([HEAD, *(member(f"{FOLDER}/{n}") for n in range(3))]))
