@@ -48,10 +48,13 @@ def traced(ruleset):
     own = OpenNode(frozenset({int(ip_address(NODES[ruleset.family]))}))
     somewhere, here = Machine.of(ruleset), Machine.of(ruleset, own)
     found = {}
-    for place, proto, port in asked(nat_rules(ruleset), ruleset.family):
+    places = asked(nat_rules(ruleset), ruleset.family)
+    for place, proto, port in places:
         network = ip_network(place)
         several = network.num_addresses > 1
         host = str(network.network_address + several)
+        if several and (f"{host}/{network.max_prefixlen}", proto, port) in places:
+            continue  # its first host stands for it, and has rules of its own
         machine = here if host == NODES[ruleset.family] else somewhere
         name = place if several else host
         shown = "" if machine is here else f"[{name}]" if ":" in name else name
