@@ -131,6 +131,10 @@ class Extension:
         """The name a save prints."""
         return self.name
 
+    completes_words: ClassVar[bool] = True
+    """Whether a :meth:`completed` of the class's own may change how a good word is printed
+    (:attr:`natc.netfilter.kinds.Kind.good`)."""
+
     @classmethod
     def read(cls, uses: Sequence[Use], family: int) -> Self:
         """Make the extension out of the options used in a rule.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 
@@ -104,6 +104,8 @@ _ANY_DEVICE = Term("+")
 @frozen
 class Header(Extension):
     """What a rule asks of the packet by itself. A field that is None asks nothing."""
+
+    completes_words: ClassVar[bool] = False
 
     source: Term[Network | HostName] | None = option(
         "-s", PeerKind(), also=("--source", "--src"), negatable=True

@@ -36,6 +36,15 @@ class Kind(Generic[T]):
         """
         return None
 
+    @property
+    def good(self) -> str | None:
+        """A regular expression of words that are certainly good: plain, or made so by :meth:`completed`."""
+        return self.plain
+
+    def completed(self, word: str) -> str:
+        """Return a good word as a save prints it."""
+        return word
+
     def parse(self, words: Sequence[str]) -> T:
         """Return the value that ``words`` mean; raise :class:`ValueError` when they mean none."""
         raise NotImplementedError
@@ -383,6 +392,13 @@ class NetworkKind(Kind[Network]):
     @property
     def plain(self) -> str | None:
         return None if self.short else rf"{_IPV4}/32"
+
+    @property
+    def good(self) -> str | None:
+        return None if self.short else rf"{_IPV4}(?:/32)?"
+
+    def completed(self, word: str) -> str:
+        return word if "/" in word else f"{word}/32"
 
     def parse(self, words: Sequence[str]) -> Network:
         head, slash, tail = words[0].partition("/")

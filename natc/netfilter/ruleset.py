@@ -7,7 +7,7 @@ for: reading 175,000 rules must not make a million objects that one query never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
 from attrs import define, field, frozen
@@ -51,6 +51,23 @@ class Part:
 
 
 @frozen(eq=False)
+class Printed:
+    """Which rules of a shape a save prints alike but for some of their words."""
+
+    expression: str
+    """An expression of their text. A group holds a word that must be the same for that, or nothing where
+    a word is good (:attr:`natc.netfilter.kinds.Kind.good`)."""
+    asked: tuple[int, ...]
+    """The place of each group's word."""
+    free: tuple[int, ...]
+    """The places of words without a group: any word there prints alike."""
+    completed: Mapping[int, Callable[[str], str]]
+    """How a save completes good words."""
+    names: frozenset[int]
+    """The free words that name the rule's chain and where it leads."""
+
+
+@frozen(eq=False)
 class Shape:
     """What rules written alike have in common.
 
@@ -68,10 +85,8 @@ class Shape:
     goto: bool = False
     counters: int | None = None
     """The place of ``[packets:bytes]`` before the rule."""
-    plain: str | None = None
-    """An expression of the text of the rules of this shape whose words are all plain, if what a save prints
-    of them depends on nothing else (:attr:`natc.netfilter.kinds.Kind.plain`): when one such rule is
-    in save form, all of them are."""
+    printed: Printed | None = None
+    """Which rules of this shape print alike; None when that depends on more than their words."""
 
     expression: str = ""
     """An expression of the text of the rules of this shape, a group for each literal, that among the lines

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from natc.netfilter.extension import NEVER, Extension, Match, Target
+from natc.netfilter.extension import NEVER, Extension, Match, Option, Target, Term
 from natc.netfilter.header import Header
+from natc.netfilter.kinds import Kind
 from natc.netfilter.matches import match_class
 from natc.netfilter.opaque import opaque_match, opaque_target
-from natc.netfilter.ruleset import Part, Shape, UseForm
+from natc.netfilter.ruleset import Part, Printed, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.places import is_limited
 from natc.text.runs import NAME, Wording
@@ -118,21 +120,21 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     if blueprint.kind not in COMMANDS:
         return [LineShape(blueprint.kind, general)]
     rule = evolve(_rule(blueprint), expression=general)
-    plain = {
-        place: expression
+    kinds = {
+        place: kind
         for part in rule.parts()
         for use in part.uses
-        for place, expression in _plain_words(part.kind, use, blueprint.family)
+        for place, kind in _good_words(part.kind, use, blueprint.family)
     }
-    strict = _expression(blueprint.fixed, [plain.get(i, p) for i, p in enumerate(blueprint.literals)])
-    if _depends_on_words_alone(rule, plain):
-        rule = evolve(rule, plain=strict)
+    good = {place: kind.good or "" for place, kind in kinds.items()}
+    strict = _expression(blueprint.fixed, [good.get(i, p) for i, p in enumerate(blueprint.literals)])
+    rule = evolve(rule, printed=_printed(blueprint, rule, kinds))
     may_run = _begins_as_saved(blueprint) and _may_stand_in_runs(blueprint, rule)
-    wording = _wording(blueprint, plain) if may_run else None
+    wording = _wording(blueprint, good) if may_run else None
     more = (blueprint.insert_at, wording, _begins_as_saved(blueprint))
     return [
-        LineShape(blueprint.kind, strict, rule, _unchecked(rule, dict.fromkeys(plain)), *more),
-        LineShape(blueprint.kind, general, rule, _unchecked(rule, plain), *more),
+        LineShape(blueprint.kind, strict, rule, _unchecked(rule, dict.fromkeys(good)), *more),
+        LineShape(blueprint.kind, general, rule, _unchecked(rule, good), *more),
     ]
 
 
@@ -221,26 +223,66 @@ def _unchecked(rule: Shape, plain: Mapping[int, str | None]) -> tuple[Unchecked,
     return tuple(out)
 
 
-def _plain_words(kind: type[Extension], use: UseForm, family: int) -> Iterator[tuple[int, str]]:
-    """Yield the places of the option's arguments with the expression of what is plain there."""
+def _good_words(kind: type[Extension], use: UseForm, family: int) -> Iterator[tuple[int, Kind[Any]]]:
+    """Yield the places of the option's arguments for which an expression can vouch, with their kinds."""
     _, declared = kind.by_spelling.get(use.name, ("", None))
     spelled = declared.spellings[use.name] if declared else None
-    plain = spelled.plain if spelled and spelled.plain_family in (None, family) else None
-    if plain is not None and len(use.words) == 1 and isinstance(use.words[0], int):
-        yield use.words[0], plain
+    if spelled is None or spelled.good is None or spelled.plain_family not in (None, family):
+        return
+    if len(use.words) == 1 and isinstance(use.words[0], int):
+        yield use.words[0], spelled
 
 
-def _depends_on_words_alone(rule: Shape, plain: Mapping[int, str]) -> bool:
-    """Tell whether all plain lines of the shape are in save form as soon as one of them is.
+def _printed(blueprint: Blueprint, rule: Shape, kinds: Mapping[int, Kind[Any]]) -> Printed | None:
+    """Return which rules of the shape print alike but for their good words and their names.
 
-    What a save prints must then be the literals themselves: a class with a ``words`` of its own, an
-    option that a save omits at some value, or a literal without a plain form rule that out.
+    A class with a ``words`` of its own, one that fills in fields by itself, or an option that a save
+    omits at some value rules that out for the good words it has.
     """
-    for part in rule.parts():
-        if part.kind.words is not Extension.words or not _places(part) <= plain.keys():
-            return False
-        for use in part.uses:
-            literal = any(isinstance(word, int) for word in use.words)
-            if literal and part.kind.by_spelling[use.name][1].omit is not NEVER:
-                return False
-    return True
+    if any(_depends_on_more(part, kinds) for part in rule.parts()):
+        return None
+    names = frozenset(place for place in (blueprint.chain, blueprint.jump) if place is not None)
+    free = names | ({blueprint.counters} if blueprint.counters is not None else set())
+    literals = [
+        f"(?:(?>{kinds[place].good})(?=[ \\t]|$)|((?>{text})))"
+        if place in kinds
+        else f"(?>{text})"
+        if place in free
+        else f"((?>{text}))"
+        for place, text in enumerate(blueprint.literals)
+    ]
+    texts = zip(literals, map(re.escape, blueprint.fixed[1:]), strict=True)
+    return Printed(
+        expression=re.escape(blueprint.fixed[0]) + "".join(literal + text for literal, text in texts),
+        asked=tuple(place for place in range(len(literals)) if place not in free),
+        free=tuple(sorted(free)),
+        completed={place: kind.completed for place, kind in kinds.items()},
+        names=names,
+    )
+
+
+def _depends_on_more(part: Part, kinds: Mapping[int, Kind[Any]]) -> bool:
+    """Tell whether what a save prints of a part may depend on what its good words mean."""
+    good = [use for use in part.uses if any(word in kinds for word in use.words)]
+    if not good:
+        return False
+    filled_in = part.kind.completes_words and _definer(part.kind, "completed") is not Extension
+    omitted = any(_may_be_omitted(part.kind.by_spelling[use.name][1]) for use in good)
+    return filled_in or omitted or _definer(part.kind, "words") is not Extension
+
+
+def _may_be_omitted(declared: Option) -> bool:
+    """Tell whether a good word could mean a value that a save omits: then it would be printed so."""
+    for omitted in (declared.omit, declared.hides):
+        value = omitted.value if isinstance(omitted, Term) else omitted
+        if value is NEVER:
+            continue
+        words = declared.kind.words(value)
+        if len(words) != 1 or re.fullmatch(declared.kind.good or "", words[0]):
+            return True
+    return False
+
+
+def _definer(kind: type[Extension], method: str) -> type:
+    """Return the class that defines a method which ``kind`` has."""
+    return next(base for base in kind.__mro__ if method in vars(base))

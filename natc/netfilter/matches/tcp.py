@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from attrs import evolve, frozen
 
@@ -29,6 +29,8 @@ _NOTHING = (Term(ALL_PORTS), Term(TcpFlags(frozenset(), frozenset())))
 @frozen
 class Tcp(Match):
     """What must be true of a packet's TCP header; never true of a fragment that has none."""
+
+    completes_words: ClassVar[bool] = False
 
     sport: Term[PortRange] | None = option(
         "--sport",

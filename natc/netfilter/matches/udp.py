@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from attrs import evolve, frozen
 
@@ -16,6 +16,8 @@ from natc.netfilter.matches import register_match
 @frozen
 class Udp(Match):
     """Source and destination port ranges."""
+
+    completes_words: ClassVar[bool] = False
 
     sport: Term[PortRange] | None = option(
         "--sport", Ports(resolved=True), also=("--source-port",), negatable=True, hides=ALL_PORTS
