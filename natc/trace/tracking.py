@@ -14,7 +14,7 @@ from attrs import frozen
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import NatRange, PortRange
+from natc.netfilter.kinds import NatRange, Network, PortRange
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer, split
@@ -93,6 +93,8 @@ class FirstPacket:
     def translate(self, state: State, effect: Translate) -> list[State]:
         packet = state.packet
         address = getattr(packet, effect.side)
+        if effect.network is not None:
+            return [self._bound(state, effect.side, {effect.side: _in_network(effect.network, address)})]
         to = _address(effect.to, f"address chosen from {effect.to.first}-{effect.to.last}", address)
         port_field = "sport" if effect.side == "src" else "dport"
         port = getattr(packet, port_field)
@@ -150,6 +152,15 @@ class FirstPacket:
 #: The source of a masqueraded packet, when the outgoing interface's address is not known.
 MASQUERADED = Open("address of the outgoing interface", "own")
 CHOSEN_PORT = Open("translated port")
+
+
+def _in_network(network: Network, address: int | Open) -> int | Open:
+    """Return the address that NETMAP makes of another: the network's part replaced, the rest kept."""
+    if isinstance(address, Open):
+        first = network.address & network.mask
+        last = first | ~network.mask & (1 << network.bits) - 1
+        return Open(f"address in {network}, the host's part kept", "", numbers(first, last))
+    return network.address & network.mask | address & ~network.mask
 
 
 def _address(to: NatRange, kind: str, old: int | Open) -> int | Open:

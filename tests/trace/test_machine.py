@@ -178,3 +178,17 @@ def test_every_path_is_one_that_a_packet_of_its_case_takes():
     outside = paths[("source outside 10.244.0.0/16",), "10.244.0.23:8080"]
     assert any("! -s 10.244.0.0/16" in text for text in outside)
     assert not any("-s 10.244.0.23/32" in text for text in outside)
+
+
+def test_netmap_replaces_the_network_and_keeps_the_host():
+    ruleset = read(
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+        "-A PREROUTING -d 10.1.0.0/16 -j NETMAP --to 10.2.0.0/16\n"
+        "-A POSTROUTING -s 10.9.0.0/16 -j NETMAP --to 172.16.0.0/16\nCOMMIT\n"
+    )
+    known = Machine.of(ruleset).trace(question_packet("10.1.3.4", 80, src="10.9.8.7", sport=5))
+    assert {str(piece.outcome.dnat) for piece in known.pieces} == {"10.2.3.4:80"}
+    assert {str(piece.outcome.snat) for piece in known.pieces} == {"172.16.8.7:5"}
+    opened = Machine.of(ruleset).trace(question_packet("10.1.3.4", 80))
+    assert len(opened.cases) == 2
+    assert any("172.16.0.0/16" in str(piece.outcome.snat) for piece in opened.pieces)
