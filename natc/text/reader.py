@@ -4,10 +4,12 @@ The idea: a dump of 175,000 rules is written in some twenty shapes. Lark parses 
 shape; :mod:`natc.text.shapes` turns the result into a regular expression, and later lines of that
 shape only pass through the expression. Whatever no known expression takes goes to Lark, and so do
 all errors: Lark stays the judge of the syntax. The shape of a line is first guessed from the line
-before, then looked for among the shapes with the same option words.
+before, then looked for among the shapes with the same option words. Shapes that turn out to be common
+are put into one expression that takes line after line (:mod:`natc.text.runs`), and what was read stays
+text until somebody asks for it (:mod:`natc.text.folded`).
 
-What a line means beyond its syntax (chains that exist, values in range) is checked once for every
-distinct literal, by reading the extension it belongs to.
+What a line means beyond its syntax is checked by :mod:`natc.text.literals` (values in range) and
+:mod:`natc.text.tables` (chains that exist).
 """
 
 from __future__ import annotations
@@ -20,14 +22,13 @@ from attrs import define, evolve, field
 
 from natc.collector import collector_paused
 from natc.errors import DumpError
-from natc.netfilter.extension import OptionError
-from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS, Opaque
-from natc.netfilter.ruleset import Part, Rule, Ruleset, Shape
+from natc.netfilter.ruleset import Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import any_lines
+from natc.text.literals import Literals
 from natc.text.runs import Runs
 from natc.text.shapes import Blueprint, LineShape, line_shapes
 from natc.text.source import Source
@@ -108,6 +109,7 @@ class _Reader:
     source: Source
     tables: Tables
     family: int
+    literals: Literals = field(init=False)
     shapes: dict[tuple[str, ...], list[LineShape]] = field(factory=dict)
     """The shapes met so far, by their option words; the stricter before the general one."""
     odd: set[tuple[str, ...]] = field(factory=set)
@@ -122,6 +124,9 @@ class _Reader:
     """Up to where lines are read one by one, since something is wrong with one of them."""
     problems: list[DumpError] | None = None
     """Where the errors of bad lines go when the reader is to read on; None when the first one ends it."""
+
+    def __attrs_post_init__(self) -> None:
+        self.literals = Literals(self.source)
 
     def ruleset(self) -> Ruleset:
         while True:
@@ -195,7 +200,7 @@ class _Reader:
         if values[rule.chain] not in self.tables.names:
             self.tables.chain(values[rule.chain], number)
         self.tables.note(number)
-        several = self._check(shape, values, line, number) if shape.unchecked else None
+        several = self.literals.check(shape, values, line, number) if shape.unchecked else None
         if several:
             self.tables.ruleset.respelled.pop(number, None)
         unended = self.position > len(self.source.text)  # the last line of a text without a final newline
@@ -223,7 +228,7 @@ class _Reader:
                 shape, found = self._recognise(line, number, followers)
             assert shape.rule is not None
             values = found.groups()
-            several = self._check(shape, values, line, number) if self.tables.ruleset.lazy else None
+            several = self.literals.check(shape, values, line, number) if self.tables.ruleset.lazy else None
             out += [Rule(shape.rule, each, number) for each in several or [values]]
             number += 1
         return out
@@ -270,7 +275,7 @@ class _Reader:
         new = line_shapes(made)
         for shape in new:
             if match := shape.fullmatch(line):
-                self._read_all(shape, match.groups(), line, number)
+                self.literals.read_all(shape, match.groups(), line, number)
                 known.extend(new)
                 if self.cache and self._opaque() == _USUAL:
                     self.cache.add(key, made)
@@ -387,71 +392,10 @@ class _Reader:
     def _rules(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         assert shape.rule is not None
         self.tables.chain(values[shape.rule.chain], number)
-        several = self._check(shape, values, line, number) or [values]
+        several = self.literals.check(shape, values, line, number) or [values]
         at = None if shape.insert_at is None else values[shape.insert_at]
         carry_out = getattr(self.tables, shape.kind)
         carry_out([Rule(shape.rule, each, number) for each in several], at, number)
-
-    def _read_all(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
-        """Read every part of a new shape: options that are missing, doubled or at odds show here."""
-        if shape.rule is None:
-            return
-        values = self._one_address_each(shape.rule, values, number)[0]
-        for part in shape.rule.parts():
-            self._read(shape, part, values, line, number)
-
-    def _check(
-        self, shape: LineShape, values: tuple[str, ...], line: str, number: int
-    ) -> list[tuple[str, ...]] | None:
-        """Read the parts whose literals no expression vouches for, once for each combination.
-
-        Returns the literals of each rule when a list of addresses makes several of the line.
-        """
-        assert shape.rule is not None
-        for unchecked in shape.unchecked:
-            key = unchecked.news(values)
-            if key is None:
-                continue
-            if unchecked.part is shape.rule.header and any("," in word for word in key):
-                several = self._one_address_each(shape.rule, values, number)
-                if several[0] != values:
-                    for each in several:
-                        self._check(shape, each, line, number)
-                    return several
-            self._read(shape, unchecked.part, values, line, number)
-            unchecked.seen.add(key)
-        return None
-
-    def _one_address_each(self, rule: Shape, values: tuple[str, ...], number: int) -> list[tuple[str, ...]]:
-        """Return the literals of the rules that a line with address lists stands for, sources first."""
-        out = [values]
-        for attribute in ("source", "destination"):
-            for use in rule.header.uses:
-                place = use.words[0] if use.words else ""
-                if Header.by_spelling[use.name][0] != attribute or not isinstance(place, int):
-                    continue
-                listed = values[place].split(",")
-                if len(listed) > 1 and use.inverted:
-                    raise self.source.error_at("a list of addresses cannot be negated", number, values[place])
-                out = [(*each[:place], word, *each[place + 1 :]) for each in out for word in listed]
-        return out
-
-    def _read(self, shape: LineShape, part: Part, values: tuple[str, ...], line: str, number: int) -> None:
-        assert shape.rule is not None
-        try:
-            shape.rule.read(part, values)
-        except OptionError as error:
-            raise self._option_error(error, line, number) from None
-
-    def _option_error(self, error: OptionError, line: str, number: int) -> DumpError:
-        if error.use is None:
-            return self.source.error(str(error), number, 1, len(line))
-        words = [error.use.name, *error.use.words]
-        column = line.find(" ".join(words)) + 1
-        if column == 0:
-            return self.source.error(str(error), number, 1, len(line))
-        skip = len(words[0]) + 1 if len(words) > 1 else 0
-        return self.source.error(str(error), number, column + skip, len(" ".join(words)) - skip)
 
 
 def _line_of(error: DumpError) -> int:
