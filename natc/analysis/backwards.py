@@ -18,7 +18,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from natc.netfilter.condition import AddressType, All, Condition, In
+from natc.netfilter.condition import AddressType, Condition, In, conjuncts
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds import NatTarget
 from natc.netfilter.ruleset import Book, Chain, Rule, Table
@@ -46,7 +46,7 @@ class Wanted:
     def along(self, condition: Condition) -> Wanted | None:
         """Return what is asked with one more rule on the way, None if nothing can meet it."""
         out = self
-        for part in _conjuncts(condition):
+        for part in conjuncts(condition):
             if isinstance(part, In) and part.field in ("dst", "dport", "proto"):
                 assert isinstance(part.values, Intervals)
                 before = getattr(out, part.field)
@@ -128,14 +128,6 @@ def _translates(rule: Rule, address: Address) -> bool:
     """Tell whether a rule's target may give packets this destination."""
     target = rule.target
     return isinstance(target, Dnat) and _holds(target.to.first, target.to.last, address)
-
-
-def _conjuncts(condition: Condition) -> Iterator[Condition]:
-    if isinstance(condition, All):
-        for part in condition.parts:
-            yield from _conjuncts(part)
-    else:
-        yield condition
 
 
 @define

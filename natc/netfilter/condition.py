@@ -8,7 +8,7 @@ comparison of rulesets. What a condition looks at is named by the packet's own f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
@@ -59,6 +59,15 @@ class All(Condition):
     """Every part holds; asked in order, and no further than the first that does not."""
 
     parts: tuple[Condition, ...] = ()
+
+
+def conjuncts(condition: Condition) -> Iterator[Condition]:
+    """Yield what must hold one by one, with the parts of an :class:`All` in their order, all the way down."""
+    if isinstance(condition, All):
+        for part in condition.parts:
+            yield from conjuncts(part)
+    else:
+        yield condition
 
 
 @frozen

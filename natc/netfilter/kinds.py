@@ -390,10 +390,6 @@ class NetworkKind(Kind[Network]):
     holes: bool = True
 
     @property
-    def plain(self) -> str | None:
-        return None if self.short else rf"{_IPV4}/32"
-
-    @property
     def good(self) -> str | None:
         return None if self.short else rf"{_IPV4}(?:/32)?"
 
@@ -637,6 +633,10 @@ class NumberRange:
 
     def __contains__(self, number: int) -> bool:
         return self.low <= number <= self.high
+
+
+#: What a field of 32 bits can hold.
+EVERY_NUMBER = NumberRange(0, 0xFFFFFFFF)
 
 
 @frozen

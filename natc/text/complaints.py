@@ -10,7 +10,7 @@ from attrs import evolve
 
 from natc.errors import DumpError, Span
 from natc.netfilter.opaque import OPAQUE_MATCHES
-from natc.text.grammar import Grammar, all_blocks
+from natc.text.grammar import Grammar, extensions
 from natc.text.parsed import nearest_match
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _column(error: UnexpectedInput, line: str) -> int:
 def _unknown_module(line: str, before: int) -> re.Match[str] | None:
     """Return the first ``-m NAME`` left of the error that no block of the grammar knows."""
     for found in _MODULE.finditer(line):
-        known = found.group(1) in OPAQUE_MATCHES or f"matches/{found.group(1)}" in all_blocks()
+        known = found.group(1) in OPAQUE_MATCHES or found.group(1) in extensions("matches")
         if found.start() < before and not known:
             return found
     return None

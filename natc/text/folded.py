@@ -19,14 +19,10 @@ from natc.text.runs import NAME
 #: What declares a chain without a policy, with counters.
 _DECLARED = re.compile(r":(\S+) - (\S+)\n")
 _COUNTERS = r"(?:\[\d+:\d+\] )?"
+#: Matches, at a place in a text, lines that append something to chains as they look at a glance.
+any_lines = re.compile(rf"(?:{_COUNTERS}-A {NAME}(?: .*)?\n)++").match
 #: The rules of one chain that follow each other.
-_ANY_LINES = re.compile(rf"(?:{_COUNTERS}-A {NAME}(?: .*)?\n)++").match
 _CHAIN_LINES = re.compile(rf"{_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \1(?: .*)?\n)*+")
-
-
-def any_lines(text: str, place: int) -> re.Match[str] | None:
-    """Match lines that append something to chains, as they look at a glance."""
-    return _ANY_LINES(text, place)
 
 
 def declared(text: str, start: int, end: int) -> list[tuple[str, str]]:

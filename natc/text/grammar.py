@@ -47,6 +47,12 @@ def all_blocks() -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=2)
+def extensions(kind: str) -> frozenset[str]:
+    """Return the names of the ``matches`` or ``targets`` that have a block."""
+    return frozenset(name for group, name in (block.split("/") for block in all_blocks()) if group == kind)
+
+
 def blocks_named(text: str) -> frozenset[str]:
     """Return the blocks of the extensions that ``text`` mentions; perhaps more than it uses."""
     rare = "\t" in text or "--match" in text or "--jump" in text

@@ -20,7 +20,7 @@ from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Shape
 from natc.netfilter.targets import target_class
-from natc.text.grammar import all_blocks
+from natc.text.grammar import extensions
 from natc.text.places import NO_INTERFACE, is_limited
 
 #: How much of a name makes a kind. Names that begin alike mostly lead alike.
@@ -127,8 +127,7 @@ def _in_order(ways: dict[str, set[str]]) -> list[str] | None:
 
 @lru_cache(maxsize=1)
 def _targets() -> frozenset[str]:
-    blocks = (block for block in all_blocks() if block.startswith("targets/"))
-    return OPAQUE_TARGETS | {block.removeprefix("targets/") for block in blocks}
+    return OPAQUE_TARGETS | extensions("targets")
 
 
 def _may_stand(name: str, table: str, hooks: set[str]) -> bool:

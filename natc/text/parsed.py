@@ -17,7 +17,7 @@ from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.matches import match_class
 from natc.netfilter.opaque import Opaque, opaque_match, opaque_target
 from natc.netfilter.targets import target_class
-from natc.text.grammar import Grammar, all_blocks
+from natc.text.grammar import Grammar, extensions
 from natc.text.shapes import COMMANDS, Blueprint, PartWords, UseWords
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class ShapeError(ValueError):
 @lru_cache(maxsize=8)
 def _no_target(opaque: frozenset[str]) -> str:
     """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
-    known = {block.removeprefix("targets/") for block in all_blocks() if block.startswith("targets/")}
-    names = sorted(known | opaque)
+    names = sorted(extensions("targets") | opaque)
     return rf"(?!(?:{'|'.join(map(re.escape, names))})(?:[ \t]|$))"
 
 
@@ -61,8 +60,7 @@ def nearest_match(name: str) -> str | None:
     """Return the known matches whose names are close to ``name``, as a phrase."""
     from difflib import get_close_matches
 
-    known = [block.removeprefix("matches/") for block in all_blocks() if block.startswith("matches/")]
-    close = get_close_matches(name, known, 3)
+    close = get_close_matches(name, sorted(extensions("matches")), 3)
     return " or ".join(close) if close else None
 
 

@@ -71,12 +71,12 @@ class Unchecked:
     places: tuple[tuple[int, Callable[[str], re.Match[str] | None] | None], ...]
     """The place of each literal that needs it, with a matcher of what is good without being read."""
     seen: set[tuple[str, ...]] = field(factory=set)
-    """The values that have been read, those of plain literals aside."""
+    """The values that have been read, those of good literals aside."""
 
     def news(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return the literals that are neither plain nor known, as a key; None when there are none."""
+        """Return the literals that are neither good nor known, as a key; None when there are none."""
         key = tuple(
-            values[place] for place, plain in self.places if plain is None or plain(values[place]) is None
+            values[place] for place, good in self.places if good is None or good(values[place]) is None
         )
         return None if not key or key in self.seen else key
 
@@ -113,13 +113,13 @@ class LineShape:
 def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     """Return the shapes of a line, the stricter one first.
 
-    A rule has two: one for lines whose literals are all plain (see
-    :attr:`natc.netfilter.kinds.Kind.plain`), one for any literals the grammar allows.
+    A rule has two: one for lines whose literals are all good (see
+    :attr:`natc.netfilter.kinds.Kind.good`), one for any literals the grammar allows.
     """
     general = _expression(blueprint.fixed, blueprint.literals)
     if blueprint.kind not in COMMANDS:
         return [LineShape(blueprint.kind, general)]
-    rule = evolve(_rule(blueprint), expression=general)
+    rule = _rule(blueprint)
     kinds = {
         place: kind
         for part in rule.parts()
@@ -128,10 +128,11 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     }
     good = {place: kind.good or "" for place, kind in kinds.items()}
     strict = _expression(blueprint.fixed, [good.get(i, p) for i, p in enumerate(blueprint.literals)])
-    rule = evolve(rule, printed=_printed(blueprint, rule, kinds))
-    may_run = _begins_as_saved(blueprint) and _may_stand_in_runs(blueprint, rule)
+    rule = evolve(rule, expression=general, printed=_printed(blueprint, rule, kinds))
+    as_saved = _begins_as_saved(blueprint)
+    may_run = as_saved and _may_stand_in_runs(blueprint, rule)
     wording = _wording(blueprint, good) if may_run else None
-    more = (blueprint.insert_at, wording, _begins_as_saved(blueprint))
+    more = (blueprint.insert_at, wording, as_saved)
     return [
         LineShape(blueprint.kind, strict, rule, _unchecked(rule, dict.fromkeys(good)), *more),
         LineShape(blueprint.kind, general, rule, _unchecked(rule, good), *more),
@@ -162,11 +163,11 @@ def _may_stand_in_runs(blueprint: Blueprint, rule: Shape) -> bool:
     return not any('"' in text for text in behind)
 
 
-def _wording(blueprint: Blueprint, plain: dict[int, str]) -> Wording:
+def _wording(blueprint: Blueprint, good: dict[int, str]) -> Wording:
     names = {place for place in (blueprint.chain, blueprint.jump) if place is not None}
     literals = [NAME if place in names else text for place, text in enumerate(blueprint.literals)]
     free = names | {place for place in (blueprint.counters,) if place is not None}
-    return Wording(blueprint.fixed, tuple(literals), plain, frozenset(free))
+    return Wording(blueprint.fixed, tuple(literals), good, frozenset(free))
 
 
 def _expression(fixed: Sequence[str], literals: Sequence[str]) -> str:
@@ -209,15 +210,15 @@ def _places(part: Part) -> set[int]:
     return {word for use in part.uses for word in use.words if isinstance(word, int)}
 
 
-def _unchecked(rule: Shape, plain: Mapping[int, str | None]) -> tuple[Unchecked, ...]:
-    """Return what to read of a line: literals in ``plain`` need it only if they do not fit it.
+def _unchecked(rule: Shape, good: Mapping[int, str | None]) -> tuple[Unchecked, ...]:
+    """Return what to read of a line: literals in ``good`` need it only if they do not fit it.
 
-    None in ``plain`` means that the line's expression has seen to that already.
+    None in ``good`` means that the line's expression has seen to that already.
     """
     out = []
     for part in rule.parts():
-        doubtful = [place for place in sorted(_places(part)) if plain.get(place, "") is not None]
-        matchers = [re.compile(text).fullmatch if (text := plain.get(p)) else None for p in doubtful]
+        doubtful = [place for place in sorted(_places(part)) if good.get(place, "") is not None]
+        matchers = [re.compile(text).fullmatch if (text := good.get(p)) else None for p in doubtful]
         if doubtful:
             out.append(Unchecked(part, tuple(zip(doubtful, matchers, strict=True))))
     return tuple(out)

@@ -119,13 +119,14 @@ class Printer:
             return rule.show(nft=self.nft)
         if shape not in self.matchers:
             self.matchers[shape] = re.compile(shape.printed.expression).fullmatch
-        found = self.matchers[shape](shape.template % rule.values)
+        found = self.matchers[shape](rule.text)
         if found is None:
             return rule.show(nft=self.nft)
-        key = (shape, found.groups())
+        same = found.groups()
+        key = (shape, same)
         form = self.forms.get(key)
         if form is None and len(self.forms) < _MOST_FORMS:
-            form = _form_of(rule, shape.printed, found.groups(), self.nft)
+            form = _form_of(rule, shape.printed, same, self.nft)
             if form is not None:
                 self.forms[key] = form
         return rule.show(nft=self.nft) if form is None else form.filled(rule.values)

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from natc.netfilter.condition import AddressType, All, Bits, Condition, In, Not, Some
+from natc.netfilter.condition import AddressType, Bits, Condition, In, Not, Some, conjuncts
 from natc.netfilter.header import PROTOCOLS, Header
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.ruleset import Rule
@@ -48,16 +48,8 @@ def asked_by(rule: Rule) -> Iterator[Asked]:
             yield Asked(" ".join(only.words()), only.condition())
     for match in rule.matches:
         words = " ".join(["-m", match.name, *match.words()])
-        for condition in _conjuncts(match.condition()):
+        for condition in conjuncts(match.condition()):
             yield Asked(words, condition)
-
-
-def _conjuncts(condition: Condition) -> Iterator[Condition]:
-    if isinstance(condition, All):
-        for part in condition.parts:
-            yield from _conjuncts(part)
-    else:
-        yield condition
 
 
 def possessed(asked: Asked, packet: Packet) -> str:

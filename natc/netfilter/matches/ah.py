@@ -7,10 +7,8 @@ from typing import Any
 from attrs import frozen
 
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Flag, Number, NumberRange, Numbers
+from natc.netfilter.kinds import EVERY_NUMBER, Flag, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
-
-_ALL = Term(NumberRange(0, 0xFFFFFFFF))
 
 
 @register_match("ah")
@@ -22,8 +20,8 @@ class Ah(Match):
         "--ahspi",
         Numbers(32),
         negatable=True,
-        default=Term(NumberRange(0, 0xFFFFFFFF)),
-        hides=NumberRange(0, 0xFFFFFFFF),
+        default=Term(EVERY_NUMBER),
+        hides=EVERY_NUMBER,
     )
     length: Term[int] = option("--ahlen", Number(), negatable=True, default=Term(0), omit=Term(0))
     reserved: bool = option("--ahres", Flag(), default=False)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import NumberRange, Numbers
+from natc.netfilter.kinds import EVERY_NUMBER, NumberRange, Numbers
 from natc.netfilter.matches import register_match
-
-_ALL = Term(NumberRange(0, 0xFFFFFFFF))
 
 
 @register_match("esp")
@@ -20,6 +18,6 @@ class Esp(Match):
         "--espspi",
         Numbers(32),
         negatable=True,
-        default=Term(NumberRange(0, 0xFFFFFFFF)),
-        hides=NumberRange(0, 0xFFFFFFFF),
+        default=Term(EVERY_NUMBER),
+        hides=EVERY_NUMBER,
     )

@@ -7,10 +7,8 @@ from typing import ClassVar
 from attrs import frozen
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Flag, Number, NumberRange, Numbers
+from natc.netfilter.kinds import EVERY_NUMBER, Flag, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
-
-_ALL = Term(NumberRange(0, 0xFFFFFFFF))
 
 
 @register_match("frag")
@@ -25,8 +23,8 @@ class Frag(Match):
         "--fragid",
         Numbers(32),
         negatable=True,
-        default=Term(NumberRange(0, 0xFFFFFFFF)),
-        hides=NumberRange(0, 0xFFFFFFFF),
+        default=Term(EVERY_NUMBER),
+        hides=EVERY_NUMBER,
     )
     length: Term[int] | None = option("--fraglen", Number(), negatable=True)
     reserved: bool = option("--fragres", Flag(), default=False)

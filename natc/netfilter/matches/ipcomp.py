@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Flag, NumberRange, Numbers
+from natc.netfilter.kinds import EVERY_NUMBER, Flag, NumberRange, Numbers
 from natc.netfilter.matches import register_match
 
 
@@ -21,6 +21,6 @@ class Ipcomp(Match):
         Numbers(32),
         negatable=True,
         default=Term(NumberRange(0, 0)),
-        hides=NumberRange(0, 0xFFFFFFFF),
+        hides=EVERY_NUMBER,
     )
     reserved: bool = option("--compres", Flag(), default=False)

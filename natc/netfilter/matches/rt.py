@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Address, Flag, Kind, Number, NumberRange, Numbers, address
+from natc.netfilter.kinds import EVERY_NUMBER, Address, Flag, Kind, Number, NumberRange, Numbers, address
 from natc.netfilter.matches import register_match
 
 #: Most addresses a rule can name (IP6T_RT_HOPS).
 MOST_HOPS = 16
-_ALL = Term(NumberRange(0, 0xFFFFFFFF))
 
 
 class _Addresses(Kind[tuple[Address, ...]]):
@@ -39,7 +38,7 @@ class Rt(Match):
 
     type: Term[int] | None = option("--rt-type", Number(), negatable=True)
     segments_left: Term[NumberRange] = option(
-        "--rt-segsleft", Numbers(32), negatable=True, default=_ALL, hides=_ALL.value
+        "--rt-segsleft", Numbers(32), negatable=True, default=Term(EVERY_NUMBER), hides=EVERY_NUMBER
     )
     length: Term[int] | None = option("--rt-len", Number(), negatable=True)
     reserved: bool = option("--rt-0-res", Flag(), default=False)
