@@ -15,15 +15,6 @@ from natc.text.reader import read
 from tests.support import GOLDEN, case_id, present, shared_cases
 
 CASES = sorted((GOLDEN / "extensions").glob("*/*.txt"))
-#: No kernel at hand would load these: removed from Linux, or a module or an object that was not there.
-UNASKED = {
-    "matches/ipvs": "the module of virtual servers was not there",
-    "matches/nfacct": "needs an accounting object, and the program that makes one",
-    "targets/CLUSTERIP": "removed in Linux 6.2",
-    "targets/LED": "the module was not there",
-    "targets/SECMARK": "needs a security module",
-    "targets/ULOG": "removed in Linux 3.17",
-}
 
 
 def class_of(block: str) -> type[Extension] | None:
@@ -35,8 +26,7 @@ def test_every_block_of_the_grammar_has_a_class_and_a_golden_case():
     blocks = grammar.all_blocks()
     golden = {f"{path.parent.name}/{path.stem}" for path in CASES}
     assert {block for block in blocks if class_of(block) is None} == set()
-    assert blocks == golden | set(UNASKED)
-    assert not golden & set(UNASKED)
+    assert blocks == golden
 
 
 @pytest.mark.parametrize("block", sorted(grammar.all_blocks()))

@@ -15,7 +15,7 @@ from natc.netfilter.matches import register_match
 class Nfacct(Match):
     """Always true; libxt_nfacct prints two blanks before the name."""
 
-    nfacct_name: str = option("--nfacct-name", Name(31), required=True)
+    nfacct_name: str = option("--nfacct-name", Name(31, cut=True), required=True)
 
     def words(self) -> list[str]:
         return ["--nfacct-name", "", self.nfacct_name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -12,6 +12,23 @@ from natc.netfilter.kinds import Choice, Flag, MacAddress, Number
 from natc.netfilter.targets import register_target
 
 _MODES = ("sourceip", "sourceip-sourceport", "sourceip-sourceport-destport")
+
+
+class _SharedAddress(MacAddress):
+    """An Ethernet address that several hosts answer to; printed in upper case."""
+
+    @property
+    def plain(self) -> str:
+        return r"[0-9A-F][13579BDF](?::[0-9A-F]{2}){5}"
+
+    def parse(self, words: Sequence[str]) -> bytes:
+        value = super().parse(words)
+        if not value[0] & 1:
+            raise ValueError(f"{words[0]} is no multicast address")
+        return value
+
+    def words(self, value: bytes) -> tuple[str, ...]:
+        return (value.hex(":").upper(),)
 
 
 @register_target("CLUSTERIP")
@@ -30,9 +47,9 @@ class Clusterip(Target):
 
     new: bool = option("--new", Flag(), default=False)
     mode: str | None = option("--hashmode", Choice(_MODES))
-    mac: bytes | None = option("--clustermac", MacAddress())
-    total: int | None = option("--total-nodes", Number(1, 16))
-    local: int | None = option("--local-node", Number(1, 16))
+    mac: bytes | None = option("--clustermac", _SharedAddress())
+    total: int | None = option("--total-nodes", Number(0, 16))
+    local: int | None = option("--local-node", Number(0, 16))
     seed: int | None = option("--hash-init", Number())
 
     @classmethod

@@ -12,7 +12,7 @@ from natc.netfilter.kinds import Flag, Kind, Text, number
 from natc.netfilter.targets import register_target
 
 #: Stands for a light that stays on.
-FOREVER = -1
+FOREVER = 0xFFFFFFFF
 
 
 class _Trigger(Text):
@@ -23,18 +23,23 @@ class _Trigger(Text):
 
 
 class _Delay(Kind[int]):
-    """Milliseconds, or ``inf``."""
+    """Milliseconds, or ``inf``.
+
+    A save shows the 32 bits as a signed number (libxt_LED.c), so a light that stays on comes back as
+    -1, which no restore takes; it is read here, for it stands in saves.
+    """
 
     def parse(self, words: Sequence[str]) -> int:
         if words[0].lower().startswith("inf"):
             return FOREVER
-        delay = number(words[0])
-        if delay > 0xFFFFFFFF:
-            raise ValueError(f"{words[0]} is too long")
+        shown = re.fullmatch(r"-(\d+)", words[0])
+        delay = number(words[0]) if shown is None else (1 << 32) - int(shown[1])
+        if not 0 <= delay <= FOREVER:
+            raise ValueError(f"{words[0]} is not between 0 and {FOREVER}")
         return delay
 
     def words(self, value: int) -> tuple[str, ...]:
-        return ("inf" if value == FOREVER else str(value),)
+        return (str(value if value < 1 << 31 else value - (1 << 32)),)
 
 
 @register_target("LED")
@@ -42,6 +47,6 @@ class _Delay(Kind[int]):
 class Led(Target):
     """The trigger that a packet pulls, how long the light stays on, and whether it goes off first."""
 
-    trigger: str | None = option("--led-trigger-id", _Trigger(17), required=True)
+    trigger: str | None = option("--led-trigger-id", _Trigger(16), required=True)
     delay: int = option("--led-delay", _Delay(), default=0, omit=0)
     always_blink: bool = option("--led-always-blink", Flag(), default=False)

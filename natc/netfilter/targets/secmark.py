@@ -18,4 +18,4 @@ class Secmark(Target):
 
     tables: ClassVar[frozenset[str] | None] = frozenset({"mangle", "security"})
 
-    context: str | None = option("--selctx", Name(255), required=True)
+    context: str | None = option("--selctx", Name(255, cut=True), required=True)

@@ -11,6 +11,13 @@ from natc.netfilter.kinds import Number, Text
 from natc.netfilter.targets import register_target
 
 
+class _Copied(Number):
+    """A number of 64 bits, of which a save shows 32 (libipt_ULOG.c)."""
+
+    def words(self, value: int) -> tuple[str, ...]:
+        return (str(value & 0xFFFFFFFF),)
+
+
 @register_target("ULOG")
 @frozen
 class Ulog(Target):
@@ -18,7 +25,7 @@ class Ulog(Target):
 
     families: ClassVar[frozenset[int]] = frozenset({4})
 
-    prefix: str = option("--ulog-prefix", Text(32, cut=True), default="", omit="")
+    prefix: str = option("--ulog-prefix", Text(31, cut=True), default="", omit="")
     group: int = option("--ulog-nlgroup", Number(1, 32), default=1, omit=1)
-    copied: int = option("--ulog-cprange", Number(), default=0, omit=0)
+    copied: int = option("--ulog-cprange", _Copied(high=(1 << 64) - 1), default=0, omit=0)
     threshold: int = option("--ulog-qthreshold", Number(1, 50), default=1, omit=1)
