@@ -65,9 +65,8 @@ def command(dump: str, **asked: Any) -> None:
     said = spoken(asked, pasted.family)
     packet = packet_of(asked)
     ruleset = pasted.of_family(packet.family)
-    if ruleset.family == 6 and packet.family == 4:
-        raise UsageError("the dump is of IPv6, the packet of IPv4", expected="a dump of iptables-save")
     node, starts = node_of(asked, packet, source.bundle), starts_of(asked, ruleset, source.bundle)
+    _check_family(ruleset, packet, source)
     origin = "local" if asked["local"] else "network"
 
     def machine_of(start: Start) -> Machine:
@@ -80,6 +79,18 @@ def command(dump: str, **asked: Any) -> None:
         return
     start, answer = agreed(starts, lambda start: machine_of(start).trace(packet, origin), _content)
     _show(machine_of(start), answer, asked["output"], said)
+
+
+def _check_family(ruleset: Ruleset, packet: Packet, source: Source) -> None:
+    """Refuse a packet that never meets these rules; rules that tell no family are either's."""
+    from natc.text.dumps import told_family
+
+    if ruleset.family != packet.family and told_family(source.text):
+        program = "iptables-save" if packet.family == 4 else "ip6tables-save"
+        raise UsageError(
+            f"the dump is of IPv{ruleset.family}, the packet of IPv{packet.family}",
+            expected=f"a dump of {program}",
+        )
 
 
 def _read(dump: Source, asked: dict[str, Any]) -> Ruleset:

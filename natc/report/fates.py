@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
 from natc.netfilter.matches.mark import Mark
-from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.targets.mark import SetMark
+from natc.report.conditions import conditions_of, one_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
-from natc.trace.wording import comment_of, phrase
+from natc.trace.wording import comment_of
 
 #: How many targets are listed beside one fate.
 _SHOWN = 20
@@ -173,36 +173,10 @@ def _because(lines: list[int]) -> str:
 
 
 def _mixed(case: Case) -> Iterator[Line]:
-    yield line(f"  when {either([case.conditions])}:")
+    yield line(f"  when {one_of([' and '.join(case.conditions)])}:")
     groups: dict[Fate, list[str]] = {}
     for odds, outcome in case.outcomes:
         groups.setdefault(fate_of(outcome), []).append(f"{percent(odds)} {outcome.dnat or ''}".strip())
     for fate, chosen in groups.items():
         more = f", and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
         yield line("    ", fate.part(), f": {', '.join(chosen[:_SHOWN])}{more}")
-
-
-def either(conditions: Iterable[tuple[str, ...]]) -> str:
-    """Return the conditions of several cases as one phrase."""
-    texts = [" and ".join(every) for every in conditions if every]
-    return "; or ".join(dict.fromkeys(texts)) or "in any case"
-
-
-def conditions_of(packet: Packet, cases: list[Case]) -> list[str]:
-    """Return the conditions of several cases, one phrase each, as few as say the same."""
-    joined = _joined([case.known for case in cases])
-    return [" and ".join(phrase(packet, v, d) for v, d in known.items() if d != v.domain) for known in joined]
-
-
-def _joined(cases: list[Mapping[Open, Domain]]) -> list[Mapping[Open, Domain]]:
-    """Join cases that differ only in the set of one open value."""
-    out: list[dict[Open, Domain]] = []
-    for known in cases:
-        for other in out:
-            differing = [v for v in known.keys() | other.keys() if known.get(v) != other.get(v)]
-            if len(differing) == 1 and differing[0] in known and differing[0] in other:
-                other[differing[0]] = other[differing[0]] | known[differing[0]]  # type: ignore[operator]
-                break
-        else:
-            out.append(dict(known))
-    return list(out)

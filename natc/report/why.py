@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from natc.netfilter.hooks import SEQUENCES
 from natc.probability import CERTAIN
-from natc.report.fates import conditions_of
+from natc.report.conditions import conditions_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent, words_of

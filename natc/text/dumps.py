@@ -48,10 +48,15 @@ def family_of(text: str) -> int:
 
     The address comes first because headers get copied: what stands in the rules decides.
     """
+    return told_family(text) or 4
+
+
+def told_family(text: str) -> int | None:
+    """Return the family that a text tells of itself, None for rules that either family could have."""
     first = _ADDRESS.search(text)
     if first:
         return 6 if first.group(1) else 4
-    return _announced(text) or (6 if _IPV6_WORD.search(text) else 4)
+    return _announced(text) or (6 if _IPV6_WORD.search(text) else None)
 
 
 def dumps_in(text: str) -> list[Dump]:

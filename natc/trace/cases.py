@@ -211,7 +211,15 @@ def _by_target(outcome: Outcome) -> tuple[int, int, str]:
 
 
 def _merged(cases: list[Case]) -> list[Case]:
-    """Join cases with the same answer whose facts differ in one value."""
+    """Join cases with the same answer whose facts differ in one value, until none do."""
+    while True:
+        joined = _merged_once(cases)
+        if len(joined) == len(cases):
+            return joined
+        cases = joined
+
+
+def _merged_once(cases: list[Case]) -> list[Case]:
     values = {value for case in cases for value in case.known}
     for value in sorted(values, key=_order):
         groups: dict[Any, list[Case]] = {}

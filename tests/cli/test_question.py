@@ -57,6 +57,11 @@ def test_a_dump_of_the_other_family_is_refused(tmp_path, capsys):
     (tmp_path / "rules6").write_text(text)
     assert run(["trace", str(tmp_path / "rules6"), "--dst", "10.0.0.1:80"]) == 2
     assert "the dump is of IPv6, the packet of IPv4" in capsys.readouterr().err
+    assert run(["trace", DUMP, "--dst", "[fd00::1]:80"]) == 2
+    assert "the dump is of IPv4, the packet of IPv6" in capsys.readouterr().err
+    (tmp_path / "either").write_text("*filter\n:INPUT DROP [0:0]\nCOMMIT\n")
+    assert run(["trace", str(tmp_path / "either"), "--dst", "[fd00::1]:80", "--node-ip", "fd00::1"]) == 0
+    assert "dropped" in capsys.readouterr().out
 
 
 def test_every_help_text_has_an_example():

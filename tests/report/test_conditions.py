@@ -1,6 +1,12 @@
 """Conditions in words: cases that together leave a value open say nothing of it."""
 
-from natc.report.fates import conditions_of
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from natc.netfilter.packet import Open
+from natc.report.conditions import conditions_of, simplest
 from natc.report.trace_text import trace_lines
 from tests.report.pictures import answer
 
@@ -29,3 +35,39 @@ def test_the_same_for_sources():
     dropped = [case for case in result.cases if case.outcomes[0][1].verdict == "DROP"]
     assert len(dropped) == 2  # with the mark and without it
     assert conditions_of(result.packet, dropped) == ["incoming interface is eth0"]
+
+
+COLOURS = frozenset({"red", "green", "blue"})
+VALUES = [Open("colour", name, COLOURS) for name in "abc"]
+boxes = st.dictionaries(
+    st.sampled_from(VALUES), st.sets(st.sampled_from(sorted(COLOURS)), min_size=1, max_size=2).map(frozenset)
+)
+
+
+def _covered(cases):
+    """The packets of some conditions, every one by itself."""
+    return {
+        point
+        for point in product(sorted(COLOURS), repeat=len(VALUES))
+        if any(all(point[VALUES.index(v)] in domain for v, domain in case.items()) for case in cases)
+    }
+
+
+@given(st.lists(boxes, max_size=6))
+def test_fewer_words_say_the_same(cases):
+    short = simplest(cases)
+    assert _covered(short) == _covered(cases)
+    assert len(short) <= len(cases)
+    for known in short:
+        others = [other for other in short if other is not known]
+        assert len(cases) < 2 or _covered(others) != _covered(short)  # none is said in vain
+        for value in known:
+            less = {other: domain for other, domain in known.items() if other != value}
+            assert len(cases) < 2 or _covered([less]) - _covered(cases)  # nor is any word
+
+
+def test_what_a_case_says_in_vain_is_left_out():
+    a, b, _ = VALUES
+    red, rest = frozenset({"red"}), COLOURS - {"red"}
+    assert simplest([{a: red, b: red}, {a: red, b: rest}]) == [{a: red}]
+    assert simplest([{a: red}, {a: rest, b: red}]) == [{a: red}, {b: red}]

@@ -9,7 +9,8 @@ from attrs import define, field
 from natc.netfilter.effect import ExchangeMarks, Nothing, Remember, SetMark
 from natc.netfilter.ruleset import Jump, Rule
 from natc.probability import CERTAIN, Odds, total
-from natc.report.fates import conditions_of, fate_of
+from natc.report.conditions import conditions_of
+from natc.report.fates import fate_of
 from natc.report.path_tree import Node, Tree, sections
 from natc.report.picture.crossings import Crossing, Crossings, translation
 from natc.report.picture.graph import Graph, Kind, Place, Row, Shares, Way, exact

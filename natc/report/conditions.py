@@ -1,0 +1,90 @@
+"""The conditions of several cases in few words.
+
+Cases exclude each other, and what a person reads need not: "port is 3000; or port is 80 and source in
+10.0.0.0/8" says the same as three cases that take care not to overlap. So each condition is made as wide
+as it can be without leaving what all of them cover together, and those inside others are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from natc.netfilter.packet import Domain, Open, Packet
+from natc.trace.outcome import Case
+from natc.trace.wording import phrase
+
+Known = Mapping[Open, Domain]
+
+#: Of how many conditions the shortest words are looked for: the search grows with their product.
+_FEW = 12
+
+
+def one_of(texts: Iterable[str]) -> str:
+    """Return conditions, each of which is enough, as one phrase."""
+    return "; or ".join(filter(None, dict.fromkeys(texts))) or "in any case"
+
+
+def conditions_of(packet: Packet, cases: Sequence[Case]) -> list[str]:
+    """Return the conditions of several cases, one phrase each, as few as say the same."""
+    joined = simplest(_joined([case.known for case in cases]))
+    return [" and ".join(phrase(packet, v, d) for v, d in known.items()) for known in joined]
+
+
+def _joined(cases: Sequence[Known]) -> list[Known]:
+    """Join cases that differ only in the set of one open value."""
+    out: list[dict[Open, Domain]] = []
+    for known in cases:
+        for other in out:
+            differing = [v for v in known.keys() | other.keys() if known.get(v) != other.get(v)]
+            if len(differing) == 1 and differing[0] in known and differing[0] in other:
+                other[differing[0]] = other[differing[0]] | known[differing[0]]  # type: ignore[operator]
+                break
+        else:
+            out.append(dict(known))
+    return [{value: domain for value, domain in known.items() if domain != value.domain} for known in out]
+
+
+def simplest(cases: Sequence[Known]) -> list[Known]:
+    """Return conditions that cover together what ``cases`` do, each as wide as that allows."""
+    if not 1 < len(cases) <= _FEW:
+        return list(cases)
+    wide = list({frozenset(known.items()): known for known in (_widened(c, cases) for c in cases)}.values())
+    for known in list(wide):
+        others = [other for other in wide if other is not known]
+        if _inside(known, others):
+            wide = others
+    return wide
+
+
+def _widened(known: Known, cases: Sequence[Known]) -> Known:
+    """Drop what need not be said, one value after the other."""
+    for value in known:
+        less = {other: domain for other, domain in known.items() if other != value}
+        if value.domain is not None and _inside(less, cases):
+            return _widened(less, cases)
+    return known
+
+
+def _inside(known: Known, cases: Sequence[Known]) -> bool:
+    """Tell whether every packet of a condition is one of some case's."""
+    if not cases:
+        return False
+    first, rest = cases[0], cases[1:]
+    return all(_inside(left, rest) for left in _outside(known, first))
+
+
+def _outside(known: Known, case: Known) -> Iterator[Known]:
+    """Yield what is left of a condition without a case, in parts that exclude each other."""
+    inside = dict(known)
+    for value, wanted in case.items():
+        domain: Any = inside.get(value, value.domain)
+        if domain is None:  # only the same words can be compared
+            yield inside
+            return
+        within: Any = domain & wanted
+        if left := domain - wanted:
+            yield inside | {value: left}
+        if not within:
+            return
+        inside[value] = within
