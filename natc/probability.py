@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import frozen
+from natc.values import frozen
 
 #: Bits of the random number that one ``statistic`` rule draws.
 DRAW_BITS = 31

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.kinds import Rate
+from natc.values import frozen
 
 
 @frozen

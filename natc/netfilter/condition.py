@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.netfilter.intervals import numbers
+from natc.values import frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.conntrack import Connection
+    from natc.netfilter.connection import Connection
     from natc.netfilter.extension import Term
     from natc.netfilter.kinds import PortRange
     from natc.netfilter.memory import Memory

@@ -18,26 +18,33 @@ Facts: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_icmp.c and its fell
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntFlag
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from natc.errors import Span
+from natc.netfilter.connection import (
+    GRE,
+    ICMP,
+    ICMPV6,
+    NO_ZONE,
+    SCTP,
+    TCP,
+    UDP,
+    UDPLITE,
+    Connection,
+    Status,
+    Tuple,
+    Zone,
+)
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
 from natc.netfilter.conntrack_tcp import Segment, TcpState, first_segment, next_segment
 from natc.netfilter.layered import Layered
+from natc.values import frozen
 
-ICMP, TCP, UDP, GRE, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 47, 58, 132, 136
 #: Protocols whose connections are told apart by ports.
 PORTED = frozenset({TCP, UDP, SCTP, UDPLITE})
 #: Protocols of which a new connection may not clash with an entry of the table (no ``allow_clash``).
 NEVER_CLASHING = frozenset({TCP, SCTP, ICMP, ICMPV6})
 
-#: The ICMP type of the answer to each type that asks, both ways round.
-_ANSWERS = {
-    ICMP: {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17},
-    ICMPV6: {128: 129, 129: 128, 139: 140, 140: 139},
-}
 _ASKING = {ICMP: frozenset({8, 13, 15, 17}), ICMPV6: frozenset({128, 139})}
 #: ICMP types that report about another packet, which they quote.
 _ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
@@ -48,113 +55,6 @@ _UNTRACKED_ICMPV6 = frozenset({130, 131, 132, 133, 134, 135, 136, 143})
 
 #: After how many seconds an answered UDP flow counts as a stream.
 UDP_STREAM_SECONDS = 2
-
-
-@frozen
-class Tuple:
-    """One direction of a connection.
-
-    For ICMP ``sport`` holds the identifier, and ``dport`` type and code, ``type << 8 | code``. Protocols
-    without ports have 0 in both.
-    """
-
-    family: int
-    proto: int
-    src: int
-    sport: int
-    dst: int
-    dport: int
-
-    def inverted(self) -> Tuple | None:
-        """Return the tuple of an answer; None when there can be none (an ICMP type that asks nothing)."""
-        if self.proto not in (ICMP, ICMPV6):
-            return Tuple(self.family, self.proto, self.dst, self.dport, self.src, self.sport)
-        answer = _ANSWERS[self.proto].get(self.dport >> 8)
-        if answer is None:
-            return None
-        code = self.dport & 0xFF
-        return Tuple(self.family, self.proto, self.dst, self.sport, self.src, answer << 8 | code)
-
-
-class Status(IntFlag):
-    """What is known of a connection as a whole (``--ctstatus``); values as in the kernel."""
-
-    NONE = 0
-    EXPECTED = 1
-    SEEN_REPLY = 2
-    ASSURED = 4
-    CONFIRMED = 8
-    SNAT = 16
-    DNAT = 32
-    SEQ_ADJUST = 64
-    SNAT_DONE = 128
-    DNAT_DONE = 256
-    DYING = 512
-
-
-#: Stands for the zone that the packet's mark names, by its lower 16 bits, when it is tracked.
-MARK_ZONE = -1
-
-
-@frozen
-class Zone:
-    """A conntrack zone, and the directions of a connection it tells apart."""
-
-    id: int = 0
-    original: bool = True
-    reply: bool = True
-
-    def of(self, direction: int) -> int:
-        """Return the zone of one direction; 0 where it does not hold."""
-        return self.id if (self.reply if direction else self.original) else 0
-
-    def named(self, mark: int) -> Zone:
-        """Return the zone of a packet with this mark."""
-        return evolve(self, id=mark & 0xFFFF) if self.id == MARK_ZONE else self
-
-
-NO_ZONE = Zone()
-
-
-@frozen
-class Connection:
-    """One tracked connection. ``original`` is as first seen, ``reply`` as answers are expected."""
-
-    original: Tuple
-    reply: Tuple
-    status: Status = Status.NONE
-    mark: int = 0
-    zone: Zone = NO_ZONE
-    labels: frozenset[int] = frozenset()
-    helper: str | None = None
-    protocol: TcpState | SctpState | None = None
-    serial: int = 0
-    """Tells the entries of one table apart, by their age."""
-    seen_at: float = 0.0
-    """When the first packet came, in seconds."""
-    read_at: Span | None = field(default=None, eq=False, repr=False)
-    """Where it stands in the list it was read from; None for one that packets made."""
-    masquerade_out: str | None = None
-    """The device of a masqueraded connection: a later packet that leaves by another is dropped."""
-
-    def tuple_of(self, direction: int) -> Tuple:
-        """Return the original (0) or reply (1) tuple."""
-        return self.reply if direction else self.original
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether it is in the table."""
-        return Status.CONFIRMED in self.status
-
-    def alike(self, other: Connection) -> bool:
-        """Whether the two differ in nothing but the windows of TCP, or the tags of SCTP."""
-        mine, theirs = self.protocol, other.protocol
-        phase = mine.state if mine else "", theirs.state if theirs else ""
-        return phase[0] == phase[1] and evolve(self, protocol=None) == evolve(other, protocol=None)
-
-    def with_status(self, added: Status) -> Connection:
-        """Return the connection with further status bits."""
-        return self if added in self.status else evolve(self, status=self.status | added)
 
 
 @frozen

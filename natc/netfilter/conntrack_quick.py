@@ -9,9 +9,10 @@ Facts: as in :mod:`natc.netfilter.conntrack_tcp`.
 
 from __future__ import annotations
 
-from attrs import define, evolve
+from attrs import evolve
 
 from natc.netfilter.conntrack_tcp import ACK_WINDOW, TcpSide, TcpState
+from natc.values import define
 
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.netfilter.kinds import NatRange, Network, PortRange
+from natc.values import frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.conntrack import Zone
+    from natc.netfilter.connection import Zone
     from natc.netfilter.memory import Memory
     from natc.netfilter.packet import Packet
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.kinds import ALL_PORTS, Kind, PortRange
+from natc.values import frozen
 
 T = TypeVar("T")
 _METADATA = "natc.option"

@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Bits, Computed, Condition, In, Unknown, both, term
 from natc.netfilter.extension import Extension, Term, declare, option
 from natc.netfilter.intervals import masked, names_like, numbers
 from natc.netfilter.kinds import C_NUMBER, Flag, Kind, Name, Network, NetworkKind, number
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.packet import Packet

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.netfilter.condition import ALWAYS, All, Condition, In
 from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import Kind, NumberRange, Numbers, number
+from natc.values import frozen
 
 #: The type that stands for every type in a rule.
 ANY_TYPE = 0xFF

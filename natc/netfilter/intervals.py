@@ -11,7 +11,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
+
+from natc.values import frozen
 
 Span = tuple[Any, Any]
 

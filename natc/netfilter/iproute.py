@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from natc.errors import NodeError
+from natc.values import frozen
 
 #: Routing tables by the names every system knows (rt_tables).
 TABLES = {"local": 255, "main": 254, "default": 253}

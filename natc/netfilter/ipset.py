@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from natc.netfilter.iproute import Prefix
+from natc.values import frozen
 
 #: The dimensions of each type of set.
 TYPES: dict[str, tuple[str, ...]] = {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.intervals import Intervals, masked, numbers, union
 from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset import IpSet, Probe, Sets
 from natc.netfilter.kinds import Kind, unquoted
 from natc.netfilter.packet import Open, OpenMark, Packet
+from natc.values import frozen
 
 #: Longest name of an ipset, and how many parts an element has at most (ip_set.h).
 LONGEST_NAME = 31

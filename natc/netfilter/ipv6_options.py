@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.kinds import Kind, number
+from natc.values import frozen
 
 #: Most options a rule can name (IP6T_OPTS_OPTSNR).
 MOST_OPTIONS = 16

@@ -13,9 +13,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import isnan
 from typing import ClassVar, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.netfilter.services import SERVICES
+from natc.values import frozen
 
 T = TypeVar("T")
 Address = IPv4Address | IPv6Address

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
+
+from natc.values import frozen
 
 
 @frozen(eq=False)

@@ -16,19 +16,12 @@ the hash is Bob Jenkins' lookup3 as in include/linux/jhash.h, on a little-endian
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from natc.netfilter.conntrack import (
-    ICMP,
-    ICMPV6,
-    NEVER_CLASHING,
-    PORTED,
-    Connection,
-    Connections,
-    Status,
-    Tuple,
-)
+from natc.netfilter.connection import ICMP, ICMPV6, Connection, Status, Tuple
+from natc.netfilter.conntrack import NEVER_CLASHING, PORTED, Connections
 from natc.netfilter.kinds import NatRange, PortRange
+from natc.values import frozen
 
 #: How many ports of a range are tried one after the other before a fresh random start.
 _ATTEMPTS = 128

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Self
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.extension import Extension, Match, Target, Use
+from natc.values import frozen
 
 #: Stands for the name of an extension whose options iptables-save could not show.
 UNSUPPORTED = "[unsupported]"

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.netfilter.condition import ALWAYS, Condition, both
 from natc.netfilter.extension import Match, Target, Use
 from natc.netfilter.header import Header
+from natc.values import define, frozen
 
 #: Tables in the order in which nf_tables-based iptables-save prints them.
 TABLES = ("raw", "mangle", "filter", "nat", "security")

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
-from attrs import define, field
+from attrs import field
 
 from natc.analysis.audit import Judgement, Service
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, line
+from natc.values import define
 
 #: How many targets of an unfair service a person is shown.
 _SHOWN = 8

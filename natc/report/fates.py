@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from attrs import frozen
-
 from natc.netfilter.matches.mark import Mark
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.targets.mark import SetMark
@@ -15,6 +13,7 @@ from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
 from natc.trace.wording import comment_of
+from natc.values import frozen
 
 #: How many targets are listed beside one fate.
 _SHOWN = 20

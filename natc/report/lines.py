@@ -6,9 +6,8 @@ import os
 import sys
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from natc.errors import printable
+from natc.values import frozen
 
 
 @frozen

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import field
 
 from natc.report.document import SCHEMA
 from natc.report.lines import Line, Part, line
 from natc.trace.capture import Row
+from natc.values import define
 
 T = TypeVar("T")
 Result = Mapping[str, Any]

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from natc.errors import DumpError, NodeError, Span
 from natc.text.tarball import files_of
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections

@@ -11,19 +11,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from natc.errors import NodeError, Span
-from natc.netfilter.conntrack import (
-    ICMP,
-    ICMPV6,
-    PORTED,
-    SCTP,
-    TCP,
-    Connection,
-    Connections,
-    Settings,
-    Status,
-    Tuple,
-    Zone,
-)
+from natc.netfilter.connection import ICMP, ICMPV6, SCTP, TCP, Connection, Status, Tuple, Zone
+from natc.netfilter.conntrack import PORTED, Connections, Settings
 from natc.netfilter.conntrack_sctp import SctpState
 from natc.netfilter.conntrack_tcp import TcpSide, TcpState
 from natc.netfilter.iproute import parse_address

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from natc.errors import DumpError, NodeError, Span
 from natc.inputs import name_of, read_bytes
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from itertools import count, repeat
 
-from attrs import define, field
+from attrs import field
 
 from natc.netfilter.ruleset import Book, Chain
 from natc.text.runs import NAME
+from natc.values import define
 
 #: What declares a chain without a policy, with counters.
 _DECLARED = re.compile(r":(\S+) - (\S+)\n")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from lark import Lark, Tree

@@ -6,14 +6,13 @@ others are checked by reading the extension they belong to.
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.errors import DumpError
 from natc.netfilter.extension import OptionError
 from natc.netfilter.header import Header
 from natc.netfilter.ruleset import Part, Shape
 from natc.text.shapes import LineShape
 from natc.text.source import Source
+from natc.values import frozen
 
 
 @frozen

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
-from attrs import define, field
+from attrs import field
 
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
@@ -22,6 +22,7 @@ from natc.netfilter.ruleset import Shape
 from natc.netfilter.targets import target_class
 from natc.text.grammar import extensions
 from natc.text.places import NO_INTERFACE, is_limited
+from natc.values import define
 
 #: How much of a name makes a kind. Names that begin alike mostly lead alike.
 _KIND = 8

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import field
 
 from natc.netfilter.extension import Match, Target
 from natc.netfilter.header import Header
@@ -19,6 +19,7 @@ from natc.netfilter.opaque import Opaque, opaque_match, opaque_target
 from natc.netfilter.targets import target_class
 from natc.text.grammar import Grammar, extensions
 from natc.text.shapes import COMMANDS, Blueprint, PartWords, UseWords
+from natc.values import define
 
 if TYPE_CHECKING:
     from lark import Token

@@ -18,7 +18,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field
+from attrs import evolve, field
 
 from natc.collector import collector_paused
 from natc.errors import DumpError
@@ -33,6 +33,7 @@ from natc.text.runs import Runs
 from natc.text.shapes import Blueprint, LineShape, line_shapes
 from natc.text.source import Source
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
+from natc.values import define
 
 if TYPE_CHECKING:
     from natc.text.grammar import Grammar

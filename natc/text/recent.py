@@ -13,9 +13,8 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
-from attrs import frozen
-
 from natc.errors import NodeError, Span
+from natc.values import frozen
 
 _LINE = re.compile(
     r"src=(?P<src>\S+) ttl: (?P<ttl>\d+) last_seen: (?P<last>\d+) oldest_pkt: (?P<place>\d+)"

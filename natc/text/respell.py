@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.targets import target_class
 from natc.text.reader import read
+from natc.values import define, frozen
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 

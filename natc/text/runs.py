@@ -16,7 +16,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from attrs import define, field, frozen
+from attrs import field
+
+from natc.values import define, frozen
 
 #: A name as chains and targets usually have it. Names beyond that are read line by line.
 NAME = r"[0-9A-Za-z_][0-9A-Za-z_.:+@/-]*+"

@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from attrs import astuple, define, field
+from attrs import astuple, field
 
 from natc import __version__
 from natc.inputs import NO_CACHE
 from natc.text import grammar
 from natc.text.shapes import Blueprint, PartWords
+from natc.values import define
 
 _FILE = "shapes.json"
 #: A file larger than this is not read, and one that would become so is begun anew.

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field
 
 from natc.netfilter.extension import NEVER, Extension, Match, Option, Target, Term
 from natc.netfilter.header import Header
@@ -24,6 +24,7 @@ from natc.netfilter.ruleset import Part, Printed, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.places import is_limited
 from natc.text.runs import NAME, Wording
+from natc.values import define, frozen
 
 #: The commands that take a rule.
 COMMANDS = frozenset({"append", "insert", "replace", "delete", "check"})

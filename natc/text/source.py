@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from operator import itemgetter
 
-from attrs import define, field
+from attrs import field
 
 from natc.errors import DumpError, Span
+from natc.values import define
 
 #: Characters that are counted through in no time: some microseconds.
 _FAR = 8192

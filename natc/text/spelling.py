@@ -17,10 +17,11 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.netfilter.opaque import UNSUPPORTED
 from natc.text.grammar import Grammar
+from natc.values import define, frozen
 
 _BARE = re.compile(r"[^\s\"\\]+\Z")
 _ESCAPED = re.compile(r"([\"\\])")

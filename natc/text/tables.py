@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from attrs import define, field
+from attrs import field
 
 from natc.errors import DumpError
 from natc.netfilter.header import Header
@@ -21,6 +21,7 @@ from natc.netfilter.targets import target_class
 from natc.text.folded import Folded, chains_named, declared, place_of_chain
 from natc.text.outline import Outline
 from natc.text.source import Source
+from natc.values import define
 
 #: Most bytes in the name of a chain (XT_EXTENSION_MAXNAMELEN less the final zero).
 LONGEST_CHAIN_NAME = 28

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.errors import DumpError, printable
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.ruleset import Ruleset
+from natc.values import define, frozen
 
 if TYPE_CHECKING:
     from natc.text.shape_cache import ShapeCache

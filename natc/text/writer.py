@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field
 
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.ruleset import TABLES, Chain, Printed, Rule, Ruleset, Shape, Table
+from natc.values import define, frozen
 
 #: Words that must be the same may all differ: so many forms are kept.
 _MOST_FORMS = 10_000

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 
-from attrs import define, field
+from attrs import field
 
 from natc.netfilter.packet import Packet
 from natc.netfilter.ruleset import Part, Rule, Shape, Table
+from natc.values import define
 
 _ADDRESS = frozenset({"-d", "--dst", "--destination"})
 _PORTS = frozenset({"--dport", "--dports", "--destination-port", "--destination-ports", "--ports"})

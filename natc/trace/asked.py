@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import frozen
-
 from natc.netfilter.condition import AddressType, Bits, Condition, In, Not, Some, conjuncts
 from natc.netfilter.header import PROTOCOLS, Header
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.ruleset import Rule
+from natc.values import frozen
 
 _NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
 #: What an address type is called when the answer is no.

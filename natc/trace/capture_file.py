@@ -14,10 +14,8 @@ from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
-from attrs import define, frozen
-
 from natc.errors import NatcError
-from natc.values import value
+from natc.values import define, frozen, value
 
 _GZIP_MAGIC = b"\x1f\x8b"
 #: The first four bytes of a pcap file: byte order, and how many parts a second's fraction counts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.errors import DumpError, Span
 from natc.netfilter.hooks import VERDICTS
@@ -16,6 +16,7 @@ from natc.trace.node import NodeView
 from natc.trace.program import Program, ReadyChain, ReadyRule
 from natc.trace.split import Split
 from natc.trace.state import Frame, State, Step
+from natc.values import define, frozen
 
 
 @define

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from natc.netfilter.effect import (
     Answer,
@@ -28,6 +28,7 @@ from natc.netfilter.values import changed
 from natc.trace.program import ReadyRule
 from natc.trace.state import State
 from natc.trace.tracking import Tracker
+from natc.values import frozen
 
 CONTINUE, ACCEPT, DROP = "CONTINUE", "ACCEPT", "DROP"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from natc.netfilter.condition import (
     AddressType,
@@ -31,13 +31,14 @@ from natc.netfilter.condition import (
     Translated,
     Unknown,
 )
-from natc.netfilter.conntrack import Connection, Status, Tuple
+from natc.netfilter.connection import Connection, Status, Tuple
 from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
 from natc.trace.node import NodeView
 from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import State
+from natc.values import frozen
 
 #: What a packet has of a connection between a CT target and its tracking: nothing but the status.
 _NOBODY = Tuple(4, 0, 0, 0, 0, 0)

@@ -11,10 +11,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from socket import AF_INET, AF_INET6, inet_pton
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.netfilter.packet import Packet
 from natc.netfilter.ruleset import Part, Rule, Shape
+from natc.values import frozen
 
 #: Chains shorter than this are scanned.
 _WORTH_IT = 16

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from attrs import define, frozen
-
 from natc.errors import NatcError
 from natc.netfilter import routing
 from natc.netfilter.host import Host
@@ -15,6 +13,7 @@ from natc.netfilter.packet import Packet, protocol_number
 from natc.netfilter.wire import tcp_options
 from natc.trace.policy import flow_of
 from natc.trace.state import State
+from natc.values import define, frozen
 
 Entry = Mapping[str, Any]
 

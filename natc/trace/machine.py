@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
-
 from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
@@ -22,6 +20,7 @@ from natc.trace.state import State
 from natc.trace.tracking import FirstPacket, Tracker
 from natc.trace.way import Way
 from natc.trace.wording import phrase
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host

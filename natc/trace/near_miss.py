@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.packet import OUTGOING
@@ -23,6 +23,7 @@ from natc.trace.evaluate import Asker
 from natc.trace.machine import Machine
 from natc.trace.outcome import Distribution, Outcome
 from natc.trace.state import Binding, State
+from natc.values import define, frozen
 
 _LOST = frozenset({"DROP", "REJECT", "NO_ROUTE"})
 #: What a person would have wished for, by whether the packet was lost on its way.

@@ -9,14 +9,13 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from attrs import frozen
-
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.kinds import address_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer, question, split
 from natc.trace.state import Route, State
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from attrs import define, field, frozen
+from attrs import field
 
-from natc.netfilter.conntrack import Connection
+from natc.netfilter.connection import Connection
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.ruleset import Rule
 from natc.probability import Odds, total
 from natc.trace.state import Step, Trail
+from natc.values import define, frozen
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"

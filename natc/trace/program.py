@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.netfilter.condition import All, Chance, Condition, Not, Remembered
 from natc.netfilter.effect import Effect
 from natc.netfilter.ruleset import Jump, Rule, Ruleset
 from natc.trace.index import ChainIndex, index_of
+from natc.values import define, frozen
 
 #: A chain or verdict to go to, what the target does, or None for a rule that only counts.
 Action = Jump | Effect | None

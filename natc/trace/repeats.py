@@ -22,10 +22,11 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import evolve, field
 
 from natc.netfilter.condition import All, Bits, Computed, Condition, In, Not, Remembered, Some
-from natc.netfilter.conntrack import NO_ZONE, UDP_STREAM_SECONDS, Connection, Connections, Status
+from natc.netfilter.connection import NO_ZONE, Connection, Status
+from natc.netfilter.conntrack import UDP_STREAM_SECONDS, Connections
 from natc.netfilter.conntrack_quick import Stream
 from natc.netfilter.conntrack_tcp import TcpState
 from natc.netfilter.datagrams import TABLE, datagram_of
@@ -38,6 +39,7 @@ from natc.trace.frames import network_layer
 from natc.trace.program import ReadyRule
 from natc.trace.replay import Delivery, Replay
 from natc.trace.results import Result
+from natc.values import define
 
 #: The fields in which packets of a kind may differ.
 FREE = frozenset(

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.errors import NatcError
 from natc.netfilter.conntrack import Connections, Settings
@@ -32,6 +32,7 @@ from natc.trace.starting import NOTHING_SHOWN, Lists, Start, with_lists
 from natc.trace.state import State
 from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
+from natc.values import define, frozen
 
 #: No random rule has decided anything yet.
 NO_COINS: Mapping[str, bool] = {}

@@ -9,8 +9,6 @@ net/ipv6/icmp.c.
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter import routing
 from natc.netfilter.fib import NO_ROUTE, Flow
 from natc.netfilter.host import Host
@@ -19,6 +17,7 @@ from natc.netfilter.source6 import select_source6
 from natc.netfilter.targets.reject import ICMP_ANSWERS
 from natc.netfilter.values import changed
 from natc.trace.state import NO_BINDING, State
+from natc.values import frozen
 
 _RESET = "tcp-reset"
 _ICMP = {4: 1, 6: 58}

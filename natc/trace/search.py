@@ -8,12 +8,11 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from attrs import frozen
-
 from natc.netfilter.packet import Facts, Open
 from natc.netfilter.values import changed
 from natc.probability import Odds, total
 from natc.trace.state import State, Trail
+from natc.values import frozen
 
 Stepper = Callable[[State], list[State]]
 

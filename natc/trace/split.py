@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
-
 from natc.netfilter.packet import YES, Domain, Open
 from natc.probability import Odds
 from natc.trace.state import State
+from natc.values import frozen
 
 
 @frozen

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from natc.errors import NodeError
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Rule, Ruleset
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
-from natc.netfilter.conntrack import NO_ZONE, Connection, Zone
+from natc.netfilter.connection import NO_ZONE, Connection, Zone
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
+from natc.values import frozen
 
 
 @frozen

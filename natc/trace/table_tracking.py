@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from natc.netfilter import nat, routing
-from natc.netfilter.conntrack import NEVER_CLASHING, NO_ZONE, Connection, Connections, Status
+from natc.netfilter.connection import NO_ZONE, Connection, Status
+from natc.netfilter.conntrack import NEVER_CLASHING, Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
@@ -15,6 +16,7 @@ from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer
 from natc.trace.state import State
+from natc.values import frozen
 
 _ICMP = (1, 58)
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import frozen
-
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.intervals import numbers
@@ -19,6 +17,7 @@ from natc.netfilter.packet import Open, Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer, split
 from natc.trace.state import State
+from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import frozen
-
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
@@ -15,6 +13,7 @@ from natc.trace.node import NodeView
 from natc.trace.split import Split
 from natc.trace.state import NOWHERE, State
 from natc.trace.tracking import Tracker
+from natc.values import frozen
 
 
 @frozen

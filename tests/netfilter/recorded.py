@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from natc.netfilter.conntrack import ICMP, ICMPV6, Datagram, Status, Tuple
+from natc.netfilter.connection import ICMP, ICMPV6, Status, Tuple
+from natc.netfilter.conntrack import Datagram
 from natc.netfilter.conntrack_sctp import SctpPacket
 from natc.netfilter.conntrack_tcp import Segment
 from natc.netfilter.host import Host

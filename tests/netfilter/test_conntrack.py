@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from natc.netfilter.conntrack import Connection, Connections, Datagram, Settings, Status, Tracked, Tuple, Zone
+from natc.netfilter.connection import Connection, Status, Tuple, Zone
+from natc.netfilter.conntrack import Connections, Datagram, Settings, Tracked
 from natc.netfilter.conntrack_sctp import COOKIE_ACK, COOKIE_ECHO, INIT, INIT_ACK, SctpPacket
 from natc.netfilter.conntrack_tcp import Segment
 from tests.netfilter.recorded import Case, Sent, recorded_status, recorded_tuple

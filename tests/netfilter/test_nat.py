@@ -11,7 +11,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natc.netfilter.conntrack import Connection, Connections, Datagram, Status, Tuple, Zone
+from natc.netfilter.connection import Connection, Status, Tuple, Zone
+from natc.netfilter.conntrack import Connections, Datagram
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.kinds import DashedPorts, NatTarget, PortRange

@@ -3,7 +3,8 @@
 import pytest
 
 from natc.errors import NodeError
-from natc.netfilter.conntrack import Connection, Connections, Datagram, Settings, Status, Zone
+from natc.netfilter.connection import Connection, Status, Zone
+from natc.netfilter.conntrack import Connections, Datagram, Settings
 from natc.netfilter.conntrack_tcp import Segment
 from natc.text.conntrack import connection_text, read_connections, write_connections
 from tests.netfilter.nodes import number

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import AddressType, Condition, both, term
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Flag, WordSet
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: The order in which libxt_addrtype prints types (include/uapi/linux/netfilter/xt_addrtype.h).
 TYPES = (

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.bpf_machine import run
 from natc.netfilter.condition import Computed, Condition, Unknown
 from natc.netfilter.extension import Match, option
@@ -15,6 +13,7 @@ from natc.netfilter.kinds import Kind, Name, unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.netfilter.wire import NEEDS, encode
+from natc.values import frozen
 
 #: Most instructions of a program (XT_BPF_MAX_NUM_INSTR).
 MOST_INSTRUCTIONS = 64

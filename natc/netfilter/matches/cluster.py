@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: Most nodes of a cluster (XT_CLUSTER_NODES_MAX).
 MOST_NODES = 32

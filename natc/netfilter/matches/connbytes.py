@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Choice, Kind, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 _LARGEST = 2**64 - 1
 

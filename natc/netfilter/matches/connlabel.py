@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, OfConnection, Unknown
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, Kind, number, unquoted
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: The largest label (XT_CONNLABEL_MAXBIT).
 LARGEST_LABEL = 127

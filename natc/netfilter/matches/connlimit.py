@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.extension import Match, Term, option
@@ -13,6 +11,7 @@ from natc.netfilter.kinds import Flag, Number, PrefixLength
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 
 @register_match("connlimit")

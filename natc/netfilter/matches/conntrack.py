@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, In, OfConnection, Some, Translated, Unknown, both, term
-from natc.netfilter.conntrack import Connection, Status
+from natc.netfilter.connection import Connection, Status
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.header import Protocol
 from natc.netfilter.kinds import Choice, Network, NetworkKind, NumberRange, Numbers, PortRange, Ports, WordSet
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: The order in which libxt_conntrack prints states.
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Number, PortRange, Ports, WordSet
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: Packet types by number; INVALID stands for all others.
 TYPES = (

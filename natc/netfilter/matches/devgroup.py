@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, DeviceGroup, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Masked, MaskedOrName
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: Group 0 has a name on every node.
 _GROUP = MaskedOrName({"default": 0})

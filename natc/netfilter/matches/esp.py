@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import EVERY_NUMBER, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("esp")

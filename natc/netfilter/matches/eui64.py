@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("eui64")

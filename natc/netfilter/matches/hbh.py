@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.ipv6_options import Ipv6Option, Ipv6Options
 from natc.netfilter.kinds import Number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("hbh")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.icmp import ICMP_NAMES, IcmpKind, IcmpType, icmp_condition
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("icmp")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.header import Protocol
 from natc.netfilter.kinds import Choice, Flag, Kind, Network, NetworkKind, resolved_port
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 _DETAILS = ("protocol", "address", "port", "direction", "method", "control_port")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
@@ -13,6 +13,7 @@ from natc.netfilter.kinds import Number, Rate, RateKind
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 
 @register_match("limit")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import MacAddress
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 
 @register_match("mac")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind, NumberRange, number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: Message types by name.
 TYPES = {

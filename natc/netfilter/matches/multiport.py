@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, In, Some, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.intervals import Intervals, union
 from natc.netfilter.kinds import Kind, PortRange, port
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: How many ports fit; a range takes two places (XT_MULTI_PORTS).
 MOST_PORTS = 15

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.condition import ALWAYS, Condition
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Name
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("nfacct")

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Computed, Condition, In, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import Flag, Kind, Name, Number, number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: The largest user or group number: one less is taken because the kernel keeps -1 for "none".
 LARGEST_ID = 0xFFFFFFFE

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter import intervals
 from natc.netfilter.condition import All, Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
@@ -14,6 +12,7 @@ from natc.netfilter.hooks import WITH_IN_INTERFACE
 from natc.netfilter.intervals import names_like
 from natc.netfilter.kinds import Flag, Name
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("physdev")

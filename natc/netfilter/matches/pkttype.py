@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Choice
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 class _PacketType(Choice):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from natc.netfilter.condition import All, Condition, In, Unknown
 from natc.netfilter.extension import Extension, Match, OptionError, Term, Use, declare, option
@@ -13,6 +13,7 @@ from natc.netfilter.header import Protocol
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
 from natc.netfilter.kinds import Choice, Flag, Network, NetworkKind, Number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: Most elements of a policy (XT_POLICY_MAX_ELEM).
 MOST_ELEMENTS = 4

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 
 @register_match("quota")

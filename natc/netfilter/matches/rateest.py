@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, Kind, Name, number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 _PREFIXES = {
     "": 1,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import ALWAYS, NEVER, Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.intervals import Intervals, masked, union
@@ -15,6 +13,7 @@ from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.recent import DEFAULT_STAMPS, Entry, RecentList
+from natc.values import frozen
 
 
 @register_match("recent")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, ReversePath
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 
 @register_match("rpfilter")

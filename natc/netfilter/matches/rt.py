@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import EVERY_NUMBER, Address, Flag, Kind, Number, NumberRange, Numbers, address
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: Most addresses a rule can name (IP6T_RT_HOPS).
 MOST_HOPS = 16

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.condition import All, Condition, Unknown, both, port_condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind, PortRange, Ports
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: The chunk types that iptables knows by name (RFC 9260, 4895, 5061, 6525, 8260).
 CHUNKS = {

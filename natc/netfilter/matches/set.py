@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.ipset import CounterLimits
@@ -22,6 +20,7 @@ from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 _COUNTER = Number(0, 2**64 - 1)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Network, NetworkKind, Number
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 _BYTE = Number(0, 0xFF)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import WordSet
 from natc.netfilter.matches import register_match
+from natc.values import frozen
 
 #: The order in which libxt_conntrack prints the states of ``-m state``.
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import NEVER, Chance, Condition, Remembered, Unknown, term
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Choice, Number, Probability
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 
 class _Count(Number):

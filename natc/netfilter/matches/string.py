@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Choice, Flag, Kind, Number, unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.netfilter.wire import NEEDS, encode
+from natc.values import frozen
 
 #: Longest pattern in bytes (XT_STRING_MAX_PATTERN_SIZE).
 LONGEST_PATTERN = 128

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from natc.netfilter.condition import Computed, Condition, both, port_condition, term
 from natc.netfilter.extension import Match, Term, option, ports_as_nft
 from natc.netfilter.kinds import ALL_PORTS, Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 
 class _Syn(Kind[TcpFlags]):

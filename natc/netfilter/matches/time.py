@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import Flag, Kind, number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.values import frozen
 
 #: Weekdays by number from 1.
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind, NumberRange, number, unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.netfilter.wire import NEEDS, encode
+from natc.values import frozen
 
 #: How many numbers, ranges and tests fit (XT_U32_MAXSIZE).
 MOST_PARTS = 10

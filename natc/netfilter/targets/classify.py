@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 _CLASS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8}):(?:0[xX])?([0-9a-fA-F]{1,8})\Z")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Choice, Flag, MacAddress, Number
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 _MODES = ("sourceip", "sourceip-sourceport", "sourceip-sourceport-destport")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect, ExchangeMarks
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Masked, Number
 from natc.netfilter.targets import register_target
 from natc.netfilter.targets.mark import MARK_SPELLINGS, SET_XMARK
+from natc.values import frozen
 
 _ONES = 0xFFFFFFFF
 _MASK = Number(form="{:#x}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
-from natc.netfilter.conntrack import MARK_ZONE, Zone
+from natc.netfilter.connection import MARK_ZONE, Zone
 from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Name, number
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 #: The events of connections and of expectations, in the order they are printed.
 EVENTS = (

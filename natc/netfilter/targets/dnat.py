@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect, Translate
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, NatRange, NatTarget
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 @register_target("DNAT")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import DSCP, DscpClass
 from natc.netfilter.targets import register_target
 from natc.netfilter.targets.tos import set_tos
+from natc.values import frozen
 
 
 @register_target("DSCP")

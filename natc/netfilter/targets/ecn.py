@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 from natc.netfilter.values import changed
+from natc.values import frozen
 
 
 @register_target("ECN")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.hop_limit import hop_change
 from natc.netfilter.kinds import Number
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 @register_target("HL")

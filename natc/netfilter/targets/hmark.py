@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.kinds import Kind, Number, PrefixLength
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 #: What can be hashed whole by naming it, and the field it fills.
 PARTS = {

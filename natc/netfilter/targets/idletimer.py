@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Name, Number
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 @register_target("IDLETIMER")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Text, number
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 #: Stands for a light that stays on.
 FOREVER = 0xFFFFFFFF

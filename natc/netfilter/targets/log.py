@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Text, number
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 #: The names of syslog's levels.
 LEVELS = {

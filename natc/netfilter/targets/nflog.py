@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Number, Text
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 @register_target("NFLOG")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind, Number, NumberRange, Numbers
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 #: Most queues that packets can be spread over; their number is kept in 16 bits.
 MOST_QUEUES = 65535

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from math import log
 from typing import Any
 
-from attrs import frozen
-
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.kinds import Kind, Name
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 _SECOND = 1_000_000
 _UNITS = {"": 1, "us": 1, "usec": 1, "usecs": 1, "ms": 1000, "msec": 1000, "msecs": 1000} | dict.fromkeys(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Answer, Effect
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 #: What each family answers with, in the order in which iptables looks for a beginning; short names behind.
 ANSWERS = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Effect, Remember, Undecided
 from natc.netfilter.extension import Target, option
 from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, leaves_open, probe_of
@@ -14,6 +12,7 @@ from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 @register_target("SET")

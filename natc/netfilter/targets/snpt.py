@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Network, Prefix64
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 @register_target("SNPT")

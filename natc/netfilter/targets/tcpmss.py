@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.hooks import WITH_OUT_INTERFACE
@@ -14,6 +12,7 @@ from natc.netfilter.kinds import Flag, Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 from natc.netfilter.values import changed
+from natc.values import frozen
 
 
 @register_target("TCPMSS")

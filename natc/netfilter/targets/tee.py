@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Address, Host, Name
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 class _Gateway(Host):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Kind, Masked, Number, Tos
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 from natc.netfilter.values import changed
+from natc.values import frozen
 
 
 @frozen

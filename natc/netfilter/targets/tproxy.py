@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import frozen
-
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Address, Host, Kind, Masked, MaskedHex, address_of, resolved_port
 from natc.netfilter.targets import register_target
+from natc.values import frozen
 
 
 class _Port(Kind[int]):

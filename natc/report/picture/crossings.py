@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.netfilter.effect import Redirect, Translate
 from natc.netfilter.ruleset import Rule
 from natc.trace.outcome import Outcome
 from natc.trace.state import Step, Trail
+from natc.values import define, frozen
 
 
 @frozen

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.probability import CERTAIN, Odds, total
 from natc.report.rule_text import percent
+from natc.values import define, frozen
 
 #: The longest odds that are written out exactly, as an exponent of 2.
 _WRITTEN_OUT = 620

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from attrs import define, field, frozen
+from attrs import field
 
 from natc.report.picture.graph import Graph, Place, Way
+from natc.values import define, frozen
 
 #: All lengths are in CSS pixels.
 WIDTH, HEIGHT = 206, 50
