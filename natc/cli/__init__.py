@@ -29,6 +29,7 @@ COMMANDS = {
     "replay": "Packets through a known node, one after the other, with state.",
     "resolve": "The records of a name, as the cluster's DNS would give them.",
     "who": "What reaches a pod, with odds and the source it sees.",
+    "balance": "What each pod gets behind a balancer in front of nodes.",
     "audit": "Which services of a dump are not balanced fairly, or lead nowhere.",
     "cost": "How many rules a first packet is compared with, by service.",
     "lint": "What is wrong with a node, by its dump alone.",

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from natc.cli.flags import no_cache
 from natc.cli.pasted import read_for_answers, table_option
+
+if TYPE_CHECKING:
+    from natc.cli.fleet import Failed
+
+#: A dump's report, and its exit status.
+Report = tuple[str, int]
 
 
 @click.command("audit")
@@ -30,9 +38,10 @@ def command(dumps: tuple[str, ...], table: str | None, output: str) -> int:
       natc audit nodes/*.txt --output json
     """
     if len(dumps) > 1:
-        from natc.cli.fleet import audits
+        from natc.cli.fleet import all_cores, answers
 
-        return _show_fleet(dumps, audits(dumps, table, output), output)
+        work = partial(report_of, table=table, output=output)
+        return _show_fleet(dumps, answers(dumps, all_cores(dumps, work)), output)
     from natc.analysis.audit import audit
 
     services = audit(read_for_answers(dumps[0], table))
@@ -55,15 +64,36 @@ def _head() -> str:
     return f'{{"natc": {json.dumps(__version__)}, "schema": {SCHEMA}, '
 
 
-def _show_fleet(dumps: tuple[str, ...], found: Iterable[tuple[str, int]], output: str) -> int:
+def report_of(content: bytes, name: str, table: str | None, output: str) -> Report:
+    """Return the audit of a dump: its report as text or JSON, and 0 or 1.
+
+    ``table`` is that of lines that name none. Raises :class:`~natc.errors.DumpError` for what is no dump.
+    """
+    from natc.analysis.audit import audit
+    from natc.report.audit import audit_json, audit_lines
+    from natc.text.files import text_of
+    from natc.text.shape_cache import usual_cache
+    from natc.text.tidy import read_pasted
+
+    ruleset, _ = read_pasted(text_of(content, name), file=name, table=table, cache=usual_cache())
+    services = audit(ruleset)
+    status = 0 if all(service.fair for service in services) else 1
+    if output == "json":
+        return "".join(audit_json(services)), status
+    return "".join(f"{line}\n" for line in audit_lines(services)), status
+
+
+def _show_fleet(dumps: tuple[str, ...], found: Iterable[Report | Failed], output: str) -> int:
     """Print each dump's report as it comes, and return the worst exit status."""
     worst, comma = 0, ""
     if output == "json":
         sys.stdout.write(f'{_head()}"dumps": [')
-    for name, (report, status) in zip(dumps, found, strict=True):
+    for name, answer in zip(dumps, found, strict=True):
+        report, status = answer if isinstance(answer, tuple) else (answer.error.render(), 2)
         worst = max(worst, status)
         if output == "json":
             what = "error" if status == 2 else "services"
+            report = json.dumps(report) if status == 2 else report
             sys.stdout.write(f'{comma}\n{{"dump": {json.dumps(name)}, "{what}": {report}}}')
             comma = ","
         elif status == 2:

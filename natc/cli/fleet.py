@@ -1,75 +1,117 @@
-"""The same question about many dumps: on all cores, answered in the order asked.
+"""The same question about many dumps: on all cores or a cluster's, answered in the order asked.
 
-What is done with one dump is a function of its bytes (:func:`report_of`), so that something larger than
-one machine can carry it too.
+What is done with one dump is a function of its bytes (:func:`natc.cli.audit.report_of`,
+:func:`natc.analysis.shares.shares_of`), so whoever has the bytes can carry it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Generic, Protocol, TypeVar
 
-from natc.errors import NatcError
+from attrs import frozen
 
-#: A dump's report, and its exit status.
-Report = tuple[str, int]
+from natc.errors import DumpError, NatcError
+from natc.inputs import name_of, read_bytes
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
-def report_of(content: bytes, name: str, table: str | None, output: str) -> Report:
-    """Return the audit of a dump: its report as text or JSON, and 0 or 1, or its error and 2.
-
-    ``table`` is that of lines that name none.
-    """
-    from natc.analysis.audit import audit
-    from natc.report.audit import audit_json, audit_lines
-    from natc.text.files import text_of
-    from natc.text.shape_cache import usual_cache
-    from natc.text.tidy import read_pasted
-
-    try:
-        ruleset, _ = read_pasted(text_of(content, name), file=name, table=table, cache=usual_cache())
-        services = audit(ruleset)
-    except NatcError as error:
-        return (json.dumps(error.render()) if output == "json" else error.render()), 2
-    status = 0 if all(service.fair for service in services) else 1
-    if output == "json":
-        return "".join(audit_json(services)), status
-    return "".join(f"{line}\n" for line in audit_lines(services)), status
+Work = Callable[[bytes, str], T]
+"""From a dump's bytes and the name that errors call it to the answer."""
 
 
-def audits(dumps: Sequence[str], table: str | None, output: str) -> Iterator[Report]:
-    """Yield each dump's report in order. Twice as many dumps as cores are in hand at one time."""
-    workers = min(len(dumps), len(os.sched_getaffinity(0)))
-    with ProcessPoolExecutor(workers) as pool, _bar(len(dumps)) as advance:
-        waiting: deque[Future[Report]] = deque()
+@frozen
+class Failed:
+    """A dump that could not be read, and why."""
+
+    error: NatcError
+
+
+class Waiting(Protocol[T_co]):
+    """An answer that is being worked out."""
+
+    def result(self) -> T_co:
+        """Wait for it."""
+        ...
+
+
+@frozen
+class Crew(Generic[T]):
+    """Those who do the work."""
+
+    submit: Callable[[str], Waiting[T | Failed]]
+    """Begin with one dump."""
+    hands: int
+    """How many dumps are worked on at one time."""
+
+
+def answers(dumps: Sequence[str], crew: AbstractContextManager[Crew[T]]) -> Iterator[T | Failed]:
+    """Yield each dump's answer in order. Twice as many dumps as there are hands are begun at one time."""
+    with crew as at_work, _bar(len(dumps)) as advance:
+        waiting: deque[Waiting[T | Failed]] = deque()
         for name in dumps:
-            if len(waiting) >= 2 * workers:
+            if len(waiting) >= 2 * at_work.hands:
                 yield waiting.popleft().result()
                 advance()
-            waiting.append(pool.submit(_read_and_report, name, table, output))
+            waiting.append(at_work.submit(name))
         while waiting:
             yield waiting.popleft().result()
             advance()
 
 
-def _read_and_report(name: str, table: str | None, output: str) -> Report:
-    import gc
+@contextmanager
+def all_cores(dumps: Sequence[str], work: Work[T]) -> Iterator[Crew[T]]:
+    """Have processes on this machine read the dumps and do the work."""
+    cores = min(len(dumps), len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(cores) as pool:
+        yield Crew(lambda name: pool.submit(_read_and_do, work, name), cores)
 
-    from natc.errors import DumpError
-    from natc.inputs import name_of, read_bytes
+
+@contextmanager
+def right_here(work: Work[T]) -> Iterator[Crew[T]]:
+    """Do the work in this process: of one dump there is nothing to share out."""
+    yield Crew(lambda name: Done(_read_and_do(work, name)), 1)
+
+
+@frozen
+class Done(Generic[T]):
+    """An answer that needs no waiting."""
+
+    answer: T
+
+    def result(self) -> T:
+        """Return it."""
+        return self.answer
+
+
+def _read_and_do(work: Work[T], name: str) -> T | Failed:
+    content = contents(name)
+    return content if isinstance(content, Failed) else done(work, content, name_of(name))
+
+
+def contents(name: str) -> bytes | Failed:
+    """Return what a file holds."""
+    try:
+        return read_bytes(name, error=DumpError)
+    except NatcError as error:
+        return Failed(error)
+
+
+def done(work: Work[T], content: bytes, name: str) -> T | Failed:
+    """Do the work on one dump. Its million objects are kept or dropped at once, not looked through."""
+    import gc
 
     gc.disable()
     try:
-        content = read_bytes(name, error=DumpError)
+        return work(content, name)
     except NatcError as error:
-        return (json.dumps(error.render()) if output == "json" else error.render()), 2
-    try:
-        return report_of(content, name_of(name), table, output)
+        return Failed(error)
     finally:
         gc.collect()
 

@@ -52,7 +52,7 @@ def packet_of(asked: dict[str, Any]) -> Packet:
     """Return the packet that is asked about; raise :class:`UsageError` for options that make none."""
     if asked["local"] and asked["interface"]:
         raise UsageError("--in is for packets that arrive, --local for those a process here sends")
-    interface = _interface(asked["interface"])
+    interface = interface_name(asked["interface"])
     mark = _mark(asked["mark"] or "0")
     if asked["expression"]:
         return _packet_of_expression(asked, interface, mark)
@@ -60,8 +60,8 @@ def packet_of(asked: dict[str, Any]) -> Packet:
         raise UsageError("say where to: --dst IP:PORT, or --packet EXPRESSION")
     from natc.netfilter.packet import question_packet
 
-    dst, dport = _address("--dst", asked["dst"])
-    src, sport = _address("--src", asked["src"]) if asked["src"] else (None, None)
+    dst, dport = address_and_port("--dst", asked["dst"])
+    src, sport = address_and_port("--src", asked["src"]) if asked["src"] else (None, None)
     if src is not None and ip_address(src).version != ip_address(dst).version:
         raise _wrong("--src", asked["src"], f"not of one family with --dst {dst}", f"an address like {dst}")
     try:
@@ -129,7 +129,8 @@ def _own_address(text: str) -> Any:
         raise _wrong("--node-ip", text, "not an IP address", "an address such as 192.168.7.3") from None
 
 
-def _interface(name: str | None) -> str | None:
+def interface_name(name: str | None) -> str | None:
+    """Return the name given with ``--in``; raise :class:`UsageError` for what no interface can be called."""
     if name and (len(name) > _LONGEST_NAME or any(letter in " /" for letter in name)):
         raise _wrong(
             "--in", name, "no name of an interface", f"at most {_LONGEST_NAME} letters, such as eth0"
@@ -137,8 +138,8 @@ def _interface(name: str | None) -> str | None:
     return name
 
 
-def _address(option: str, text: str) -> tuple[str, int | None]:
-    """Split ``IP``, ``IP:PORT``, ``IPV6`` or ``[IPV6]:PORT``."""
+def address_and_port(option: str, text: str) -> tuple[str, int | None]:
+    """Split ``IP``, ``IP:PORT``, ``IPV6`` or ``[IPV6]:PORT``; raise :class:`UsageError` for anything else."""
     from natc.netfilter.kinds import address, port
 
     host, number = text, ""

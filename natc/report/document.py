@@ -21,5 +21,9 @@ def document(version: str, content: Mapping[str, Any]) -> str:
 
 def odds_json(odds: Odds) -> dict[str, Any]:
     """Return odds as ``num`` / 2^``exp``, exactly, with the nearest float beside it."""
-    num = odds.num if odds.num.bit_length() < _LONGEST_BITS else hex(odds.num)
-    return {"num": num, "exp": odds.exp, "value": float(odds)}
+    return {"num": whole_json(odds.num), "exp": odds.exp, "value": float(odds)}
+
+
+def whole_json(number: int) -> int | str:
+    """Return a whole number as it is printed: in hexadecimal where Python would refuse to."""
+    return number if number.bit_length() < _LONGEST_BITS else hex(number)

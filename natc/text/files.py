@@ -37,8 +37,11 @@ def read_source(path: str | Path) -> Source:
 
     Raises :class:`~natc.errors.DumpError` when the file cannot be read or is no text.
     """
-    name = name_of(path)
-    content = read_bytes(path, error=DumpError)
+    return source_of(read_bytes(path, error=DumpError), name_of(path))
+
+
+def source_of(content: bytes, name: str) -> Source:
+    """Return what a file that holds ``content`` brings. Raises as :func:`read_source`."""
     bundle = _bundle_in(content, name)
     return Source(bundle.rules if bundle else text_of(content, name), name, bundle)
 

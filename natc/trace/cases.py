@@ -163,7 +163,7 @@ def _parts(members: Sequence[Piece], value: Open) -> list[tuple[Any, list[Piece]
     """Split a value's domain by what the pieces know of it; with each part the pieces that cover it."""
     domains = [piece.facts.domain(value) for piece in members]
     found: dict[tuple[int, ...], Any] = {}
-    for atom in _atoms(domains):
+    for atom in atoms(domains):
         inside = tuple(place for place, domain in enumerate(domains) if atom & domain)
         found[inside] = found[inside] | atom if inside in found else atom
     return [
@@ -175,16 +175,16 @@ def _within(piece: Piece, value: Open) -> Piece:
     return evolve(piece, facts=piece.facts.without(value))
 
 
-def _atoms(domains: Iterable[Any]) -> list[Any]:
+def atoms(domains: Iterable[Any]) -> list[Any]:
     """Return the coarsest partition of which every domain is a union."""
-    atoms: list[Any] = []
+    found: list[Any] = []
     for domain in dict.fromkeys(domains):
         rest, split = domain, []
-        for atom in atoms:
+        for atom in found:
             split += [part for part in (atom & domain, atom - domain) if part]
             rest = rest - atom
-        atoms = [*split, rest] if rest else split
-    return atoms
+        found = [*split, rest] if rest else split
+    return found
 
 
 # ---- putting together
