@@ -30,7 +30,8 @@ _EXPECTED = ":PORT, IP:PORT or [IPV6]:PORT"
 @click.argument("nodes", metavar="NODE[=WEIGHT]...", type=click.Path(), nargs=-1, required=True)
 @click.option("--dst", required=True, help="What the balancer sends to: a NodePort such as :30090, or the "
               "service's own address such as 203.0.113.10:80.")  # fmt: skip
-@click.option("--proto", type=click.Choice(["tcp", "udp", "sctp"]), default="tcp", show_default=True)
+@click.option("--proto", type=click.Choice(["tcp", "udp", "sctp"]), default="tcp", show_default=True,
+              help="The protocol of the connections, such as udp.")  # fmt: skip
 @click.option("--src", help="Where connections come from, such as 198.51.100.7. Left open by default.")
 @click.option("--in", "interface", help="The interface they arrive on, such as eth0.")
 @click.option("--health-check", is_flag=True, help="The balancer asks the health check port: a node without "
