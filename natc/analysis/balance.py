@@ -22,7 +22,7 @@ from natc.errors import UsageError
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.packet import Open
 from natc.probability import Odds, total
-from natc.trace.cases import atoms
+from natc.trace.cells import atoms
 from natc.trace.outcome import Endpoint
 from natc.trace.wording import phrase
 

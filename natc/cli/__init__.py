@@ -34,6 +34,7 @@ COMMANDS = {
     "cost": "How many rules a first packet is compared with, by service.",
     "lint": "What is wrong with a node, by its dump alone.",
     "verify": "A node's dump against the Services it should serve.",
+    "diff": "What two nodes, or a node before and after, do to packets differently.",
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from natc.kube.model import Cluster
 
 #: kube-proxy's flags and natc's facts of the node: the name, the ProxyConfig field, the type, the help.
-_SETTINGS: tuple[tuple[str, str, click.ParamType[Any], str], ...] = (
+SETTINGS: tuple[tuple[str, str, click.ParamType[Any], str], ...] = (
     ("--cluster-cidr", "cluster_cidr", click.STRING, "The pods' CIDR; one of each family, comma between."),
     ("--detect-local-mode", "detect_local_mode", click.STRING,
      "How pods' traffic is told: ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix."),
@@ -42,9 +42,36 @@ _SETTINGS: tuple[tuple[str, str, click.ParamType[Any], str], ...] = (
 
 def proxy_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command a flag for every setting; those not given are None."""
-    for name, variable, kind, text in reversed(_SETTINGS):
-        command = click.option(name, variable, type=kind, default=None, help=text)(command)
-    return command
+    return proxy_settings_but()(command)
+
+
+def proxy_settings_but(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what gives a command a flag for every setting but some."""
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, variable, kind, text in reversed(SETTINGS):
+            if name not in names:
+                command = click.option(name, variable, type=kind, default=None, help=text)(command)
+        return command
+
+    return give
+
+
+def flags_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the flags that say some settings, given by their names in ProxyConfig."""
+    return tuple(
+        f"{name}={_word(settings[variable])}"
+        for name, variable, _, _ in SETTINGS
+        if settings.get(variable) not in (None, "", ())
+    )
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={_word(switch)}" for name, switch in value.items())
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def given_settings(file: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,8 @@ class OpenMark:
 #: Values of any of the packet's fields.
 Number = int | Open | None
 
-_TRANSPORT_PORTS = frozenset({6, 17, 33, 132, 136})
+#: The protocols whose headers begin with two ports.
+TRANSPORT_PORTS = frozenset({6, 17, 33, 132, 136})
 
 
 @frozen(slots=False)
@@ -168,7 +169,7 @@ def question_packet(  # noqa: PLR0913 - one parameter a field that a question ma
     number = protocol_number(proto)
     family, bits = to.version, to.max_prefixlen
     source = int(ip_address(src)) if src else Open("source", "", all_addresses(bits))
-    ported = number in _TRANSPORT_PORTS
+    ported = number in TRANSPORT_PORTS
     return Packet(
         family=family,
         src=source,

@@ -11,7 +11,6 @@ source by all n endpoints would make n squared outcomes; it is the same question
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -19,24 +18,23 @@ from typing import Any
 from attrs import evolve
 
 from natc.netfilter.intervals import Intervals, number
-from natc.netfilter.packet import NO, YES, YES_OR_NO, Domain, Open, Packet
+from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, Packet
 from natc.probability import CERTAIN, Odds, total
+from natc.trace.cells import Known, Part, cells, fact, order
 from natc.trace.outcome import Case, Outcome, Piece
 from natc.trace.wording import condition_texts
 
 #: Whether the source is the endpoint that was chosen.
 HAIRPIN = Open("hairpin", "", YES_OR_NO)
 
-Known = dict[Open, Domain]
-
 
 def cases_of(packet: Packet, pieces: Sequence[Piece]) -> tuple[Case, ...]:
     """Return the cases of an answer, in words too."""
     relative = _relative(packet, pieces)
-    cells = None if relative is None else _cells(relative)
-    if cells is None or not _exact(cells):
-        cells = _cells(pieces)
-    cases = [Case(known, tuple(_summed(members))) for known, members in cells]
+    found = None if relative is None else _cells(relative)
+    if found is None or not _exact(found):
+        found = _cells(pieces)
+    cases = [Case(known, tuple(_summed(members))) for known, members in found]
     merged = [_without_the_obvious(packet, case) for case in _merged(cases)]
     return tuple(
         evolve(
@@ -57,8 +55,12 @@ def _under(packet: Packet, case: Case, outcome: Outcome) -> Outcome:
     return evolve(outcome, known=known)
 
 
-def _exact(cells: Sequence[tuple[Known, Sequence[Piece]]]) -> bool:
-    return all(total(piece.odds for piece in members) == CERTAIN for _, members in cells)
+def _cells(pieces: Sequence[Piece]) -> list[tuple[Known, list[Piece]]]:
+    return cells([Part(piece.facts, piece) for piece in pieces])
+
+
+def _exact(found: Sequence[tuple[Known, Sequence[Piece]]]) -> bool:
+    return all(total(piece.odds for piece in members) == CERTAIN for _, members in found)
 
 
 # ---- the source relative to the chosen endpoint
@@ -110,83 +112,6 @@ def _without_the_obvious(packet: Packet, case: Case) -> Case:
     return evolve(case, known={value: known for value, known in case.known.items() if value != HAIRPIN})
 
 
-# ---- splitting
-
-
-def _cells(pieces: Sequence[Piece]) -> list[tuple[Known, list[Piece]]]:
-    """Split until all pieces of a cell hold throughout it."""
-    cells: list[tuple[Known, list[Piece]]] = []
-    waiting: list[tuple[Known, list[Piece]]] = [({}, list(pieces))]
-    while waiting:
-        known, members = waiting.pop()
-        value = _undecided(members)
-        if value is None:
-            cells.append((known | dict(members[0].facts.known), members))
-            continue
-        waiting += [
-            (known | _fact(value, domain), inside) for domain, inside in reversed(_parts(members, value))
-        ]
-    return cells
-
-
-def _fact(value: Open, domain: Any) -> Known:
-    return {} if domain == value.domain else {value: domain}
-
-
-def _undecided(members: Sequence[Piece]) -> Open | None:
-    """Return an open value of which the pieces know different things.
-
-    Among values of a kind the one that most pieces know of goes first. The n lists of a service with
-    affinity are asked one after the other: split in that order they make n + 1 cells, else up to 2^n.
-    """
-    values = Counter(value for piece in members for value in piece.facts.known)
-    for value in sorted(values, key=lambda value: (_rank(value), -values[value], _order(value))):
-        first = members[0].facts.domain(value)
-        if any(piece.facts.domain(value) != first for piece in members):
-            return value
-    return None
-
-
-#: Kinds in the order in which a reader wants to be asked.
-_KINDS = ("address type", "state", "hairpin", "source", "recent")
-
-
-def _rank(value: Open) -> int:
-    return _KINDS.index(value.kind) if value.kind in _KINDS else len(_KINDS)
-
-
-def _order(value: Open) -> tuple[int, str, str]:
-    return (_rank(value), value.kind, value.subject)
-
-
-def _parts(members: Sequence[Piece], value: Open) -> list[tuple[Any, list[Piece]]]:
-    """Split a value's domain by what the pieces know of it; with each part the pieces that cover it."""
-    domains = [piece.facts.domain(value) for piece in members]
-    found: dict[tuple[int, ...], Any] = {}
-    for atom in atoms(domains):
-        inside = tuple(place for place, domain in enumerate(domains) if atom & domain)
-        found[inside] = found[inside] | atom if inside in found else atom
-    return [
-        (domain, [_within(members[place], value) for place in inside]) for inside, domain in found.items()
-    ]
-
-
-def _within(piece: Piece, value: Open) -> Piece:
-    return evolve(piece, facts=piece.facts.without(value))
-
-
-def atoms(domains: Iterable[Any]) -> list[Any]:
-    """Return the coarsest partition of which every domain is a union."""
-    found: list[Any] = []
-    for domain in dict.fromkeys(domains):
-        rest, split = domain, []
-        for atom in found:
-            split += [part for part in (atom & domain, atom - domain) if part]
-            rest = rest - atom
-        found = [*split, rest] if rest else split
-    return found
-
-
 # ---- putting together
 
 
@@ -221,7 +146,7 @@ def _merged(cases: list[Case]) -> list[Case]:
 
 def _merged_once(cases: list[Case]) -> list[Case]:
     values = {value for case in cases for value in case.known}
-    for value in sorted(values, key=_order):
+    for value in sorted(values, key=order):
         groups: dict[Any, list[Case]] = {}
         for case in cases:
             rest = frozenset((other, domain) for other, domain in case.known.items() if other != value)
@@ -238,4 +163,4 @@ def _joined(group: list[Case], value: Open) -> Case:
         part = case.known.get(value, value.domain)
         domain = part if domain is None else domain | part
     rest = {other: known for other, known in group[0].known.items() if other != value}
-    return evolve(group[0], known=rest | _fact(value, domain))
+    return evolve(group[0], known=rest | fact(value, domain))

@@ -1,0 +1,1 @@
+"""Two rulesets compared by what they do to packets."""

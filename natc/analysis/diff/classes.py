@@ -1,0 +1,145 @@
+"""The classes of destinations that two rulesets tell apart, and one packet of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from attrs import frozen
+
+from natc.analysis.backwards import Wanted
+from natc.analysis.diff.asks import Ask
+from natc.netfilter.intervals import ALL_PORTS, Intervals, all_addresses, number, numbers, union
+from natc.netfilter.packet import TRANSPORT_PORTS
+
+#: What a packet is made of where no rule asks for its protocol: the first of these that is in the class.
+_USUAL = {4: (6, 17, 1, 132, 253), 6: (6, 17, 58, 132, 253)}
+_ICMP = {4: 1, 6: 58}
+#: Addresses that are of one type on every node: this network, loopback, groups, broadcast (RFC 6890).
+_SPECIAL = {
+    4: (numbers(0, 0), numbers(0, 0xFFFFFF), numbers(0x7F000000, 0x7FFFFFFF),
+        numbers(0xE0000000, 0xEFFFFFFF), numbers(0xF0000000, 0xFFFFFFFF), number(0xFFFFFFFF)),
+    6: (number(0), number(1), numbers(0xFE80 << 112, (0xFEC0 << 112) - 1),
+        numbers(0xFF << 120, (1 << 128) - 1)),
+}  # fmt: skip
+
+
+@frozen
+class DestinationClass:
+    """Destinations that no rule of either ruleset tells apart."""
+
+    addresses: Intervals
+    ports: Intervals | None
+    """None for protocols without ports."""
+    protocols: Intervals
+    family: int = 4
+
+    @property
+    def address(self) -> int:
+        """The smallest address of the class, one that packets are sent to where it has such."""
+        return smallest_address(self.addresses, self.family)
+
+    @property
+    def special(self) -> bool:
+        """Whether the addresses are all of those that no packet to another node has."""
+        return not self.addresses - _special(self.family)
+
+    @property
+    def port(self) -> int | None:
+        """The smallest port of the class, 0 only if it is the only one."""
+        if self.ports is None:
+            return None
+        return next((max(low, 1) for low, high in self.ports if high > 1), 0)
+
+    @property
+    def protocol(self) -> int:
+        """The protocol of the class that people know best."""
+        usual = (one for one in _USUAL[self.family] if one in self.protocols)
+        return int(next(usual, self.protocols.spans[0][0]))
+
+
+def _special(family: int) -> Intervals:
+    return union(span for special in _SPECIAL[family] for span in special)
+
+
+def smallest_address(addresses: Intervals, family: int) -> int:
+    """Return the smallest address, one that is not special where there is such."""
+    usual = addresses - _special(family)
+    return int((usual or addresses).spans[0][0])
+
+
+def classes_of(asks: Sequence[Ask], region: Wanted, family: int, *, kept: bool) -> Iterator[DestinationClass]:
+    """Yield the classes of the destinations in a region.
+
+    ``kept``: a translation keeps what a rule behind it asks for, so no ask is left out because the
+    rest of its rule cannot match the packet as it was sent.
+    """
+    for protocols, ported in _protocols(asks, region, family):
+        asking = [ask for ask in asks if kept or ask.meets("proto", protocols)]
+        if not ported:
+            if region.dport is None:
+                for addresses in _addresses(asking, region, family):
+                    yield DestinationClass(addresses, None, protocols, family)
+            continue
+        by_port = _ByPort.of(asking, kept=kept)
+        cuts = (values for ask in asking for values in _sets(ask, "dport"))
+        for ports in atoms(ALL_PORTS if region.dport is None else region.dport, cuts):
+            for addresses in _addresses(by_port.asking(ports), region, family):
+                yield DestinationClass(addresses, ports, protocols, family)
+
+
+def _protocols(asks: Iterable[Ask], region: Wanted, family: int) -> Iterator[tuple[Intervals, bool]]:
+    """Yield the classes of protocols, and whether they have ports."""
+    ported = union((one, one + 1) for one in TRANSPORT_PORTS)
+    whole = numbers(0, 255) if region.proto is None else region.proto
+    cuts = (values for ask in asks for values in _sets(ask, "proto"))
+    for protocols in atoms(whole, [ported, number(_ICMP[family]), *cuts]):
+        yield protocols, protocols.spans[0][0] in ported
+
+
+def _addresses(asks: Iterable[Ask], region: Wanted, family: int) -> list[Intervals]:
+    whole = all_addresses(32 if family == 4 else 128) if region.dst is None else region.dst
+    cuts = dict.fromkeys(values for ask in asks for values in _sets(ask, "dst"))
+    return atoms(whole, [*_SPECIAL[family], *cuts])
+
+
+def _sets(ask: Ask, field: str) -> Iterator[Intervals]:
+    return (values for name, values in ask.cuts if name == field)
+
+
+@frozen
+class _ByPort:
+    """Asks, by the only port that their rule can match."""
+
+    single: dict[int, list[Ask]]
+    others: list[Ask]
+
+    @classmethod
+    def of(cls, asks: Iterable[Ask], *, kept: bool) -> _ByPort:
+        out = cls({}, [])
+        for ask in asks:
+            port = None if ask.dport is None or kept else ask.dport.single
+            (out.others if port is None else out.single.setdefault(port, [])).append(ask)
+        return out
+
+    def asking(self, ports: Intervals) -> list[Ask]:
+        """Return the asks of rules that can match some port of a class, and so all of them."""
+        own = self.single.get(ports.spans[0][0], [])
+        return [*own, *(ask for ask in self.others if ask.meets("dport", ports))]
+
+
+def atoms(whole: Intervals, cuts: Iterable[Intervals]) -> list[Intervals]:
+    """Return the classes of values that are in the same of some sets, the smallest value's first."""
+    events: dict[int, set[int]] = {}
+    for place, values in enumerate(dict.fromkeys([whole, *cuts])):
+        for low, high in values & whole:
+            events.setdefault(low, set()).add(place)
+            events.setdefault(high, set()).add(place)
+    inside = set[int]()
+    found: dict[frozenset[int], list[tuple[int, int]]] = {}
+    points = sorted(events)
+    for point, behind in pairwise(points):
+        inside ^= events[point]
+        if inside:
+            found.setdefault(frozenset(inside), []).append((point, behind))
+    return [union(spans) for spans in found.values()]

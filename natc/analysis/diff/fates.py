@@ -1,0 +1,146 @@
+"""What becomes of packets, as far as anybody outside the node can see it, and under which facts.
+
+Chains, rules, lines and marks are means and no difference; where a packet ends, what it then looks
+like, by which interface it leaves and how it is refused is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from natc.netfilter.packet import YES_OR_NO, Domain, Open, Packet
+from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.values import changed
+from natc.probability import Odds
+from natc.trace.outcome import Distribution, Endpoint, Outcome, Piece
+
+Known = Mapping[Open, Domain]
+#: A rule in the text of a question that each rule asks for itself.
+_LINE = re.compile(r" \(line (\d+)\)\Z")
+#: Verdicts whose packet goes on, with what it then looks like.
+_SEEN_AFTER = frozenset({"FORWARD", "OUTPUT", "INPUT"})
+#: Fields in which two packets that look alike on the wire may differ.
+_UNSEEN: dict[str, Any] = {"mark": 0, "in_interface": "", "ctstate": None, "bridge_port_in": "",
+                           "bridge_port_out": "", "link_source": None, "uid": None, "gid": None}  # fmt: skip
+
+
+@frozen
+class Fate:
+    """One end of a packet's way as it is seen from outside."""
+
+    verdict: str
+    dnat: Endpoint | None = None
+    snat: Endpoint | str | None = None
+    reject: str | None = None
+    errno: str | None = None
+    held_by: str = ""
+    """What takes the packet from netfilter, or why natc cannot tell what becomes of it."""
+    final: Packet | None = None
+    """The packet as it leaves or is delivered; None for one that is not seen any more."""
+
+    @property
+    def place(self) -> Fate:
+        """Where the packet ends, whatever it then looks like."""
+        return evolve(self, snat=None, final=None)
+
+
+@frozen
+class Term:
+    """A fate and the part of the packets that meet it wherever the facts hold."""
+
+    facts: Known
+    odds: Odds
+    fate: Fate
+
+    @property
+    def coarse(self) -> Term:
+        """The same of where packets end, whatever they then look like."""
+        return Term(self.facts, self.odds, self.fate.place)
+
+
+class Questions:
+    """Gives the questions that rules ask names that hold for both rulesets.
+
+    A question of a rule's own is named by its line. The rule of the other ruleset that says the same asks
+    the same question; of several in one ruleset that say the same, the first asks what the first asks.
+    """
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._ruleset = ruleset
+        self._names: dict[int, str] = {}
+        self._rules: dict[int, Rule] = {}
+
+    def common(self, value: Open) -> Open:
+        """Return the question by its common name."""
+        found = _LINE.search(value.subject)
+        if found is None:
+            return value
+        text = value.subject[: found.start()]
+        return Open(value.kind, f"{text}: {self._name(int(found[1]))}", value.domain)
+
+    def _name(self, line: int) -> str:
+        if not self._names:
+            seen: dict[str, int] = {}
+            for rule in self._ruleset.rules():
+                text = _said(rule)
+                seen[text] = seen.get(text, 0) + 1
+                self._names[rule.line] = text if seen[text] == 1 else f"{text} ({seen[text]})"
+        return self._names.get(line, "")
+
+
+def _said(rule: Rule) -> str:
+    """Return what a rule says, its comment and counters left out."""
+    from natc.netfilter.matches.comment import Comment
+
+    words = [*rule.header.words()]
+    for match in rule.matches:
+        if not isinstance(match, Comment):
+            words += ["-m", match.shown_name, *match.words()]
+    return " ".join(["-A", rule.chain, *words, rule.save().rpartition(" -j ")[2]])
+
+
+def terms_of(answer: Distribution, questions: Questions) -> list[Term]:
+    """Return the pieces of an answer as they look from outside; their facts may overlap."""
+    return [_term(answer.packet, piece, questions) for piece in answer.pieces]
+
+
+def _term(sent: Packet, piece: Piece, questions: Questions) -> Term:
+    facts: dict[Open, Domain] = {}
+    stops: list[str] = []
+    for value, domain in piece.facts.known.items():
+        named = questions.common(value)
+        if value.domain is None and domain is None:
+            stops.append(named.subject)
+        else:
+            facts[named] = domain
+    return Term(facts, piece.odds, _fate(sent, piece.outcome, "; ".join(stops)))
+
+
+def _fate(sent: Packet, outcome: Outcome, stopped: str) -> Fate:
+    verdict = outcome.verdict
+    if verdict not in _SEEN_AFTER:
+        held = stopped or (_holder(outcome) if verdict == "STOLEN" else "")
+        return Fate(verdict, reject=outcome.reject, errno=outcome.errno, held_by=held)
+    assert outcome.final is not None
+    after = changed(outcome.final, **_UNSEEN)
+    kept = {name: None for name in ("src", "dst", "sport", "dport") if _kept(sent, after, name)}
+    return Fate(verdict, outcome.dnat, outcome.snat, final=changed(after, **kept))
+
+
+def _kept(sent: Packet, after: Packet, name: str) -> bool:
+    return bool(getattr(sent, name) == getattr(after, name))
+
+
+def _holder(outcome: Outcome) -> str:
+    """Return what the last rule hands the packet to."""
+    last = outcome.steps[-1].rule if outcome.steps else None
+    return "" if last is None else last.save().rpartition(" -j ")[2]
+
+
+def is_question(value: Open) -> bool:
+    """Tell whether a value is a question that natc cannot decide, not a field that a packet may have."""
+    return value.domain == YES_OR_NO and value.kind != "mark bit"

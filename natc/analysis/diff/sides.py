@@ -1,0 +1,61 @@
+"""What is compared: a ruleset with what is known of its node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from natc.analysis.diff.fates import Questions, Term, terms_of
+from natc.netfilter.packet import Open, Packet
+from natc.netfilter.ruleset import Rule, Ruleset
+from natc.trace.machine import Machine
+from natc.trace.node import NodeView
+from natc.trace.outcome import Distribution
+from natc.trace.starting import NOTHING_SHOWN, Start
+
+
+@frozen(eq=False)
+class Side:
+    """One of the two things compared."""
+
+    ruleset: Ruleset
+    node: NodeView | None = None
+    start: Start = NOTHING_SHOWN
+    backend: str = "legacy"
+    machine: Machine = field(init=False)
+    questions: Questions = field(init=False)
+
+    @machine.default
+    def _machine(self) -> Machine:
+        return Machine.of(self.ruleset, self.node, backend=self.backend, start=self.start)
+
+    @questions.default
+    def _questions(self) -> Questions:
+        return Questions(self.ruleset)
+
+    def answer(self, packet: Packet, origin: str) -> Answer:
+        """Return what becomes of a packet."""
+        found = self.machine.trace(packet, origin)
+        asked = {self.questions.common(one.value): one.rule for one in found.questions}
+        return Answer(found, tuple(terms_of(found, self.questions)), asked)
+
+
+@frozen(eq=False)
+class Answer:
+    """What one side does with a packet, in words that hold for both."""
+
+    found: Distribution
+    terms: tuple[Term, ...]
+    asked: dict[Open, Rule | None]
+    """The rules behind its questions."""
+
+    def names(self) -> tuple[str, str]:
+        """Return the service that the rules on the way name, and the whole comment; empty without one."""
+        from natc.trace.wording import comment_of, service_of
+
+        steps: list[Any] = [step for piece in self.found.pieces for step in piece.outcome.path]
+        for step in steps:
+            if step.rule is not None and (name := service_of(step.rule)):
+                return name, comment_of(step.rule)
+        return "", ""

@@ -1,0 +1,119 @@
+"""The smallest packet of a cell: a value for whatever that leaves open, and the words for ``natc trace``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from natc.analysis.diff.classes import smallest_address
+from natc.analysis.diff.fates import Known, is_question
+from natc.netfilter.intervals import Intervals
+from natc.netfilter.packet import Domain, Open, Packet
+
+#: States and types of addresses, the plainest first.
+_WORDS = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNICAST", "LOCAL", "BROADCAST")
+#: Interfaces as nodes have them, for a packet that comes in by any.
+_INTERFACES = ("eth0", "eth1", "ens3", "cni0", "docker0")
+
+
+@frozen(eq=False)
+class Witness:
+    """One packet, said by what sets it apart from the smallest packet of all."""
+
+    packet: Packet
+    """The packet with everything open."""
+    origin: str
+    known: Known
+    """What it has to be to tell the rulesets apart."""
+    point: dict[Any, Any]
+    """What it is."""
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Sorts witnesses: the plainest first."""
+        asked = [value for value, chosen in self.point.items() if is_question(value) and chosen]
+        words = [_WORDS.index(chosen) for chosen in self.point.values() if chosen in _WORDS]
+        marked = self._mark(self.point)
+        numbers = [self.point.get(value, 0) for value in (self.packet.src, self.packet.sport)]
+        return (
+            len(asked), sum(words), marked, len(self.known), self.origin != "network",
+            *(number if isinstance(number, int) else 0 for number in numbers),
+        )  # fmt: skip
+
+    def needs_own(self, address: str) -> bool:
+        """Tell whether an address has to be one of the node's."""
+        return any(
+            value.kind == "address type" and value.subject == address and self.point[value] == "LOCAL"
+            for value in self.known
+        )
+
+    def _mark(self, values: Iterable[Open]) -> int:
+        """Return the bits that have to be set in the mark it comes with, as far as values say."""
+        return sum(int(one.subject, 16) for one in values if one.kind == "mark bit" and self.point[one])
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words for ``natc trace`` that say what the packet has to be, its destination aside."""
+        return tuple(self._options())
+
+    def _options(self) -> Iterator[str]:
+        packet = self.packet
+        source, port = packet.src, packet.sport
+        if source in self.known or port in self.known:
+            chosen = self.point.get(source)
+            address = packet.show(smallest_source(source, packet) if chosen is None else chosen)
+            yield from ("--src", _joined(address, self.point[port] if port in self.known else None))
+        if self.origin == "local":
+            yield "--local"
+        elif packet.in_interface in self.known:
+            yield from ("--in", self.point[packet.in_interface])
+        mark = self._mark(self.known)
+        if mark:
+            yield from ("--mark", f"{mark:#x}")
+        if isinstance(packet.ctstate, Open) and self.point.get(packet.ctstate, "NEW") != "NEW":
+            yield from ("--ctstate", self.point[packet.ctstate])
+        for value in self.known:
+            if value.kind == "address type" and self.point[value] == "LOCAL":
+                yield from ("--node-ip", value.subject)
+
+
+def witness_of(packet: Packet, origin: str, known: Known, values: Sequence[Open]) -> Witness:
+    """Return the smallest packet of which something is known; ``values`` are all that are asked about."""
+    point = {
+        value: smallest(packet, value, known.get(value, value.domain))  # type: ignore[arg-type]
+        for value in (*values, *known)
+    }
+    return Witness(packet, origin, known, point)
+
+
+def smallest(packet: Packet, value: Open, domain: Domain) -> Any:
+    """Return the smallest value of a domain that a packet usually has."""
+    if isinstance(domain, Intervals):
+        if isinstance(domain.spans[0][0], str):
+            return _name(domain)
+        return smallest_address(domain, packet.family) if value == packet.src else domain.spans[0][0]
+    return min(domain, key=lambda word: (_WORDS.index(word) if word in _WORDS else 0, str(word)))
+
+
+def smallest_source(source: int | Open, packet: Packet) -> int:
+    """Return the smallest address that a packet comes from whose source makes no difference."""
+    if not isinstance(source, Open):
+        return source
+    assert isinstance(source.domain, Intervals)
+    return smallest_address(source.domain, packet.family)
+
+
+def _name(domain: Intervals) -> str:
+    """Return the name of an interface: one that nodes have, else the shortest that is in the domain."""
+    usual = (name for name in _INTERFACES if name in domain)
+    starts = (low.rstrip("\0") for low, _ in domain)
+    longer = (start + letter for start in starts for letter in ("", "0", "a") if start + letter in domain)
+    return next(usual, None) or next(longer, None) or str(domain.spans[0][0])
+
+
+def _joined(address: str, port: int | None) -> str:
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

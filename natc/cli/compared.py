@@ -1,0 +1,150 @@
+"""The two sides of ``natc diff``: dumps, bundles or manifests, and what is known of their nodes."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from natc.cli.pasted import read_for_answers
+from natc.cli.proxy_flags import flags_of, given_settings, read_cluster, say
+from natc.cli.question import address_and_port, node_of
+from natc.cli.start import only, starts_of
+from natc.errors import UsageError
+from natc.inputs import name_of
+from natc.report.diff import Command
+
+if TYPE_CHECKING:
+    from natc.analysis.backwards import Wanted
+    from natc.analysis.diff.changes import Difference
+    from natc.analysis.diff.sides import Side
+    from natc.kube.model import Cluster
+    from natc.netfilter.ruleset import Ruleset
+    from natc.text.bundle import Bundle
+
+#: What every Kubernetes object has, in YAML or JSON, and what every dump has.
+_MANIFEST = re.compile(r'^\s*(?:-\s+)?apiVersion\s*:|"apiVersion"\s*:', re.MULTILINE)
+_TABLE = re.compile(r"^\s*\*(?:raw|mangle|nat|filter|security)\s*$", re.MULTILINE)
+#: Nothing but the rules is said of a node.
+_NOTHING: dict[str, Any] = {"conntrack": None, "lists": (), "sets": None, "jiffies": None, "hz": None}
+
+
+@frozen(eq=False)
+class Input:
+    """One of the two things compared, as it was given."""
+
+    path: str
+    ruleset: Ruleset | None = None
+    bundle: Bundle | None = None
+    cluster: Cluster | None = None
+    """What manifests say, before they are compiled."""
+    before: tuple[str, ...] = ()
+    """The command that makes a dump of manifests."""
+
+    @property
+    def families(self) -> set[int]:
+        """The families that it has rules of."""
+        assert self.ruleset is not None
+        return {dump.family for dump in self.ruleset.dumps} or {self.ruleset.family}
+
+
+@frozen(eq=False)
+class Both:
+    """Both sides."""
+
+    inputs: tuple[Input, Input]
+    asked: dict[str, Any]
+
+    @classmethod
+    def read(cls, a: str, b: str, asked: dict[str, Any]) -> Both:
+        """Read both sides, and compile those that are manifests; raises NatcError for what is neither."""
+        if a == b == "-":
+            raise UsageError("both sides cannot be standard input")
+        one, other = _read(a, asked), _read(b, asked)
+        return cls((_compiled(one, other, asked), _compiled(other, one, asked)), asked)
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """How ``natc trace`` reads each side."""
+        backend = () if self.asked["backend"] == "legacy" else ("--backend", self.asked["backend"])
+        table = () if self.asked["table"] is None else ("--table", self.asked["table"])
+        node = () if self.asked["node"] is None else ("--node", self.asked["node"])
+        ips = tuple(word for ip in self.asked["node_ip"] for word in ("--node-ip", ip))
+        return tuple(
+            Command(
+                one.before, ("natc", "trace", "-" if one.before else one.path, *table, *backend, *node, *ips)
+            )
+            for one in self.inputs
+        )
+
+    def difference(self) -> Difference:
+        """Compare what both have, family by family."""
+        from natc.analysis.diff.changes import compare
+        from natc.report.diff import together
+
+        within = self._within()
+        families = self.inputs[0].families & self.inputs[1].families
+        if not families:
+            raise UsageError("A and B are not of one family of addresses", expected="both IPv4 or both IPv6")
+        for one in self.inputs:
+            for family in one.families - families:
+                say(f"{name_of(one.path)}: its rules of IPv{family} have no others to compare with")
+        return together(
+            compare(*self._sides(family), within[family]) for family in sorted(families & {*within})
+        )
+
+    def _within(self) -> dict[int, Wanted | None]:
+        """Return by family the destinations that are wanted; a family without is not compared."""
+        from natc.analysis.backwards import Wanted
+        from natc.netfilter.intervals import number
+
+        if not self.asked["dst"]:
+            return {4: None, 6: None}
+        address, port = address_and_port("--dst", self.asked["dst"])
+        wanted = Wanted(number(int(ip_address(address))), None if port is None else number(port))
+        return {ip_address(address).version: wanted}
+
+    def _sides(self, family: int) -> tuple[Side, Side]:
+        a, b = (self._side(one, family) for one in self.inputs)
+        return a, b
+
+    def _side(self, one: Input, family: int) -> Side:
+        from natc.analysis.diff.sides import Side
+        from natc.netfilter.packet import Packet
+
+        assert one.ruleset is not None
+        ruleset = one.ruleset.of_family(family)
+        node = node_of({**self.asked, "interface": None}, Packet(family), one.bundle)
+        start = only(starts_of(_NOTHING, ruleset, one.bundle))
+        return Side(ruleset, node, start, self.asked["backend"])
+
+
+def _read(path: str, asked: dict[str, Any]) -> Input:
+    from natc.text.files import read_source
+
+    source = read_source(path)
+    if source.bundle is None and _MANIFEST.search(source.text) and not _TABLE.search(source.text):
+        return Input(path, cluster=read_cluster((path,)))
+    return Input(path, read_for_answers(source, asked["table"]), source.bundle)
+
+
+def _compiled(one: Input, other: Input, asked: dict[str, Any]) -> Input:
+    """Return manifests with the rules that a kube-proxy would make of them; a dump as it is."""
+    if one.cluster is None:
+        return one
+    from natc.compile import ProxyConfig
+    from natc.compile import compile as compile_cluster
+
+    settings = given_settings(asked["config_file"], _given(asked))
+    ruleset = compile_cluster(one.cluster, ProxyConfig(**settings))
+    return evolve(one, ruleset=ruleset, before=("natc", "compile", one.path, *flags_of(settings)))
+
+
+def _given(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return kube-proxy's settings as far as flags say them."""
+    from natc.cli.proxy_flags import SETTINGS
+
+    given = {variable: asked[variable] for _, variable, _, _ in SETTINGS if variable in asked}
+    return given | {"node_ip": next(iter(asked["node_ip"]), None)}

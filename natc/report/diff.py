@@ -1,0 +1,223 @@
+"""What two rulesets do differently, as text and as JSON."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from natc.analysis.diff.changes import Change, Difference
+from natc.analysis.diff.contrasts import Contrast, Unsure
+from natc.analysis.diff.fates import Fate
+from natc.analysis.diff.joint import Shares
+from natc.probability import NEVER, Odds
+from natc.report.document import odds_json
+from natc.report.lines import Line, Part, line
+from natc.report.rule_text import percent, words_of
+from natc.trace.outcome import MASQUERADE, Endpoint
+from natc.trace.wording import condition_texts
+
+#: What is said of where a packet ends; nothing of one that is sent on.
+_VERDICTS = {
+    "FORWARD": "", "OUTPUT": "", "INPUT": "delivered to the node", "DROP": "dropped", "REJECT": "rejected",
+    "NO_ROUTE": "not routed", "STOLEN": "taken from netfilter", "OPEN": "natc cannot tell",
+}  # fmt: skip
+_ORIGINS = {"network": "from the network", "local": "from the node itself"}
+#: Kinds of values for which trace has an option.
+_SAID_BY_OPTIONS = frozenset({"source", "source port", "incoming interface", "mark bit", "state"})
+#: A row of the table: what becomes of packets, and its odds on both sides.
+Row = tuple[str, Odds, Odds]
+
+
+@frozen(eq=False)
+class Command:
+    """How ``natc trace`` reads one of the two sides, as words for a shell."""
+
+    before: tuple[str, ...]
+    """A command whose output is the dump; empty where a file is."""
+    words: tuple[str, ...]
+
+    def text(self, options: Sequence[str]) -> str:
+        """Return the line that asks about a packet."""
+        pipe = f"{shlex.join(self.before)} | " if self.before else ""
+        return pipe + shlex.join([*self.words, *options])
+
+
+def diff_lines(found: Difference, commands: Sequence[Command]) -> Iterator[Line]:
+    """Yield a summary and then each destination; nothing when there is no difference."""
+    if not found:
+        return
+    count = len(found.changes)
+    yield line(Part(f"{count:,} destination{'' if count == 1 else 's'} changed", "bold"))
+    for change in found.changes:
+        yield line()
+        yield _heading(change)
+        yield from _contrast_lines(change, commands)
+    if found.unsure:
+        yield line()
+        yield line(
+            Part("open: these questions, asked on one side only, may make more of a difference", "yellow")
+        )
+        yield from map(_unsure_line, found.unsure)
+
+
+def _heading(change: Change) -> Line:
+    where = " on the node's addresses" if change.on_node else ""
+    says = f"  {change.comment or change.name}" if change.comment or change.name else ""
+    return line(Part(f"{change.dst}/{change.proto}", "bold"), f"{where}{says}")
+
+
+def _contrast_lines(change: Change, commands: Sequence[Command]) -> Iterator[Line]:
+    """Yield each contrast; one that is the same from elsewhere is said once."""
+    groups: dict[tuple[Row, ...], list[Contrast]] = {}
+    for contrast in change.contrasts:
+        groups.setdefault(tuple(_rows(contrast)), []).append(contrast)
+    for rows, group in groups.items():
+        first = group[0]
+        origins = " and ".join(dict.fromkeys(_ORIGINS[one.witness.origin] for one in group))
+        yield line("           A           B   ", Part(", ".join([origins, *_conditions(first)]), "dim"))
+        for text, a, b in rows:
+            yield line(f"{_odds(a):>12}{_odds(b):>12}   {text}", Part(_exactly(a, b), "dim"))
+        for command in commands:
+            yield line("    ", Part(command.text(change.options(first)), "cyan"))
+
+
+def _conditions(contrast: Contrast) -> Iterator[str]:
+    """Yield in words what the packet has to be that no option of trace says."""
+    witness = contrast.witness
+    unsaid = {
+        value: domain
+        for value, domain in witness.known.items()
+        if value.kind not in _SAID_BY_OPTIONS
+        and not (value.kind == "address type" and witness.point[value] == "LOCAL")
+    }
+    if unsaid:
+        yield "when " + " and ".join(condition_texts(witness.packet, unsaid))
+
+
+def _rows(contrast: Contrast) -> Iterator[Row]:
+    """Yield what becomes of the packet; what it then looks like only where that makes the difference."""
+    full = not contrast.is_of_place
+    sums: dict[str, list[Odds]] = {}
+    for side, shares in enumerate((contrast.a, contrast.b)):
+        for fate, odds in shares.items():
+            entry = sums.setdefault(_text(fate, full=full), [NEVER, NEVER])
+            entry[side] = entry[side] + odds
+    for text, (a, b) in sums.items():
+        yield text, a, b
+
+
+def _text(fate: Fate, *, full: bool) -> str:
+    verdict = _VERDICTS.get(fate.verdict, fate.verdict)
+    how = f"{verdict} with {fate.reject}" if fate.reject else verdict
+    to = str(fate.dnat) if fate.dnat else "" if how else "sent on as it came"
+    parts = [to, how, fate.held_by, fate.errno or ""]
+    if full and not verdict:
+        parts.append(_source(fate.snat))
+        parts += _form(fate)
+    return ", ".join(filter(None, parts))
+
+
+def _source(snat: Endpoint | str | None) -> str:
+    if snat is None:
+        return "source kept"
+    return "masqueraded" if snat == MASQUERADE else f"source becomes {snat}"
+
+
+def _form(fate: Fate) -> Iterator[str]:
+    """Yield what else the packet that leaves may be told by."""
+    packet = fate.final
+    if packet is not None:
+        if isinstance(packet.out_interface, str) and packet.out_interface:
+            yield f"out by {packet.out_interface}"
+        if packet.tos:
+            yield f"TOS {packet.tos}"
+        if packet.ttl not in (63, 64):
+            yield f"TTL {packet.ttl}"
+
+
+def _odds(odds: Odds) -> str:
+    return percent(odds) if odds else "-"
+
+
+def _exactly(a: Odds, b: Odds) -> str:
+    """Say the odds exactly where percents would look alike."""
+    return f"   {a} and {b}" if a != b and percent(a) == percent(b) else ""
+
+
+def _unsure_line(one: Unsure) -> Line:
+    where = f"line {one.rule.line} of {one.side.upper()}" if one.rule else f"in {one.side.upper()}"
+    rule = f"  {words_of(one.rule)}" if one.rule else ""
+    return line(f"  {where}: {one.question}{rule}  (first met by packets to {one.dst})")
+
+
+def diff_json(found: Difference, commands: Sequence[Command]) -> dict[str, Any]:
+    """Return the document's content."""
+    return {
+        "changes": [_change(change, commands) for change in found.changes],
+        "open": [_open(one) for one in found.unsure],
+    }
+
+
+def _change(change: Change, commands: Sequence[Command]) -> dict[str, Any]:
+    first, *others = [_contrast(change, contrast, commands) for contrast in change.contrasts]
+    return {
+        "dst": change.dst,
+        "proto": change.proto,
+        "name": change.name,
+        "comment": change.comment,
+        **first,
+        "also": others,
+    }
+
+
+def _contrast(change: Change, contrast: Contrast, commands: Sequence[Command]) -> dict[str, Any]:
+    options = change.options(contrast)
+    traces = zip("ab", commands, strict=True)
+    return {
+        "a": _shares(contrast.a),
+        "b": _shares(contrast.b),
+        "packet": shlex.join(options),
+        "origin": contrast.witness.origin,
+        "conditions": list(condition_texts(contrast.witness.packet, contrast.witness.known)),
+        "trace": {side: command.text(options) for side, command in traces},
+    }
+
+
+def _shares(shares: Shares) -> list[dict[str, Any]]:
+    return [{"odds": odds_json(odds), **_fate(fate)} for fate, odds in shares.items()]
+
+
+def _fate(fate: Fate) -> dict[str, Any]:
+    return {
+        "verdict": fate.verdict,
+        "dnat": _endpoint(fate.dnat),
+        "snat": {"masquerade": True} if isinstance(fate.snat, str) else _endpoint(fate.snat),
+        "reject": fate.reject,
+        "text": _text(fate, full=True),
+    }
+
+
+def _endpoint(endpoint: Endpoint | None) -> dict[str, Any] | None:
+    return None if endpoint is None else {"ip": endpoint.ip, "port": endpoint.port}
+
+
+def _open(one: Unsure) -> dict[str, Any]:
+    return {
+        "question": one.question,
+        "side": one.side,
+        "line": one.rule.line if one.rule else None,
+        "text": one.rule.text if one.rule else None,
+        "dst": one.dst,
+    }
+
+
+def together(parts: Iterable[Difference]) -> Difference:
+    """Return the differences of several families as one."""
+    found = [*parts]
+    return Difference(
+        tuple(change for part in found for change in part.changes),
+        tuple(one for part in found for one in part.unsure),
+    )
