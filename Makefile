@@ -13,11 +13,11 @@ demo: $(VENV)/installed
 	$(BIN)/natc trace $(CASE)/save-legacy.txt --dst 10.105.182.209:3000
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n auto -m 'not shared and not kernel'
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not shared and not kernel'
 
 # The recorded answers beside the checkout and the kernel of this machine (root, iptables).
 conformance: $(VENV)/installed
-	$(BIN)/python -m pytest -n auto -m 'shared or kernel'
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'shared or kernel'
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check natc tests
