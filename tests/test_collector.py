@@ -1,6 +1,7 @@
 """The collector pauses, comes back as it was, and does not make up for the pause at once."""
 
 import gc
+import weakref
 
 import pytest
 
@@ -28,6 +29,22 @@ def test_what_was_made_counts_as_old():
     with collector_paused():
         made = [[] for _ in range(50_000)]
     assert len(gc.get_objects(generation=0)) < len(made)
+
+
+def test_cycles_made_in_pauses_are_found_at_last():
+    class Cycle:
+        def __init__(self):
+            self.own = self
+
+    gone = weakref.ref(Cycle())
+    for _ in range(3):
+        with collector_paused(characters=1_200_000):
+            made = [[] for _ in range(1000)]
+    assert made and gone() is None
+    left = gc.get_stats()[2]["collections"]
+    with collector_paused():
+        pass
+    assert gc.get_stats()[2]["collections"] == left
 
 
 def test_what_the_caller_froze_stays_frozen():

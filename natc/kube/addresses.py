@@ -13,6 +13,8 @@ from socket import AF_INET, inet_pton
 
 #: What the plain spelling of special IPv4 addresses begins with.
 _SPECIAL_V4 = ("0.0.0.0", "127.", "169.254.", "224.0.0.")  # noqa: S104 - compared with, not bound to
+#: Longest text that is remembered, address or not.
+_LONGEST_KEPT = 50
 _LENIENT_V4 = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII).fullmatch
 
 Address = IPv4Address | IPv6Address
@@ -36,9 +38,13 @@ def is_ordinary_v4(text: str) -> bool:
     return is_plain_v4(text) and not text.startswith(_SPECIAL_V4)
 
 
-@lru_cache(maxsize=65536)
 def parse_address(text: str) -> Address | None:
     """Return the address ``text`` means to Kubernetes, or None when it is none."""
+    return _known_address(text) if len(text) <= _LONGEST_KEPT else _known_address.__wrapped__(text)
+
+
+@lru_cache(maxsize=65536)
+def _known_address(text: str) -> Address | None:
     if _LENIENT_V4(text):
         return _parse_lenient_v4(text)
     if "%" in text:  # Go's parser knows no zones

@@ -61,7 +61,7 @@ _Above = list[tuple[int, Any]]
 
 _UNSURE_LINE: _Line = (_UNSURE, 0, "", None)
 _SKIPPED_LINE: _Line = (_SKIP, 0, "", None)
-_LARGEST_CACHE = 50_000
+_LARGEST_CACHE, _LONGEST_KEPT = 50_000, 500
 _cache: dict[str, _Line] = {}
 
 
@@ -80,7 +80,9 @@ def load(text: str) -> Any:
 
 
 def _look_up(line: str) -> _Line:
-    """Parse a line the cache does not hold, and keep it."""
+    """Parse a line the cache does not hold, and keep it if it is not long."""
+    if len(line) > _LONGEST_KEPT:
+        return _parse(line)
     if len(_cache) >= _LARGEST_CACHE:
         _cache.clear()
     parsed = _cache[line] = _parse(line)

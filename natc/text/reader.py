@@ -89,7 +89,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
         dumps = [evolve(dumps[0], family=family)]
     tables = partial(Tables, keep=noflush, unnamed=table, missing=missing)
     reader = partial(_Reader, cache=cache, problems=problems)
-    with collector_paused():
+    with collector_paused(len(text)):
         parts = [_read_dump(dump, file, tables, reader, lazy) for dump in dumps]
     if cache:
         cache.save()
@@ -137,12 +137,28 @@ class _Reader:
             except DumpError as error:
                 if self.problems is None:
                     raise min([*self.tables.faults_so_far(), error], key=_line_of) from None
-                self.problems.append(error)
+                self._add_problem(error)
                 self.tables.keep_unread(_line_of(error))
         if self.tables.remarks[-1:] == [""]:  # what follows the last newline is no line
             self.tables.remarks.pop()
         self._close()
-        return self.tables.ruleset
+        return self._let_go()
+
+    def _add_problem(self, error: DumpError) -> None:
+        """Keep an error without the frames it came through: they hold this reader, and Lark's."""
+        assert self.problems is not None
+        error.__traceback__ = error.__context__ = None
+        self.problems.append(error)
+
+    def _let_go(self) -> Ruleset:
+        """Return what was read; its chains keep this reader, so this reader must not keep them.
+
+        Else nothing that was read would be freed before the garbage collector looked at everything.
+        """
+        ruleset = self.tables.ruleset
+        kept = Ruleset(family=self.family, lazy=ruleset.lazy, respelled=ruleset.respelled)
+        self.tables = Tables(self.source, kept)
+        return ruleset
 
     def _close(self) -> None:
         try:
@@ -150,7 +166,7 @@ class _Reader:
         except DumpError as error:
             if self.problems is None or not self.tables.ruleset.tables:
                 raise
-            self.problems.append(error)
+            self._add_problem(error)
 
     # ---- the fast path
 
