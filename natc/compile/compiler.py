@@ -6,17 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from natc.collector import collector_paused
-from natc.compile import base
 from natc.compile.addresses import is_ipv6
 from natc.compile.config import ProxyConfig
 from natc.compile.names import MARK_DROP
-from natc.compile.node import NodeTables
 from natc.compile.proxier import sync_rules
 from natc.compile.sync import Sync
 from natc.errors import DumpError, UsageError
 from natc.kube.model import Cluster
 
 if TYPE_CHECKING:
+    from natc.compile.node import NodeTables
     from natc.netfilter.ruleset import Ruleset
 
 _DESTINATION = re.compile(r" -d ([0-9a-f.:]+)/")
@@ -67,6 +66,9 @@ def _node_text(cluster: Cluster, config: ProxyConfig) -> str:
 
 def node_tables(cluster: Cluster, config: ProxyConfig) -> NodeTables:
     """Return the node's tables, chain by chain, in the words the rules were given in; raises as above."""
+    from natc.compile import base
+    from natc.compile.node import NodeTables
+
     tables = NodeTables()
     if config.with_kubelet:
         from natc.compile import kubelet

@@ -8,7 +8,7 @@ not among the manifests. What is given wins: slices over Endpoints, both over Po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from attrs import evolve
 
@@ -40,7 +40,7 @@ def complete(cluster: Cluster) -> Cluster:
     made: list[EndpointSlice] = []
     passed_over: list[Service] = []
     without: list[Service] = []
-    for service in cluster.services:
+    for service in cluster.services if cluster.pods else _unsliced(cluster.services, sliced):
         key = (service.namespace, service.name)
         if key in sliced or key in written:
             if pods.matching(service):
@@ -56,6 +56,11 @@ def complete(cluster: Cluster) -> Cluster:
         return cluster
     slices = (*cluster.endpoint_slices, *made)
     return evolve(cluster, endpoint_slices=slices, notes=(*cluster.notes, *notes))
+
+
+def _unsliced(services: Iterable[Service], sliced: Set[tuple[str, str]]) -> Iterable[Service]:
+    """Return the services without slices: without Pods, nothing is to be chosen for the others."""
+    return [service for service in services if (service.namespace, service.name) not in sliced]
 
 
 def _notes(passed_over: list[Service], without: list[Service]) -> Iterator[str]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from attrs import field
 
 from natc.errors import Span
-from natc.kube.ingress import Ingress
 from natc.values import value
+
+if TYPE_CHECKING:
+    from natc.kube.ingress import Ingress
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
