@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CASE := golden/kube-proxy/1.29.1-901
 
-.PHONY: demo test conformance lint bench clean
+.PHONY: demo test conformance lint bench shapes clean
 
 demo: $(VENV)/installed
 	@echo '--- natc compile: the rules of default/nodeport-svc'
@@ -26,6 +26,10 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m tests.benchmarks
+
+# What natc knows of kube-proxy's lines without asking Lark, after a change of the grammar.
+shapes: $(VENV)/installed
+	$(BIN)/python -m tests.delivered
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

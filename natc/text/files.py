@@ -61,21 +61,21 @@ def read_dump(
     ``cache`` the shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
     :class:`~natc.errors.DumpError` when the file cannot be read or is no ruleset.
     """
+    from natc.text.delivered import known_shapes
     from natc.text.reader import read  # here, so that writing a text does not pay for reading one
-    from natc.text.shape_cache import usual_cache
 
     text, name = _text_of(path)
-    kept = usual_cache() if cache else None
+    kept = known_shapes() if cache else None
     return read(text, file=name, family=family, problems=problems, cache=kept, table=table, lazy=lazy)
 
 
 def read_dump_and_text(path: str | Path | Source, *, cache: bool = True) -> tuple[Ruleset, str]:
     """Return what :func:`read_dump` does, and the text it was read from."""
+    from natc.text.delivered import known_shapes
     from natc.text.reader import read
-    from natc.text.shape_cache import usual_cache
 
     text, name = _text_of(path)
-    return read(text, file=name, cache=usual_cache() if cache else None), text
+    return read(text, file=name, cache=known_shapes() if cache else None), text
 
 
 def read_pasted_dump(
@@ -85,11 +85,11 @@ def read_pasted_dump(
 
     Returns the ruleset and notes on what was passed over (:func:`natc.text.tidy.read_pasted`).
     """
-    from natc.text.shape_cache import usual_cache
+    from natc.text.delivered import known_shapes
     from natc.text.tidy import read_pasted
 
     text, name = _text_of(path)
-    return read_pasted(text, file=name, family=family, table=table, cache=usual_cache() if cache else None)
+    return read_pasted(text, file=name, family=family, table=table, cache=known_shapes() if cache else None)
 
 
 def _text_of(path: str | Path | Source) -> tuple[str, str]:

@@ -53,6 +53,13 @@ def extensions(kind: str) -> frozenset[str]:
     return frozenset(name for group, name in (block.split("/") for block in all_blocks()) if group == kind)
 
 
+@lru_cache(maxsize=8)
+def no_target(opaque: frozenset[str]) -> str:
+    """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
+    names = sorted(extensions("targets") | opaque)
+    return rf"(?!(?:{'|'.join(map(re.escape, names))})(?:[ \t]|$))"
+
+
 def blocks_named(text: str) -> frozenset[str]:
     """Return the blocks of the extensions that ``text`` mentions; perhaps more than it uses."""
     rare = "\t" in text or "--match" in text or "--jump" in text

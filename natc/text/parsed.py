@@ -5,8 +5,6 @@ A chain behind ``-j`` must not be the name of a target extension, which would be
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import field
@@ -17,8 +15,9 @@ from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.matches import match_class
 from natc.netfilter.opaque import Opaque, opaque_match, opaque_target
 from natc.netfilter.targets import target_class
-from natc.text.grammar import Grammar, extensions
-from natc.text.shapes import COMMANDS, Blueprint, PartWords, UseWords
+from natc.text.blueprints import Blueprint, PartWords, UseWords
+from natc.text.grammar import Grammar, extensions, no_target
+from natc.text.shapes import COMMANDS
 from natc.values import define
 
 if TYPE_CHECKING:
@@ -48,13 +47,6 @@ class ShapeError(ValueError):
         super().__init__(message)
         self.token = token
         self.expected = expected
-
-
-@lru_cache(maxsize=8)
-def _no_target(opaque: frozenset[str]) -> str:
-    """The expression of "no target extension's name stands here": then ``-j`` means a chain."""
-    names = sorted(extensions("targets") | opaque)
-    return rf"(?!(?:{'|'.join(map(re.escape, names))})(?:[ \t]|$))"
 
 
 def nearest_match(name: str) -> str | None:
@@ -250,7 +242,7 @@ class _Builder:
             return None
         self.fixed[-1] = self.fixed[-1].removesuffix(str(token))
         if token.type == "CHAIN_OR_TARGET":
-            pattern = _no_target(self.opaque.targets) + pattern
+            pattern = no_target(self.opaque.targets) + pattern
         elif self.goto and token.type == "CHAIN":
             pattern = _NO_VERDICT + pattern
         self.literals.append(pattern)

@@ -15,6 +15,7 @@ What a line means beyond its syntax is checked by :mod:`natc.text.literals` (val
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,15 @@ from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import any_lines
 from natc.text.literals import Literals
 from natc.text.runs import Runs
-from natc.text.shapes import Blueprint, LineShape, line_shapes
+from natc.text.shapes import LineShape, line_shapes
 from natc.text.source import Source
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 from natc.values import define
 
 if TYPE_CHECKING:
+    from natc.text.blueprints import Blueprint
     from natc.text.grammar import Grammar
-    from natc.text.shape_cache import ShapeCache
+    from natc.text.shape_cache import Kept, Shelf
 
 #: Names are read by extension first; a chain may have taken the name of an opaque one.
 _USUAL = Opaque()
@@ -60,7 +62,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     family: int | None = None,
     noflush: bool = False,
     problems: list[DumpError] | None = None,
-    cache: ShapeCache | None = None,
+    cache: Kept | None = None,
     table: str | None = None,
     missing: list[str] | None = None,
     lazy: bool = False,
@@ -113,10 +115,12 @@ class _Reader:
     literals: Literals = field(init=False)
     shapes: dict[tuple[str, ...], list[LineShape]] = field(factory=dict)
     """The shapes met so far, by their option words; the stricter before the general one."""
+    unasked: dict[tuple[str, ...], list[Shelf]] = field(factory=dict)
+    """Where shapes with these option words may be kept, and nobody has looked yet."""
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
     parser: Grammar | None = None
-    cache: ShapeCache | None = None
+    cache: Kept | None = None
     runs: Runs = field(factory=Runs)
     position: int = 0
     number: int = 0
@@ -275,10 +279,7 @@ class _Reader:
         key = tuple(_OPTION_WORDS.findall(_QUOTED.sub('""', line) if '"' in line else line))
         if key in self.odd and (found := self._respelled(line, number)):
             return found
-        known = self.shapes.get(key)
-        if known is None:
-            known = self.shapes[key] = self._remembered(key)
-        for shape in known:
+        for shape in self._candidates(key):
             if match := shape.fullmatch(line):
                 return shape, match
         try:
@@ -293,17 +294,27 @@ class _Reader:
         for shape in new:
             if match := shape.fullmatch(line):
                 self.literals.read_all(shape, match.groups(), line, number)
-                known.extend(new)
+                self.shapes[key].extend(new)
                 if self.cache and self._opaque() == _USUAL:
                     self.cache.add(key, made)
                 return shape, match
         raise AssertionError(f"a shape does not fit the line it was made from: {line!r}")
 
-    def _remembered(self, key: tuple[str, ...]) -> list[LineShape]:
-        """Return the shapes that earlier runs have met; none where names are read in an unusual way."""
+    def _candidates(self, key: tuple[str, ...]) -> Iterator[LineShape]:
+        """Yield the shapes with these option words: those met in this text, then those of earlier runs.
+
+        Where names are read in an unusual way, only those of this text.
+        """
+        known = self.shapes.setdefault(key, [])
+        yield from tuple(known)
         if self.cache is None or self._opaque() != _USUAL:
-            return []
-        return [shape for kept in self.cache.find(self.family, key) for shape in line_shapes(kept)]
+            return
+        unasked = self.unasked.setdefault(key, list(self.cache.sources()))
+        while unasked:
+            kept = unasked.pop(0).find(self.family, key)
+            new = [shape for blueprint in kept for shape in line_shapes(blueprint)]
+            known += new
+            yield from new
 
     def _respelled(self, line: str, number: int) -> tuple[LineShape, re.Match[str]] | None:
         """Find the shape of a rule whose spelling the grammar does not know; None if that fails too."""

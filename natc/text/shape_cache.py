@@ -18,21 +18,42 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
-from attrs import astuple, field
+from attrs import field
 
 from natc import __version__
 from natc.inputs import NO_CACHE
 from natc.text import grammar
-from natc.text.shapes import Blueprint, PartWords
+from natc.text.blueprints import Blueprint, as_kept, from_kept, key_of
 from natc.values import define
 
 _FILE = "shapes.json"
 #: A file larger than this is not read, and one that would become so is begun anew.
 _LARGEST = 4 * 1024 * 1024
+
+
+class Shelf(Protocol):
+    """Where blueprints are kept."""
+
+    def find(self, family: int, words: tuple[str, ...]) -> list[Blueprint]:
+        """Return what is known of lines with these option words."""
+
+
+class Kept(Protocol):
+    """The blueprints of earlier runs, and a place for those of this one."""
+
+    def sources(self) -> Sequence[Shelf]:
+        """Where to look, the best first."""
+
+    def add(self, words: tuple[str, ...], blueprint: Blueprint) -> None:
+        """Note a blueprint that Lark has just made."""
+
+    def save(self) -> None:
+        """Write what is new, if there is any."""
 
 
 def usual_cache() -> ShapeCache | None:
@@ -69,19 +90,22 @@ class ShapeCache:
     _known: dict[str, list[Any]] | None = None
     _new: dict[str, list[Any]] = field(factory=dict)
 
+    def sources(self) -> Sequence[Shelf]:
+        return (self,)
+
     def find(self, family: int, words: tuple[str, ...]) -> list[Blueprint]:
         """Return what is known of lines with these option words; nothing if the cache cannot be trusted."""
         if self._known is None:
             self._known = self._load()
         try:
-            return [_blueprint(kept) for kept in self._known.get(_key(family, words), ())]
+            return [from_kept(kept) for kept in self._known.get(key_of(family, words), ())]
         except (TypeError, ValueError, KeyError):
             self._known = {}
             return []
 
     def add(self, words: tuple[str, ...], blueprint: Blueprint) -> None:
         """Note a blueprint that Lark has just made."""
-        self._new.setdefault(_key(blueprint.family, words), []).append(astuple(blueprint))
+        self._new.setdefault(key_of(blueprint.family, words), []).append(as_kept(blueprint))
 
     def save(self) -> None:
         """Write what is new, if there is any; a folder that cannot be written is no error."""
@@ -145,36 +169,3 @@ def _is_ours(found: os.stat_result, kind: int) -> bool:
         and found.st_uid == os.geteuid()
         and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     )
-
-
-def _key(family: int, words: tuple[str, ...]) -> str:
-    return " ".join([str(family), *words])
-
-
-def _blueprint(kept: list[Any]) -> Blueprint:
-    """Return the blueprint that was written down as ``kept``.
-
-    Raises TypeError or ValueError for what is none.
-    """
-    kind, family, fixed, literals, header, matches, target, *numbers = kept
-    if len(fixed) != len(literals) + 1:
-        raise ValueError("texts and literals do not go together")
-    return Blueprint(
-        kind,
-        family,
-        tuple(fixed),
-        tuple(literals),
-        _uses(header),
-        tuple(_part(match) for match in matches),
-        _part(target) if target else None,
-        *numbers,
-    )
-
-
-def _part(kept: list[Any]) -> PartWords:
-    name, uses = kept
-    return PartWords(name, _uses(uses))
-
-
-def _uses(kept: list[Any]) -> tuple[tuple[str, bool, tuple[int | str, ...]], ...]:
-    return tuple((name, inverted, tuple(words)) for name, inverted, words in kept)

@@ -1,10 +1,10 @@
 """The shapes of lines: how to recognise a line, and what a rule written like it is made of.
 
-A :class:`Blueprint` is what Lark found out about the first line of a shape (:mod:`natc.text.parsed`), in
-plain words and numbers, so that it can be kept (:mod:`natc.text.shape_cache`). From it come the
-line's shapes: one regular expression each that recognises later lines and captures their literals.
-Keywords, blanks and the protocol stand in the expression as they are; a literal is its terminal's own
-pattern from the grammar, so the expression accepts what Lark would accept here and nothing else.
+A :class:`~natc.text.blueprints.Blueprint` is what Lark found out about the first line of a shape
+(:mod:`natc.text.parsed`). From it come the line's shapes: one regular expression each that recognises later
+lines and captures their literals. Keywords, blanks and the protocol stand in the expression as they are; a
+literal is its terminal's own pattern from the grammar, so the expression accepts what Lark would accept
+here and nothing else.
 """
 
 from __future__ import annotations
@@ -22,46 +22,13 @@ from natc.netfilter.matches import match_class
 from natc.netfilter.opaque import opaque_match, opaque_target
 from natc.netfilter.ruleset import Part, Printed, Shape, UseForm
 from natc.netfilter.targets import target_class
+from natc.text.blueprints import Blueprint, UseWords
 from natc.text.places import is_limited
 from natc.text.runs import NAME, Wording
 from natc.values import define, frozen
 
 #: The commands that take a rule.
 COMMANDS = frozenset({"append", "insert", "replace", "delete", "check"})
-
-#: A use of an option: its name, whether it is negated, and its words: places of literals, or fixed.
-UseWords = tuple[str, bool, tuple[int | str, ...]]
-
-
-@frozen
-class PartWords:
-    """An extension in a rule: its name, and the options used."""
-
-    name: str
-    uses: tuple[UseWords, ...]
-
-
-@frozen
-class Blueprint:
-    """What a line is made of. A line that is no rule has only ``kind``, ``fixed`` and ``literals``."""
-
-    kind: str
-    """The name of the line's node in the grammar: ``append``, ``table``, ``flush``, ...; or ``empty``."""
-    family: int
-    fixed: tuple[str, ...]
-    """The text before each literal and behind the last one: one more than there are literals."""
-    literals: tuple[str, ...]
-    """The expression of each literal, in order."""
-    header: tuple[UseWords, ...] = ()
-    matches: tuple[PartWords, ...] = ()
-    target: PartWords | None = None
-    behind: int = 0
-    """How many literals stand before the target."""
-    chain: int = 0
-    insert_at: int | None = None
-    jump: int | None = None
-    goto: bool = False
-    counters: int | None = None
 
 
 @frozen(eq=False)

@@ -19,7 +19,7 @@ from natc.netfilter.ruleset import Ruleset
 from natc.values import define, frozen
 
 if TYPE_CHECKING:
-    from natc.text.shape_cache import ShapeCache
+    from natc.text.shape_cache import Kept
 
 #: What iptables-restore may know: tables, chains, COMMIT, rules and orders, behind blanks or not.
 _STATEMENT = re.compile(
@@ -69,7 +69,7 @@ def read_pasted(
     file: str = "<text>",
     family: int | None = None,
     table: str | None = None,
-    cache: ShapeCache | None = None,
+    cache: Kept | None = None,
 ) -> tuple[Ruleset, list[str]]:
     """Read a text as people paste it; return the ruleset and notes on what was passed over or is missing.
 

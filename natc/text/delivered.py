@@ -1,0 +1,81 @@
+"""The blueprints natc is delivered with: of the lines that kube-proxies write, parsed by Lark beforehand.
+
+Importing Lark and building a parser took 0.25 s of CPU of the 0.4 s in which a question about a dump of 30
+rules was answered, measured. So ``delivered_shapes.json`` holds what Lark made of the golden kube-proxies'
+lines. ``make shapes`` writes it, and ``tests/text/test_delivered.py`` holds it against Lark. It names the
+blocks of the grammar it was made with by their checksums: with others it is not used. All other lines are
+Lark's, or the user's cache's (:mod:`natc.text.shape_cache`), as ever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from natc.netfilter.opaque import OPAQUE_TARGETS
+from natc.text import grammar
+from natc.text.blueprints import Blueprint, from_kept, key_of
+from natc.text.shape_cache import ShapeCache, Shelf, usual_cache
+from natc.values import frozen
+
+FILE = Path(__file__).with_name("delivered_shapes.json")
+#: Stands for the names of all targets, so that a new one needs no new file.
+_NO_TARGET = "<no target>"
+
+
+@frozen(eq=False)
+class DeliveredShapes:
+    """The delivered blueprints, and the user's cache behind them."""
+
+    further: ShapeCache | None
+
+    def sources(self) -> Sequence[Shelf]:
+        return (self, self.further) if self.further else (self,)
+
+    def find(self, family: int, words: tuple[str, ...]) -> list[Blueprint]:
+        return [from_kept(_spelled_out(kept)) for kept in _delivered().get(key_of(family, words), ())]
+
+    def add(self, words: tuple[str, ...], blueprint: Blueprint) -> None:
+        if self.further:
+            self.further.add(words, blueprint)
+
+    def save(self) -> None:
+        if self.further:
+            self.further.save()
+
+
+def known_shapes() -> DeliveredShapes:
+    """Return all blueprints there are without asking Lark."""
+    return DeliveredShapes(usual_cache())
+
+
+@lru_cache(maxsize=1)
+def _delivered() -> Mapping[str, list[Any]]:
+    """Return the delivered blueprints as they are kept; none when the grammar has changed."""
+    content = json.loads(FILE.read_bytes())
+    made_with = content["grammar"]
+    return content["shapes"] if made_with == checksums(made_with) else {}
+
+
+def checksums(blocks: Iterable[str]) -> dict[str, int]:
+    """Return the checksum of each of the grammar's blocks among ``blocks``."""
+    known = {grammar.FRAME, *grammar.all_blocks()}
+    return {block: crc32(grammar.text_of(block)) for block in sorted(blocks) if block in known}
+
+
+def shortened(kept: list[Any]) -> list[Any]:
+    """Return a blueprint as it stands in the file."""
+    return _with_literals(kept, grammar.no_target(OPAQUE_TARGETS), _NO_TARGET)
+
+
+def _spelled_out(kept: list[Any]) -> list[Any]:
+    return _with_literals(kept, _NO_TARGET, grammar.no_target(OPAQUE_TARGETS))
+
+
+def _with_literals(kept: list[Any], old: str, new: str) -> list[Any]:
+    kind, family, fixed, literals, *rest = kept
+    return [kind, family, fixed, [literal.replace(old, new) for literal in literals], *rest]
