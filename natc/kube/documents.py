@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
@@ -17,14 +17,17 @@ from attrs import define, field, frozen
 from natc.errors import ManifestError, NatcError, Span
 from natc.kube import json_source
 from natc.kube.fields import Place
+from natc.kube.json_reader import JsonReader
 
 if TYPE_CHECKING:
+    from natc.kube.object_shapes import Read
     from natc.kube.yaml_reader import YamlReader
     from natc.kube.yaml_source import Mark
 
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 _JSON_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]').match
 _BLANK = re.compile(r"[ \t\r\n]*").match
+_NO_READERS: Mapping[tuple[str, str], Read] = {}
 
 
 @define
@@ -80,18 +83,26 @@ class Document:
         return {place: self.text.span_from(self.start, mark) for place, mark in marks.items()}
 
 
-def read_documents(name: str, content: str, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
-    """Yield each document that holds something, and its value; ``errors`` takes why others cannot be read."""
+def read_documents(
+    name: str, content: str, errors: list[NatcError], readers: Mapping[tuple[str, str], Read] = _NO_READERS
+) -> Iterator[tuple[Document, Any]]:
+    """Yield each document that holds something, and its value; ``errors`` takes why others cannot be read.
+
+    A value is as decoded, but an object that ``readers`` read, whole document or item of a list, may be
+    what they make of it (:mod:`natc.kube.object_shapes`).
+    """
     text = Text(name, content)
-    reader: YamlReader | None = None
+    json: JsonReader | None = None
+    yaml: YamlReader | None = None
     for start, end in _cut(text, errors):
         if _JSON_START(content, start, end):
-            yield from _read_json(text, start, end, errors)
+            json = json or JsonReader(readers)
+            yield from _read_json(text, start, end, json, errors)
         else:
             from natc.kube.yaml_reader import YamlReader  # JSON, the more common, does without it
 
-            reader = reader or YamlReader()
-            yield from _read_yaml(text, start, end, reader, errors)
+            yaml = yaml or YamlReader(readers)
+            yield from _read_yaml(text, start, end, yaml, errors)
 
 
 def _cut(text: Text, errors: list[NatcError]) -> Iterator[tuple[int, int]]:
@@ -109,14 +120,16 @@ def _cut(text: Text, errors: list[NatcError]) -> Iterator[tuple[int, int]]:
     yield start, len(content)
 
 
-def _read_json(text: Text, start: int, end: int, errors: list[NatcError]) -> Iterator[tuple[Document, Any]]:
+def _read_json(
+    text: Text, start: int, end: int, reader: JsonReader, errors: list[NatcError]
+) -> Iterator[tuple[Document, Any]]:
     content = text.content if end == len(text.content) else text.content[:end]
     while True:
         start = _BLANK(content, start).end()  # type: ignore[union-attr] # matches always
         if start == end:
             return
         try:
-            value, after = json_source.decode(content, start)
+            value, after = reader.load(content, start)
         except json_source.JsonError as error:
             errors.append(ManifestError(error.message, text.span(error.offset), error.expected))
             return

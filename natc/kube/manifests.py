@@ -19,7 +19,7 @@ from natc.collector import collector_paused
 from natc.errors import ErrorList, ManifestError, NatcError, Span
 from natc.kube.documents import Document, read_documents
 from natc.kube.fields import Fields, Object, Place, Problem, causes, describe, dotted, keys_of, shorten
-from natc.kube.model import Cluster, Service, several
+from natc.kube.model import Cluster, EndpointSlice, Service, several
 from natc.kube.services import read_service
 from natc.kube.slices import read_endpoints, read_slice
 from natc.kube.sources import Source, read_path, text_of
@@ -38,6 +38,8 @@ _READERS: dict[tuple[str, str], _Reader] = {
     ("Pod", "v1"): read_pod,
     ("Node", "v1"): read_node,
 }
+#: The kind of objects that may be read as their text is (:mod:`natc.kube.holes`).
+_READ: dict[type, str] = {Service: "Service", EndpointSlice: "EndpointSlice"}
 _NO_MORE: Mapping[tuple[str, str], _Reader] = {}
 #: Deepest list in a list that is read; kubectl writes one.
 _DEEPEST_LIST = 20
@@ -97,7 +99,7 @@ class _Loader:
             self.errors.append(error)
             return
         before = self._count()
-        for document, value in read_documents(source.name, content, self.errors):
+        for document, value in read_documents(source.name, content, self.errors, self.readers):
             fields = Fields()
             self._read_value(fields, document, value, None, "", "")
             if fields.problems:
@@ -111,7 +113,15 @@ class _Loader:
     def _read_value(
         self, fields: Fields, document: Document, obj: Any, place: Place, kind: str, version: str
     ) -> None:
-        """Read an object, or every object of a list; ``kind`` and ``version`` are what its list says."""
+        """Read an object, or every object of a list; ``kind`` and ``version`` are what its list says.
+
+        An object whose shape was known has been read already.
+        """
+        known = _READ.get(obj.__class__)
+        if known:
+            self.found[known].append(obj)
+            self.origins[known].append((document, place))
+            return
         if obj.__class__ is not dict:
             fields.refuse(place, f"is {describe(obj)}", "a Kubernetes object")
             return

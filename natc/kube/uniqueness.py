@@ -24,7 +24,7 @@ class _Conflict:
     first: Origin
     second: Origin
     what: str
-    """A sentence with {first} where the first place goes."""
+    """A sentence that goes on with the first place."""
     expected: str
 
 
@@ -53,9 +53,7 @@ def _same_names(kind: str, objects: Sequence[Any], origins: Sequence[Origin]) ->
         first = seen.setdefault((namespace, obj.name), origin)
         if first is not origin:
             name = f"{namespace}/{obj.name}".lstrip("/")
-            yield _Conflict(
-                first, origin, f"{kind} {name} is given twice, first at {{first}}", "each object once"
-            )
+            yield _Conflict(first, origin, f"{kind} {name} is given twice, first at", "each object once")
 
 
 def _same_addresses(services: list[tuple[Service, Origin]]) -> Iterator[_Conflict]:
@@ -67,7 +65,7 @@ def _same_addresses(services: list[tuple[Service, Origin]]) -> Iterator[_Conflic
             other, first = seen.setdefault(canonical(ip), (service, origin))
             if other is not service:
                 where = ((first[1], "spec"), "clusterIP")
-                what = f"{_title(service)}: clusterIP {ip} belongs to {_title(other)} at {{first}}"
+                what = f"{_title(service)}: clusterIP {ip} belongs to {_title(other)} at"
                 place = ((origin[1], "spec"), "clusterIP")
                 yield _Conflict((first[0], where), (origin[0], place), what, "a free address")
 
@@ -89,7 +87,7 @@ def _same_node_ports(services: list[tuple[Service, Origin]]) -> Iterator[_Confli
             other, first = seen.setdefault((protocol, number), (service, origin))
             if other is not service:
                 port = f"node port {number}/{protocol}"
-                what = f"{_title(service)}: {port} belongs to {_title(other)} at {{first}}"
+                what = f"{_title(service)}: {port} belongs to {_title(other)} at"
                 yield _Conflict(first, origin, what, "a free node port")
 
 
@@ -111,6 +109,6 @@ def _located(clashes: list[_Conflict]) -> list[ManifestError]:
         return spans[id(origin[0]), origin[1]]
 
     return [
-        ManifestError(clash.what.format(first=span(clash.first)), span(clash.second), clash.expected)
+        ManifestError(f"{clash.what} {span(clash.first)}", span(clash.second), clash.expected)
         for clash in clashes
     ]

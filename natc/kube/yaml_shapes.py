@@ -16,11 +16,13 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import frozen
 
 from natc.kube import yaml_lines
+from natc.kube.object_shapes import Scalar
 from natc.kube.yaml_lines import GIVEN_UP, LONGEST_TEXT, PLAIN_REST, match_line
 from natc.kube.yaml_scalars import WORDS, resolve
 
@@ -37,6 +39,9 @@ _STRING = rf"({_NO_WORD}[A-Za-z_/]{PLAIN_REST}|{_DOTTED}|{_COLONED})"
 _INTEGER = "(0|[1-9][0-9]{0,17})"
 _BOOLEAN = "(true|false)"
 _QUOTED = r"([ !#-&(-\[\]-~]*)"
+
+#: A look-ahead where an expression for strings might take a text that means something else to YAML.
+_NO_OTHER = rf"(?:{_NO_WORD}(?=[A-Za-z_/])|(?=[0-9]+\.[0-9]+\.))"
 
 _is_string = re.compile(_STRING + r"\n").fullmatch
 _is_integer = re.compile(_INTEGER).fullmatch
@@ -112,6 +117,29 @@ def shape_of(text: str) -> Shape | None:
     template = json.dumps(value).replace("%", "%%")
     filled = _HOLE.sub(lambda hole: '"%s"' if hole[1] == "s" else "%s", template)
     return Shape(re.compile("\n".join(patterns) + "\n", re.ASCII), filled)
+
+
+def scalars(text: str) -> list[Scalar]:
+    """Return the strings and whole numbers of a document of plain lines."""
+    found: list[Scalar] = []
+    at = 0
+    for line in text.split("\n"):
+        match = match_line(line)
+        group = 4 if match and match[4] else 5
+        if match and match[group]:
+            found += _scalar(match[group], at + match.start(group), at + match.end(group))
+        at += len(line) + 1
+    return found
+
+
+def _scalar(value: str, start: int, end: int) -> Iterator[Scalar]:
+    if value[0] in ("'", '"'):
+        if _is_quoted(value[1:-1]):
+            yield Scalar(start + 1, end - 1, is_number=False, any_text=_QUOTED[1:-1])
+    elif _is_integer(value):
+        yield Scalar(start, end, is_number=True, any_text="")
+    elif _is_string(value + "\n") and isinstance(resolve(value), str):
+        yield Scalar(start, end, is_number=False, any_text=f"(?:{_STRING[1:-1]})", no_other=_NO_OTHER)
 
 
 def _hole(value: str) -> tuple[str, str]:

@@ -138,6 +138,13 @@ def test_what_no_two_objects_share(second, message):
     assert refused(f"{PLAIN}---\n{second}") == [message]
 
 
+def test_a_name_that_is_refused_and_given_twice_is_shown_as_it_is_written():
+    odd = PLAIN.replace("web", '"{first}{"')
+    assert any(
+        "Service default/{first}{ is given twice" in message for message in refused(f"{odd}---\n{odd}")
+    )
+
+
 def test_a_node_port_belongs_to_one_service_and_protocol():
     first = service("type: NodePort").replace("80}", "80, nodePort: 30080}")
     second = first.replace("web", "db").replace("10.96.0.1", "10.96.0.2")

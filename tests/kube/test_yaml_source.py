@@ -103,7 +103,7 @@ def test_a_huge_scalar_is_refused():
 
 @pytest.mark.parametrize("text", [f"a: {'x' * 4_000_000}\n", "a: |\n" + f"  {'x' * 99_000}\n" * 40])
 def test_no_fast_way_takes_a_huge_scalar(text):
-    reader = YamlReader()
+    reader = YamlReader({})
     for _ in range(40):
         reader.load("a: b\n")
     with pytest.raises(YamlError, match=r"is a (line|scalar) of"):

@@ -263,7 +263,7 @@ ITEM_LINES = st.sampled_from(
 @example(["  b: x", "- a: 1"], "kind: List")
 def test_items_read_one_by_one_are_what_the_document_says(lines, head):
     text = "\n".join([head, "items:", "- a: 1", *lines]) + "\n"
-    ours, theirs = outcome(YamlReader().load, text), outcome(yaml_source.load, text)
+    ours, theirs = outcome(YamlReader({}).load, text), outcome(yaml_source.load, text)
     assert same(ours, theirs)
 
 
@@ -280,6 +280,6 @@ def test_a_list_as_kubectl_writes_it_is_read_item_by_item(monkeypatch):
     monkeypatch.setattr(
         yaml_source, "load", lambda text, load=yaml_source.load: judged.append(text) or load(text)
     )
-    assert YamlReader().load(text)["items"] == items
+    assert YamlReader({}).load(text)["items"] == items
     assert len(judged) == 1
     assert "odd" in judged[0]
