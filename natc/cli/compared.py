@@ -125,7 +125,7 @@ def _read(path: str, asked: dict[str, Any]) -> Input:
     from natc.text.files import read_source
 
     source = read_source(path)
-    if source.bundle is None and _MANIFEST.search(source.text) and not _TABLE.search(source.text):
+    if source.bundle is None and not _TABLE.search(source.text) and _MANIFEST.search(source.text):
         return Input(path, cluster=read_cluster((path,)))
     return Input(path, read_for_answers(source, asked["table"]), source.bundle)
 

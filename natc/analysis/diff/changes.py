@@ -11,11 +11,14 @@ from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import asks_of
 from natc.analysis.diff.classes import DestinationClass, classes_of
 from natc.analysis.diff.contrasts import Contrast, Unsure, contrasts
+from natc.analysis.diff.differing import Compared, compared
+from natc.analysis.diff.reach import covering, regions_of
 from natc.analysis.diff.sides import Answer, Side
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_PORTS, all_addresses
 from natc.netfilter.kinds import address_of
 from natc.netfilter.packet import Open, Packet, open_mark, question_packet
+from natc.trace.starting import NOTHING_SHOWN
 
 _NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
 ORIGINS = ("network", "local")
@@ -105,8 +108,22 @@ class _Comparison:
     def classes(self, within: Wanted) -> Iterator[DestinationClass]:
         """Yield the classes of destinations that may be treated differently."""
         family = self.a.ruleset.family
-        asks = [ask for side in (self.a, self.b) for ask in asks_of(side.ruleset, *_asked(side))]
-        return classes_of(list(dict.fromkeys(asks)), within, family, kept=False)
+        found = compared(self.a.ruleset, self.b.ruleset)
+        regions = self._regions(found, family) if found.alike and self._same_node else [Wanted()]
+        asks = [
+            ask
+            for side, written in zip((self.a, self.b), found.sides, strict=True)
+            for ask in asks_of(written, regions, *_asked(side))
+        ]
+        return classes_of(list(dict.fromkeys(asks)), regions, within, family, kept=False)
+
+    @property
+    def _same_node(self) -> bool:
+        return self.a.node == self.b.node and self.a.start == self.b.start
+
+    @staticmethod
+    def _regions(found: Compared, family: int) -> list[Wanted]:
+        return covering(region for side in found.sides for region in regions_of(side, family))
 
     def compared(self, destination: DestinationClass) -> tuple[Change | None, list[Unsure]]:
         """Compare what becomes of packets of a class from the network and from the node itself."""
@@ -130,7 +147,8 @@ def _asked(side: Side) -> tuple[Any, Packet]:
     family = side.ruleset.family
     whole = all_addresses(32 if family == 4 else 128)
     packet = Packet(family, dst=Open("destination", "", whole), dport=Open("destination port", "", ALL_PORTS))
-    return side.start.memory(side.ruleset, side.backend), packet
+    nothing = side.start is NOTHING_SHOWN
+    return None if nothing else side.start.memory(side.ruleset, side.backend), packet
 
 
 def open_packet(destination: DestinationClass, *, open_state: bool = True) -> Packet:
@@ -147,7 +165,7 @@ def _told(changes: Sequence[Change]) -> Iterator[Change]:
     """Put changes together that people take for one: every address of a node, loopback among them."""
     own = {(one.destination.ports, one.destination.protocols) for one in changes if one.on_node}
     seen = set[Any]()
-    for change in sorted(changes, key=lambda one: one.destination.special):
+    for change in sorted(changes, key=lambda one: (one.destination.special, one.name, one.on_node)):
         of = change.destination
         where = (of.ports, of.protocols)
         if (of.special and where in own) or (change.on_node and where in seen):

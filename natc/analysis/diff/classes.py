@@ -8,7 +8,7 @@ from itertools import pairwise
 from attrs import frozen
 
 from natc.analysis.backwards import Wanted
-from natc.analysis.diff.asks import Ask
+from natc.analysis.diff.asks import FIELDS, Ask
 from natc.netfilter.intervals import ALL_PORTS, Intervals, all_addresses, number, numbers, union
 from natc.netfilter.packet import TRANSPORT_PORTS
 
@@ -68,12 +68,41 @@ def smallest_address(addresses: Intervals, family: int) -> int:
     return int((usual or addresses).spans[0][0])
 
 
-def classes_of(asks: Sequence[Ask], region: Wanted, family: int, *, kept: bool) -> Iterator[DestinationClass]:
-    """Yield the classes of the destinations in a region.
+def classes_of(
+    asks: Sequence[Ask], regions: Sequence[Wanted], within: Wanted, family: int, *, kept: bool
+) -> Iterator[DestinationClass]:
+    """Yield the classes of the destinations in some regions, as far as they are within another.
 
     ``kept``: a translation keeps what a rule behind it asks for, so no ask is left out because the
     rest of its rule cannot match the packet as it was sent.
     """
+    asks = [*asks, *map(_ask_of_region, regions)]  # so that what lies in two regions is one class
+    seen = set[DestinationClass]()
+    for region in regions:
+        both = _intersection(region, within)
+        for one in _in_region(asks, both, family, kept=kept) if both else ():
+            if one not in seen:
+                seen.add(one)
+                yield one
+
+
+def _ask_of_region(region: Wanted) -> Ask:
+    fields = {name: getattr(region, name) for name in FIELDS}
+    return Ask(**fields, cuts=tuple((name, values) for name, values in fields.items() if values))
+
+
+def _intersection(one: Wanted, other: Wanted) -> Wanted | None:
+    """Return the destinations in both, None if there are none."""
+    fields = {}
+    for name in FIELDS:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        fields[name] = theirs if mine is None else mine if theirs is None else mine & theirs
+        if fields[name] is not None and not fields[name]:
+            return None
+    return Wanted(**fields)
+
+
+def _in_region(asks: Sequence[Ask], region: Wanted, family: int, *, kept: bool) -> Iterator[DestinationClass]:
     for protocols, ported in _protocols(asks, region, family):
         asking = [ask for ask in asks if kept or ask.meets("proto", protocols)]
         if not ported:

