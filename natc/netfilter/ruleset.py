@@ -17,6 +17,8 @@ from natc.netfilter.extension import Match, Target, Use
 from natc.netfilter.header import Header
 from natc.values import define, frozen
 
+#: How many chains of a large table are looked for one by one.
+_SEARCHES = 32
 #: Tables in the order in which nf_tables-based iptables-save prints them.
 TABLES = ("raw", "mangle", "filter", "nat", "security")
 
@@ -193,6 +195,12 @@ class Book(Protocol):
     def rules(self, start: int, end: int) -> list[Rule]:
         """Return the rules that stand between two places of the text, whole lines."""
 
+    def rules_of(self, lines: Sequence[str], number: int) -> list[Rule]:
+        """Return the rules that some of its lines hold, of which the first is line ``number``."""
+
+    def number_at(self, place: int) -> int:
+        """Return the number of the line that begins at a place."""
+
     def no_chain(self, name: str, place: int) -> Exception:
         """Return the error of a line, beginning at ``place``, whose chain does not exist."""
 
@@ -268,6 +276,9 @@ class Later(Protocol):
     def unfold(self, chains: dict[str, Chain]) -> None:
         """Make the chains, and append the rules that belong to those that are there."""
 
+    def find(self, name: str, chains: dict[str, Chain]) -> Chain | None:
+        """Make one chain, or append the rules that belong to one that is there; None if there is none."""
+
 
 @define(eq=False)
 class Table:
@@ -288,6 +299,18 @@ class Table:
     """The line of COMMIT."""
     later: Later | None = field(default=None, init=False, repr=False)
     """What is still to be made of the chains and rules, behind those that are."""
+
+    _searches: int = field(default=0, init=False, repr=False)
+
+    def chain(self, name: str) -> Chain | None:
+        """Return a chain, None if there is none: of a large text only that one is made.
+
+        Looking for one chain takes a fiftieth of the time of making all: after some, all are made.
+        """
+        self._searches += 1
+        if self.later is None or self._searches > _SEARCHES:
+            return self.chains.get(name)
+        return self.later.find(name, self._chains)
 
     @property
     def chains(self) -> dict[str, Chain]:

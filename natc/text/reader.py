@@ -15,7 +15,7 @@ What a line means beyond its syntax is checked by :mod:`natc.text.literals` (val
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -237,11 +237,18 @@ class _Reader:
         """The text that is read."""
         return self.source.text
 
+    def number_at(self, place: int) -> int:
+        """Return the number of the line that begins at a place of the text."""
+        return self.source.number_at(place)
+
     def rules(self, start: int, end: int) -> list[Rule]:
         """Make the rules between two places of the text, lines that a run has taken."""
+        return self.rules_of(self.source.text[start : end - 1].split("\n"), self.source.number_at(start))
+
+    def rules_of(self, lines: Sequence[str], number: int) -> list[Rule]:
+        """Make the rules of lines that a run has taken; ``number`` is that of the first."""
         out, shape = list[Rule](), LineShape("empty", "")
-        number = self.source.number_at(start)
-        for line in self.source.text[start : end - 1].split("\n"):
+        for line in lines:
             followers = shape.followers
             shape = followers[0] if followers else shape
             found = shape.fullmatch(line)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import field
 
 from natc.netfilter.condition import All, Chance, Condition, Not, Remembered
 from natc.netfilter.effect import Effect
 from natc.netfilter.ruleset import Jump, Rule, Ruleset
-from natc.trace.index import ChainIndex, index_of
+from natc.trace.index import ChainIndex, indexed
 from natc.values import define, frozen
 
 #: A chain or verdict to go to, what the target does, or None for a rule that only counts.
@@ -30,7 +32,7 @@ class ReadyChain:
 
     name: str
     policy: str | None
-    rules: list[Rule]
+    rules: Sequence[Rule]
     index: ChainIndex | None
     _ready: dict[int, ReadyRule] = field(factory=dict)
 
@@ -85,8 +87,9 @@ class Program:
 
     def _make(self, table: str, name: str) -> ReadyChain | None:
         found = self.ruleset.tables.get(table)
-        chain = found.chains.get(name) if found else None
+        chain = found.chain(name) if found else None
         if chain is None:
             return None
-        index = index_of(chain.rules) if self.use_index else None
-        return ReadyChain(name, chain.policy, chain.rules, index)
+        if not self.use_index:
+            return ReadyChain(name, chain.policy, chain.rules, None)
+        return ReadyChain(name, chain.policy, *indexed(chain, self.ruleset.family))

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from natc.cli import cli
 from natc.errors import DumpError
+from natc.netfilter import ruleset as ruleset_module
 from natc.netfilter.packet import question_packet
 from natc.text import reader
 from natc.text.reader import read
@@ -62,7 +63,6 @@ def test_a_chain_that_is_not_reached_is_not_read():
     [
         ("-A PREROUTING -s 1.2.3.400 -j A", "is not an IP address"),
         ("-A PREROUTING -j NOWHERE", "NOWHERE"),
-        ("-A MISSING -j A", "there is no chain 'MISSING' in this table"),
         ("-A A -j A", "leads back to itself"),
     ],
 )
@@ -70,6 +70,44 @@ def test_what_is_wrong_on_the_way_is_an_error(rule, message):
     text = nat("-A PREROUTING -d 10.0.0.1/32 -j A", rule)
     with pytest.raises(DumpError, match=message):
         Machine.of(read(text, lazy=True)).trace(question_packet("10.0.0.1", 80))
+
+
+def test_a_rule_of_a_chain_that_is_not_there_is_found_when_all_chains_are_asked_for():
+    ruleset = read(nat("-A PREROUTING -d 10.0.0.1/32 -j A", "-A MISSING -j A"), lazy=True)
+    assert Machine.of(ruleset).trace(question_packet("10.0.0.1", 80)).pieces
+    with pytest.raises(DumpError, match="there is no chain 'MISSING' in this table"):
+        print(ruleset)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_one_chain_looked_for_is_what_it_is_among_all(together):
+    """Wherever its rules stand, whatever else names it, asked for before all others or after."""
+    rules = ["-A A -p tcp -j B", '[1:2] -A PREROUTING -m comment --comment "x\\" -A B -j B" -j B', "-A AA -j A",
+             "-A A -j RETURN", "-A B -s 10.0.0.1/32 -j RETURN", "-A A", "-A AA -p udp -j A"]  # fmt: skip
+    if together:
+        rules.sort(key=lambda rule: rule.split("-A ")[1].split(" ")[0])
+    text = nat(*rules).replace(":B -", ":AA - [0:0]\n:B -")
+    full = read(text).tables["nat"]
+    for lazy in (True, False):
+        for names in (["A", "PREROUTING", "B", "NONE", "OUTPUT", "AA"], ["B", "A"], ["AA", "ACCEPT"]):
+            table = read(text, lazy=lazy).tables["nat"]
+            asked = {name: table.chain(name) for name in names}
+            assert asked == {name: full.chains.get(name) for name in names}
+            assert [rule.line for chain in asked.values() if chain for rule in chain.rules] == [
+                rule.line for name in names if name in full.chains for rule in full.chains[name].rules
+            ]
+            assert list(table.chains) == list(full.chains)
+            assert table == full
+            assert all(table.chains.get(name) is chain for name, chain in asked.items())
+
+
+def test_after_many_single_chains_all_are_made(monkeypatch):
+    monkeypatch.setattr(ruleset_module, "_SEARCHES", 2)
+    table = read(nat("-A A -j B", "-A B -j RETURN")).tables["nat"]
+    before = [table.chain(name) for name in ("A", "B")]
+    assert table.later is not None
+    assert [table.chain(name) for name in ("A", "B")] == before == [table.chains["A"], table.chains["B"]]
+    assert table.later is None
 
 
 def test_a_list_of_addresses_is_several_rules_here_too():

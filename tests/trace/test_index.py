@@ -1,9 +1,13 @@
 """One query looks at a hundredth of what a linear scan looks at."""
 
+import pytest
+
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
-from natc.trace.index import index_of
+from natc.trace import index
+from natc.trace.index import RulesInText, index_of, indexed
 from natc.trace.machine import Machine
+from tests.support import GOLDEN
 
 SERVICES = 2000
 
@@ -40,7 +44,54 @@ def test_a_query_evaluates_a_hundredth_of_the_chain():
 def test_ports_behind_what_remembers_are_no_index():
     counted = ["-A C -m statistic --mode nth --every 2 --packet 0 -m tcp -p tcp --dport 80"] * 20
     text = "\n".join(["*filter", ":INPUT ACCEPT", ":C -", *counted, "-A INPUT -j C", "COMMIT", ""])
-    index = index_of(read(text).tables["filter"].chains["C"].rules)
-    assert index is not None
-    assert index.others == list(range(20))
-    assert index.by_port == {}
+    found = index_of(read(text).tables["filter"].chains["C"].rules)
+    assert found is not None
+    assert found.others == list(range(20))
+    assert found.by_port == {}
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_the_index_of_lines_is_that_of_their_rules(monkeypatch, lazy):
+    """And the rules made one by one are those made at once."""
+    monkeypatch.setattr(index, "_WORTH_IT", 1)
+    from_text = 0
+    for dump in sorted(GOLDEN.glob("kube-proxy/*/save-*.txt")):
+        text = dump.read_text()
+        whole, single = read(text, lazy=lazy), read(text, lazy=lazy)
+        for name, table in whole.tables.items():
+            for chain in table.chains.values():
+                rules, found = indexed(single.tables[name].chains[chain.name], whole.family)
+                from_text += isinstance(rules, RulesInText)
+                assert found == index_of(chain.rules)
+                assert [*rules] == chain.rules
+                assert [rule.line for rule in rules] == [rule.line for rule in chain.rules]
+                assert rules[1:] == chain.rules[1:]
+    assert from_text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-A OUTPUT -d 10.0.0.1/32 -s 10.0.0.1,10.0.0.2 -j ACCEPT",
+        "-A OUTPUT -d 10.0.0.1,10.0.0.2 -j ACCEPT",
+        '-A OUTPUT -d 10.0.0.1/32 -m comment --comment "a, b" -j ACCEPT',
+        "-A OUTPUT -d 10.0.0.0/31 -j ACCEPT",
+        "-A OUTPUT ! -d 10.0.0.2/32 -j ACCEPT",
+        "-A OUTPUT -s 10.0.0.9/32 -d 10.0.0.1/32 -j ACCEPT",
+        "[1:2] -A OUTPUT -d 10.0.0.1 -j ACCEPT",
+    ],
+)
+def test_lines_of_many_forms_are_found_and_keep_their_numbers(line):
+    others = [f"-A OUTPUT -d 10.1.0.{n}/32 -j DROP" for n in range(20)]
+    text = "\n".join(
+        ["*filter", ":OUTPUT ACCEPT [0:0]", *others, line, *others, "-A OUTPUT -j DROP", "COMMIT", ""]
+    )
+    packet = question_packet("10.0.0.1", 80, src="10.0.0.9" if ".9" in line else "10.0.0.1")
+    for lazy in (True, False):
+        answers = [
+            Machine.of(read(text, lazy=lazy), use_index=use_index).trace(packet, "local")
+            for use_index in (True, False)
+        ]
+        paths = [[(s.number, s.rule and s.rule.line) for s in a.pieces[0].outcome.path] for a in answers]
+        assert paths[0] == paths[1]
+        assert answers[0].pieces[0].outcome.verdict == "OUTPUT"
