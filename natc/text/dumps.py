@@ -81,24 +81,28 @@ def dumps_in(text: str) -> list[Dump]:
 
 def _may_be_several(text: str) -> bool:
     """Tell whether both families are announced, or a table comes twice: a quick look at a large text."""
-    names = []
-    at = -1 if text.startswith("*") else text.find("\n*")
-    while text.startswith("*", at + 1):
-        names += _NAME.findall(text, at + 1, at + _LONGEST_LINE)[:1]
-        at = text.find("\n*", at + 1)
-        if at < 0:
-            break
+    names = [name for at in _starred(text) for name in _NAME.findall(text, at, at + _LONGEST_LINE)[:1]]
     return len(names) > len(set(names)) or len({found[1] for found in _announcements(text)}) > 1
+
+
+def _starred(text: str) -> Iterator[int]:
+    """Yield where lines begin with an asterisk, in no time: few lines of a dump have one anywhere."""
+    at = text.find("*")
+    while at >= 0:
+        if at == 0 or text[at - 1] == "\n":
+            yield at
+        newline = text.find("\n", at)
+        at = text.find("*", newline) if newline >= 0 else -1
 
 
 def _announcements(text: str) -> Iterator[re.Match[str]]:
     """Yield what tells the family of what follows, in front of the first rule and behind each table."""
-    at = 0
-    while at >= 0:
-        end = text.find("\n*", at)
-        for pattern in (SAVED, _COMMAND):
-            yield from pattern.finditer(text, at, end if end >= 0 else len(text))
-        at = text.find("\nCOMMIT", end) if end >= 0 else -1
+    before = 0
+    for table in (*filter(None, _starred(text)), len(text)):
+        at = text.rfind("\nCOMMIT", before, table) if before else 0
+        for pattern in (SAVED, _COMMAND) if at >= 0 else ():
+            yield from pattern.finditer(text, at, table)
+        before = table + 1
 
 
 def _announced(text: str) -> int | None:

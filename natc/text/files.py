@@ -107,7 +107,7 @@ def text_of(content: bytes, name: str) -> str:
     """
     if bundle := _bundle_in(content, name):
         return bundle.rules
-    if not content.strip():
+    if not content or content.isspace():
         raise DumpError("is empty", Span(name), "the text of iptables-save")
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")

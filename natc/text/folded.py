@@ -9,7 +9,7 @@ when the chain is. Measured on a dump of 61,000 chains and 175,000 rules, CPU: 0
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, repeat
 
 from attrs import field
@@ -20,11 +20,14 @@ from natc.values import define
 
 #: What declares a chain without a policy, with counters.
 _DECLARED = re.compile(r":(\S+) - (\S+)\n")
+_NAME_DECLARED = re.compile(r":(\S+) .*\n")
 _COUNTERS = r"(?:\[\d+:\d+\] )?"
 #: Matches, at a place in a text, lines that append something to chains as they look at a glance.
 any_lines = re.compile(rf"(?:{_COUNTERS}-A {NAME}(?: .*)?\n)++").match
 #: The rules of one chain that follow each other.
 _CHAIN_LINES = re.compile(rf"{_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \1(?: .*)?\n)*+")
+#: The same to a search through lines that append, where what stands before -A need not be looked at.
+_NAMED_LINES = re.compile(r"-A (\S+).*\n(?:-A \1(?=[ \n]).*\n)*+")
 
 
 def declared(text: str, start: int, end: int) -> list[tuple[str, str]]:
@@ -32,9 +35,18 @@ def declared(text: str, start: int, end: int) -> list[tuple[str, str]]:
     return _DECLARED.findall(text, start, end)
 
 
+def names_declared(text: str, start: int, end: int) -> list[str]:
+    """Return the names of the chains that lines between two places declare."""
+    return _NAME_DECLARED.findall(text, start, end)
+
+
 def chains_named(text: str, start: int, end: int) -> list[str]:
-    """Return the chains that the lines between two places append to, one name for lines in a row."""
-    return _CHAIN_LINES.findall(text, start, end)
+    """Return the chains that the lines between two places append to, one name for lines in a row.
+
+    Lines with counters have a name each. Measured on 165,000 lines, CPU: 19 ms, with counters in the
+    expression 29.
+    """
+    return _NAMED_LINES.findall(text, start, end)
 
 
 def place_of_chain(text: str, start: int, end: int, names: set[str]) -> int:
@@ -59,19 +71,41 @@ class Folded:
 
     text: str
     book: Book
-    together: bool = False
-    """Whether it is known that the rules of each chain stand together."""
     stretches: list[tuple[int, int, int]] = field(factory=list)
     """Where each begins and ends; for lines that declare chains, the number of the first, else 0."""
     _found: dict[str, Chain | None] = field(factory=dict)
     """What was looked for by itself."""
+    _appended: set[str] = field(factory=set)
+    """The chains that lines append to, as far as these were looked at."""
+    _places: int = 0
+    """In how many places these lines stand."""
+    _last: str | None = None
+    """The chain of the last line."""
+    _unseen: bool = False
+    """Whether there are lines that were not looked at."""
+
+    @property
+    def together(self) -> bool:
+        """Whether it is known that the rules of each chain stand together."""
+        return not self._unseen and self._places == len(self._appended)
 
     def declare(self, start: int, end: int, number: int) -> None:
         """Keep lines that declare chains which do not exist yet; ``number`` is that of the first."""
         self.stretches.append((start, end, number))
 
-    def append(self, start: int, end: int) -> None:
-        """Keep lines that append rules to chains which exist."""
+    def append(self, start: int, end: int, names: Sequence[str]) -> None:
+        """Keep lines that append rules to chains which exist; ``names`` as of :func:`chains_named`."""
+        self._places += len(names) - (names[0] == self._last)
+        self._appended.update(names)
+        self._last = names[-1]
+        self._keep(start, end)
+
+    def append_unseen(self, start: int, end: int) -> None:
+        """Keep lines that append rules to chains, whichever they are."""
+        self._unseen = True
+        self._keep(start, end)
+
+    def _keep(self, start: int, end: int) -> None:
         if self.stretches and self.stretches[-1][1:] == (start, 0):
             start = self.stretches.pop()[0]
         self.stretches.append((start, end, 0))

@@ -99,7 +99,7 @@ class Outline:
         targets: dict[str, set[str]] = {}
         for kind, names in self.leads.items():
             targets[kind] = names & others - VERDICTS
-            ways[kind] = {name[:_KIND] for name in names if name not in others}
+            ways[kind] = {name[:_KIND] for name in names - others}
         order = _in_order(ways)
         if order is None:
             return False

@@ -10,8 +10,8 @@ from attrs import field
 from natc.errors import DumpError, Span
 from natc.values import define
 
-#: Characters that are counted through in no time: some microseconds.
-_FAR = 8192
+#: Characters that are counted through in no time: twenty microseconds.
+_FAR = 65536
 
 
 @define

@@ -18,7 +18,7 @@ from natc.netfilter.kinds import number as number_of
 from natc.netfilter.opaque import UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
-from natc.text.folded import Folded, chains_named, declared, place_of_chain
+from natc.text.folded import Folded, chains_named, declared, names_declared, place_of_chain
 from natc.text.outline import Outline
 from natc.text.source import Source
 from natc.values import define
@@ -118,33 +118,35 @@ class Tables:
         """Carry out lines ``:CHAIN - [PACKETS:BYTES]`` that name chains of one's own."""
         table, text = self.opened(number), self.source.text
         self._chain_made()
-        found = declared(text, start, end)
-        names = {name for name, _ in found}
+        found = names_declared(text, start, end)
+        names = set(found)
         if len(names) == len(found) and names.isdisjoint({*self.names, *BUILTIN_CHAINS[table.name]}):
             self._folded(book).declare(start, end, number)
             self.names |= names
             return
-        for line, (name, counter) in enumerate(found, number):
+        for line, (name, counter) in enumerate(declared(text, start, end), number):
             self.declare((f":{name}", "-", counter), line)
 
     def append_lines(self, book: Book, start: int, end: int) -> int:
         """Append the rules of a run; return where one stands whose chain does not exist, or the end."""
         text = self.source.text
         if self.ruleset.lazy:
-            self._folded(book).append(start, end)
+            self._folded(book).append_unseen(start, end)
             return end
-        if not self.names.issuperset(chains_named(text, start, end)):
+        names = chains_named(text, start, end)
+        if not self.names.issuperset(names):
             end = place_of_chain(text, start, end, self.names)
+            names = chains_named(text, start, end)
         if end > start:
             self.outline.add_lines(text, start, end)
-            self._folded(book).append(start, end)
+            self._folded(book).append(start, end, names)
             self.rules_began = True
         return end
 
     def append_line(self, book: Book, start: int, end: int, shape: Shape, values: tuple[str, ...]) -> None:
         """Append the rule of a line whose chain exists."""
         self.outline.add_rule(values[shape.chain], shape, values)
-        self._folded(book).append(start, end)
+        self._folded(book).append(start, end, values[shape.chain : shape.chain + 1])
         self.rules_began = True
 
     def append(self, rules: list[Rule], number: int) -> None:
@@ -232,11 +234,12 @@ class Tables:
 
     def close(self) -> None:
         """Check that the text ended where a text may end, and keep the last comment lines."""
-        last = self.source.text.count("\n") + self.source.first
-        self._end_here(last)
-        self._complete()
         if self.table is not None:
-            raise self.source.error("the table is not closed", last, expected="COMMIT")
+            last = self.source.text.count("\n") + self.source.first
+            self._end_here(last)
+            if self.table is not None:
+                raise self.source.error("the table is not closed", last, expected="COMMIT")
+        self._complete()
         if not self.ruleset.tables:
             raise self.source.error(
                 "there is no table in this text", self.source.first, expected="a line such as *filter"
