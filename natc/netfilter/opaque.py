@@ -2,8 +2,9 @@
 
 Their words are kept and written back as they stand. For a packet they are open questions.
 
-An extension is opaque only when its name is one of those below. Any other name that natc does not
-know is refused, as iptables-restore refuses it: nearly always it is a slip of the pen.
+An extension is opaque when its name is one of those below, or when an iptables-save wrote the text
+(:mod:`natc.text.unheard`). Any other name that natc does not know is refused, as iptables-restore refuses
+it: nearly always it is a slip of the pen.
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ from natc.values import frozen
 UNSUPPORTED = "[unsupported]"
 #: Matches of xtables-addons, nDPI, OpenWrt, Android, router firmwares and old patch collections.
 OPAQUE_MATCHES = frozenset({
-    "account", "asn", "bandwidth", "bcount", "childlevel", "condition", "connrate", "conntrack_ext",
-    "cone", "coova", "dhcpmac", "dpi", "dstlimit", "exp", "fuzzy", "geoip", "gradm", "iface",
-    "ifname", "iplimit", "ipp2p", "ipv4options", "layer7", "length2", "lscan", "lua", "macsave",
-    "mport", "ndpi", "nth", "opendpi", "pknock", "pool", "psd", "qtaguid", "quota2", "random",
-    "rtpengine", "timerange", "tls", "unclean", "url", "web", "webmon", "webstr", "weburl",
+    "account", "asn", "bandwidth", "bcount", "childlevel", "condition", "cone", "confirmed", "connrate",
+    "conntrack_ext", "coova", "dhcpmac", "dns", "dpi", "dstlimit", "exp", "fuzzy", "geoip", "gradm",
+    "httphost", "id", "iface", "ifname", "iplimit", "ipp2p", "ipv4options", "layer7", "length2",
+    "lscan", "lua", "macsave", "mport", "ndpi", "nth", "opendpi", "pknock", "pool", "psd", "qtaguid",
+    "quota2", "random", "rtpengine", "timerange", "tls", "unclean", "url", "web", "webmon", "webstr",
+    "weburl",
     UNSUPPORTED,
 })  # fmt: skip
 OPAQUE_TARGETS = frozenset({
-    "ACCOUNT", "ASN", "BCOUNT", "CHAOS", "CLAMPMSS", "CONE", "COOVA", "DELUDE", "DHCPMAC",
-    "DNETMAP", "ECHO", "FLOWOFFLOAD", "FTOS", "FULLCONENAT", "IMQ", "IPMARK", "IPV4OPTSSTRIP",
-    "LOGMARK", "NDPI", "NETFLOW", "PPTP", "PROTO", "QTAGUID", "RAWDNAT", "RAWSNAT", "ROUTE",
-    "RTPENGINE", "SNATMAP", "SYSRQ", "TARPIT", "TRIGGER", "UDPSPEEDER", "XOR",
+    "ACCOUNT", "ASN", "BALANCE", "BCOUNT", "CHAOS", "CLAMPMSS", "CONE", "CONENAT", "CONFIRMED", "COOVA",
+    "DELUDE", "DHCPMAC", "DNETMAP", "ECHO", "FLOWOFFLOAD", "FTOS", "FULLCONE", "FULLCONENAT", "IMQ",
+    "IPID", "IPMARK", "IPV4OPTSSTRIP", "LOGMARK", "MIRROR", "NATTYPE", "NDPI", "NETFLOW", "NETLINK",
+    "PPTP", "PROTO", "QTAGUID", "RAWDNAT", "RAWSNAT", "ROUTE", "RTPENGINE", "SAME", "SKIPLOG",
+    "SNATMAP", "SYSRQ", "TARPIT", "TRIGGER", "UDPSPEEDER", "WGOBFS", "XOR",
     UNSUPPORTED,
 })  # fmt: skip
 

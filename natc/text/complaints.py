@@ -12,6 +12,7 @@ from natc.errors import DumpError, Span
 from natc.netfilter.opaque import OPAQUE_MATCHES
 from natc.text.grammar import Grammar, extensions
 from natc.text.parsed import nearest_match
+from natc.text.source import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
@@ -26,6 +27,13 @@ _MODULE = re.compile(r"(?:^|[ \t])(?:-m|--match)[ \t]+(\S+)")
 def complaint(error: UnexpectedInput, grammar: Grammar, start: Span) -> DumpError:
     """Return what to tell a person about a line that Lark refused; ``start`` is where it begins."""
     line = start.text
+    if line.startswith(BYTE_ORDER_MARK):
+        return DumpError("the text begins with a byte order mark", start)
+    if line.endswith("\r"):
+        span = evolve(start, column=len(line), width=1)
+        return DumpError(
+            "the line ends with a carriage return, which iptables-restore takes for a word", span
+        )
     unknown = _unknown_module(line, _column(error, line))
     if unknown is not None:
         name = unknown.group(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,10 @@ def text_of(content: bytes, name: str) -> str:
         return bundle.rules
     if not content or content.isspace():
         raise DumpError("is empty", Span(name), "the text of iptables-save")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DumpError(
+            "is text in UTF-16, as PowerShell writes it", Span(name), "UTF-8: iconv -f UTF-16 -t UTF-8"
+        )
     if b"\0" in content:
         raise DumpError("is a binary file", Span(name), "the text of iptables-save")
     return content.decode(**ENCODING)

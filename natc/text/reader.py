@@ -32,7 +32,7 @@ from natc.text.folded import any_lines
 from natc.text.literals import Literals
 from natc.text.runs import Runs
 from natc.text.shapes import LineShape, line_shapes
-from natc.text.source import Source
+from natc.text.source import BYTE_ORDER_MARK, Source
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 from natc.values import define
 
@@ -76,7 +76,8 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     table that comes twice loses what came first, unless ``noflush``. Of a text that holds dumps of both
     families that family's tables are returned, with every dump in ``dumps``. With a list of ``problems`` the
     reader does not stop at a bad line: it adds its error to the list, keeps a rule it could not read in
-    its place as an open question, keeps other lines as comments, and takes carriage returns off.
+    its place as an open question, keeps other lines as comments, and takes carriage returns and a byte
+    order mark off.
     With a ``cache`` the shapes of lines are taken from it, and what Lark adds is kept there.
     ``table`` is the one that lines before any ``*TABLE`` belong to, as ``iptables -S`` shows them. With a
     list of ``missing`` COMMIT may be missing, and chains that rules lead to, whose names go to the list.
@@ -85,7 +86,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if problems is not None:
-        text = text.replace("\r\n", "\n")
+        text = text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
         from natc.text.tidy import table_of
 
         table = table or table_of(text.split("\n", _FIRST_LINES))
@@ -94,8 +95,13 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
         dumps = [evolve(dumps[0], family=family)]
     tables = partial(Tables, keep=noflush, unnamed=table, missing=missing)
     reader = partial(_Reader, cache=cache, problems=problems)
-    with collector_paused(len(text)):
-        parts = [_read_dump(dump, file, tables, reader, lazy) for dump in dumps]
+    try:
+        with collector_paused(len(text)):
+            parts = [_read_dump(dump, file, tables, reader, lazy) for dump in dumps]
+    except DumpError as error:
+        from natc.text.foreign import foreign
+
+        raise foreign(text, file) or error from None
     if cache:
         cache.save()
     return parts[0] if len(parts) == 1 else Ruleset.joined(parts, family or parts[0].family)
@@ -305,7 +311,7 @@ class _Reader:
             if match := shape.fullmatch(line):
                 self.literals.read_all(shape, match.groups(), line, number)
                 self.shapes[key].extend(new)
-                if self.cache and self._opaque() == _USUAL:
+                if self.cache and self._opaque_in(line) == _USUAL:
                     self.cache.add(key, made)
                 return shape, match
         raise AssertionError(f"a shape does not fit the line it was made from: {line!r}")
@@ -362,6 +368,14 @@ class _Reader:
             any_match=self.problems is not None,
         )
 
+    def _opaque_in(self, line: str) -> Opaque:
+        """Return the extensions read by name only, of a save with those that nobody has heard of."""
+        if not self.tables.ruleset.saved:
+            return self._opaque()
+        from natc.text.unheard import with_unheard
+
+        return with_unheard(self._opaque(), line, self.tables.names)
+
     def _ask_lark(self, line: str, number: int) -> Blueprint:
         from lark.exceptions import UnexpectedInput
 
@@ -370,7 +384,7 @@ class _Reader:
 
         parser = self._grammar(grammar.blocks_named(f" {line}"))
         try:
-            return blueprint(parser, parser.parse(line), line, self.family, self._opaque())
+            return blueprint(parser, parser.parse(line), line, self.family, self._opaque_in(line))
         except UnexpectedInput as error:
             raise complaint(error, parser, self.source.span(number)) from None
         except ShapeError as error:

@@ -10,6 +10,8 @@ from attrs import field
 from natc.errors import DumpError, Span
 from natc.values import define
 
+#: What some editors put before the first line; iptables-restore takes it for a part of that line.
+BYTE_ORDER_MARK = "\ufeff"
 #: Characters that are counted through in no time: twenty microseconds.
 _FAR = 65536
 

@@ -230,8 +230,10 @@ class _Speller:
         names = {*self.known.rule, *self.known.commands, *_OTHER, "--match", "--jump", "--goto"}
         for segment in self.segments:
             names.update(segment.options)
-        names.update(self.known.blocks.get(f"matches/{self.implied.get(self.protocol, '')}", {}))
         fitting = [other for other in names if other.startswith(name)]
+        if not fitting:  # only then iptables loads the protocol's match
+            implied = self.known.blocks.get(f"matches/{self.implied.get(self.protocol, '')}", {})
+            fitting = [other for other in implied if other.startswith(name)]
         return fitting[0] if name not in names and len(fitting) == 1 else name
 
     def _put(self, segment: _Segment, word: str, least: int, most: int = 0) -> None:

@@ -16,6 +16,7 @@ from attrs import field
 from natc.errors import DumpError, printable
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.ruleset import Ruleset
+from natc.text.source import BYTE_ORDER_MARK
 from natc.values import define, frozen
 
 if TYPE_CHECKING:
@@ -85,7 +86,12 @@ def read_pasted(
         tidied = tidy(text)
     missing: list[str] = []
     table = table or tidied.unnamed
-    ruleset = read(tidied.text, file=file, family=family, table=table, missing=missing, noflush=True)
+    try:
+        ruleset = read(tidied.text, file=file, family=family, table=table, missing=missing, noflush=True)
+    except DumpError as error:
+        from natc.text.foreign import foreign
+
+        raise foreign(text, file) or error from None
     notes = [f"{file}:{note}" for note in tidied.notes]
     if missing:
         notes.append(f"{file}: chains that rules lead to are not in the text: {', '.join(missing[:5])}"
@@ -107,7 +113,9 @@ def not_all(ruleset: Ruleset) -> list[str]:
 
 def tidy(text: str) -> Tidied:
     """Take out of a text what can be passed over; every line keeps its number."""
-    return _Tidier(text.replace("\r\n", "\n").removesuffix("\r").split("\n")).tidied()
+    return _Tidier(
+        text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n").removesuffix("\r").split("\n")
+    ).tidied()
 
 
 @define

@@ -48,7 +48,9 @@ class _Chunks(Kind[ChunkTypes]):
             return ChunkTypes(how, None if types == "ALL" else ())
         chosen: dict[str, str] = {}
         for name, letters in (self._type(part) for part in words[1].split(",") if part):
-            chosen[name] = chosen.get(name, "") + letters
+            given = chosen.get(name, "") + letters
+            asked = (flag if flag in given else flag.lower() for flag in FLAGS.get(name, ""))
+            chosen[name] = "".join(flag for flag in asked if flag in given)
         return ChunkTypes(how, tuple(sorted(chosen.items(), key=lambda chunk: CHUNKS[chunk[0]])))
 
     @staticmethod
@@ -60,7 +62,7 @@ class _Chunks(Kind[ChunkTypes]):
         for letter in letters:
             if letter.upper() not in allowed:
                 raise ValueError(f"{name} has no flag {letter!r}")
-        return name.upper(), "".join(sorted(letters, key=lambda letter: allowed.index(letter.upper())))
+        return name.upper(), letters
 
     def words(self, value: ChunkTypes) -> tuple[str, ...]:
         return (value.how, str(value))
