@@ -17,7 +17,8 @@ from natc.trace.machine import Machine
 from natc.trace.node import OpenNode
 
 OWN = "192.0.2.1"
-SENDERS = ("198.51.100.1", "172.16.5.9", "10.244.0.7", "192.0.2.7")
+#: None is an address of a service: a sender cannot have the address it sends to.
+SENDERS = ("203.0.113.7", "172.16.5.9", "10.244.0.7", "192.0.2.7")
 DETECTORS = st.sampled_from([{}, {"cluster_cidr": "10.244.0.0/16"}, {"masquerade_all": True}])
 
 
