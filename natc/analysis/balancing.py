@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from attrs import define, field, frozen
@@ -14,6 +15,9 @@ from natc.netfilter.matches.recent import Recent
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.ruleset import Rule
 from natc.probability import CERTAIN, DRAW_ONE, Odds, drawn
+
+#: Endpoints in a row, balanced or remembered.
+_IN_A_ROW = re.compile(r"([ab])\1+")
 
 #: Each rule's chance as the kernel keeps it, of 2^31; the last rule asks for none.
 Chances = tuple[int | None, ...]
@@ -77,8 +81,15 @@ class Balancing:
         return found
 
     def in_order_of(self, other: Balancing) -> bool:
-        """Tell whether the same roles stand in the same places; endpoints may change places."""
-        return self.roles == other.roles
+        """Tell whether the same roles stand in the same places; endpoints may change places.
+
+        Where one has more endpoints than the other, those in a row count as one: an endpoint that is gone
+        has moved nothing.
+        """
+        if len(self.roles) == len(other.roles):
+            return self.roles == other.roles
+        one, two = (_IN_A_ROW.sub(r"\1", roles) for roles in (self.roles, other.roles))
+        return one == two
 
 
 def chance_of(rule: Rule) -> int | None:

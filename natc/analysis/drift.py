@@ -123,10 +123,12 @@ class Drift:
     """Those that have rules in the chains that all share."""
 
     @classmethod
-    def between(cls, expected: Ruleset, found: Ruleset, layout: Layout) -> Drift:
-        """Put two rulesets side by side."""
+    def between(
+        cls, expected: Ruleset, found: Ruleset, layout: Layout, *, commented_alike: bool = False
+    ) -> Drift:
+        """Put two rulesets side by side; of parts of them say if the wholes are commented alike."""
         drift = cls(Side(expected), Side(found), layout.localnet_rule)
-        if drift.expected.commented != drift.found.commented:
+        if not commented_alike and drift.expected.commented != drift.found.commented:
             drift.expected.bare = drift.found.bare = True
         return drift
 

@@ -5,8 +5,9 @@ One rule that somebody changed must not change what all others say, so the major
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 from typing import Any
 
@@ -29,7 +30,9 @@ from natc.netfilter.targets.mark import SetMark
 _NOWHERE = {4: "192.0.2.0/32", 6: "2001:db8::/128"}
 _LOOPBACK = "127.0.0.0/8"
 #: How many rules of one kind are asked: in a large cluster they all say the same.
-_ASKED = 1000
+_ASKED = 250
+#: An IPv4 address without leading zeros.
+_PLAIN = re.compile(r"(?:(?:0|[1-9]\d{0,2})(?:\.(?!\Z)|\Z)){4}").fullmatch
 
 
 def settings_shown(ruleset: Ruleset, cluster: Cluster) -> dict[str, Any]:
@@ -163,8 +166,9 @@ def _blocks_localnet(ruleset: Ruleset) -> bool:
 
 def _node(ruleset: Ruleset, cluster: Cluster) -> dict[str, Any]:
     """Return the node's name, and its address where its Node is given."""
-    places = _places(cluster)
-    names = Counter(places[ip] for ip in _local_endpoints(ruleset) if ip in places)
+    local = list(_local_endpoints(ruleset))
+    places = _places(cluster, set(local))
+    names = Counter(places[ip] for ip in local if ip in places)
     if not names:
         return {}
     name = names.most_common(1)[0][0]
@@ -187,19 +191,23 @@ def _local_endpoints(ruleset: Ruleset) -> Iterator[str]:
                     yield str(target.to.first)
 
 
-def _places(cluster: Cluster) -> dict[str, str]:
-    """Return the node of each endpoint's address."""
+def _places(cluster: Cluster, wanted: Container[str]) -> dict[str, str]:
+    """Return the node of each of some endpoints' addresses, which are given as they are printed."""
     endpoints = [e for piece in cluster.endpoint_slices for e in piece.endpoints]
     endpoints += [e for each in cluster.endpoints for subset in each.subsets for e in subset.addresses]
     found: dict[str, str] = {}
     for endpoint in endpoints:
-        name = endpoint.node_name or endpoint.topology.get("kubernetes.io/hostname", "")
+        own = [ip for ip in map(_printed, endpoint.addresses) if ip is not None and ip in wanted]
+        name = own and (endpoint.node_name or endpoint.topology.get("kubernetes.io/hostname", ""))
         if name:
-            found |= dict.fromkeys(_canonical(endpoint.addresses), name.lower())
+            found |= dict.fromkeys(own, name.lower())
     return found
 
 
-def _canonical(addresses: Iterable[str]) -> list[str]:
+def _printed(address: str) -> str | None:
+    """Return an address as it is printed; most are written so."""
+    if _PLAIN(address):
+        return address
     from natc.kube.addresses import canonical_ip
 
-    return [ip for ip in map(canonical_ip, addresses) if ip is not None]
+    return canonical_ip(address)

@@ -16,8 +16,9 @@ from natc.analysis.drift import Drift
 from natc.analysis.drift_codes import LEFT_OVER
 from natc.analysis.drift_findings import tell
 from natc.analysis.findings import Finding
+from natc.analysis.narrowed import differing, kept, services_in
 from natc.analysis.node_facts import settings_shown
-from natc.analysis.unchanged import unchanged
+from natc.analysis.written import Expected, Shown
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
 from natc.compile.layouts import NEWEST, FirewallEnd, find_version
@@ -48,43 +49,59 @@ class Verified:
     """The kube-proxy versions that the dump may be of, the newest of each layout, newest first."""
 
 
-def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any], text: str | None = None) -> Verified:
+def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Verified:
     """Compare a node's dump with what its kube-proxy would write for a cluster.
 
-    ``given`` are settings by their names in :class:`ProxyConfig`; ``text`` is the dump as it was read,
-    which lets a node without drift pass quickly. Raises NatcError where that kube-proxy would crash on
-    the cluster, or the settings do not go together.
+    ``given`` are settings by their names in :class:`ProxyConfig`. Raises NatcError where that kube-proxy
+    would crash on the cluster, or the settings do not go together.
     """
+    node = Shown.of(ruleset)
     shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
     versions = (given["kube_version"],) if "kube_version" in given else recognise(ruleset) or (NEWEST,)
     settings = {**shown, **given, "kube_version": versions[0]}
-    services = None if text is None else unchanged(text, cluster, _config(settings, given))
-    if services is not None:
-        return Verified(_config(settings, given), services, (), _shown(settings, given), versions)
-    best = _verified(ruleset, cluster, settings, given)
+    best, part = _verified(node, cluster, settings, given)
     for other in _others(settings, given, versions, cluster):
         if not best.findings:
             break
-        tried = _tried(ruleset, cluster, {**settings, **other}, best)
+        tried = _tried(part, cluster, {**settings, **other}, best)
         if tried:
             settings |= other
-            best = _verified(ruleset, cluster, settings, given)
+            best, part = _verified(node, cluster, settings, given)
     return evolve(best, versions=versions)
 
 
 def compare(expected: Ruleset, ruleset: Ruleset, config: ProxyConfig) -> Verified:
-    """Compare a node's dump with what a kube-proxy of ``config`` wrote for a cluster."""
+    """Compare a node's dump with what a kube-proxy of ``config`` wrote for a cluster, rule by rule."""
     drift = Drift.between(expected, ruleset, config.layout)
     findings = tell(drift, config.layout.probability_digits)
     return Verified(config, len(drift.expected_services), findings)
 
 
+def compare_written(node: Shown, cluster: Cluster, config: ProxyConfig) -> tuple[Verified, Ruleset]:
+    """Do what :func:`compare` does, rule by rule only where the texts differ.
+
+    Returns the part of the node's rules that was compared so, too.
+    """
+    if config.is_ipv6:  # addresses may be spelled in many ways
+        return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
+    expected = Expected.of(cluster, config)
+    services = len(services_in(expected.tables))
+    apart = differing(expected.tables, node.tables, config)
+    if not apart:
+        return Verified(config, services, ()), node.ruleset
+    chains = kept(expected, node, apart)
+    if chains is None:
+        return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
+    part = node.part(chains)
+    drift = Drift.between(expected.part(chains), part, config.layout, commented_alike=True)
+    return Verified(config, services, tell(drift, config.layout.probability_digits)), part
+
+
 def _verified(
-    ruleset: Ruleset, cluster: Cluster, settings: Mapping[str, Any], given: Mapping[str, Any]
-) -> Verified:
-    config = _config(settings, given)
-    result = compare(compile_cluster(cluster, config), ruleset, config)
-    return evolve(result, shown=_shown(settings, given))
+    node: Shown, cluster: Cluster, settings: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[Verified, Ruleset]:
+    result, part = compare_written(node, cluster, _config(settings, given))
+    return evolve(result, shown=_shown(settings, given)), part
 
 
 def _shown(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +148,8 @@ def _tried(ruleset: Ruleset, cluster: Cluster, settings: Mapping[str, Any], best
     some = set(sorted(names)[:_TRIED])
     part = _part(cluster, some)
     try:
-        result = _verified(ruleset, part, settings, {})
+        config = _config(settings, {})
+        result = compare(compile_cluster(part, config), ruleset, config)
     except UsageError:  # that version knows no such setting
         return False
     return _count(result, some) < _count(best, some)

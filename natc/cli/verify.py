@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from natc.cli.flags import GoFlagsCommand, no_cache
+from natc.cli.pasted import read_for_answers, table_option
 from natc.cli.proxy_flags import given_settings, proxy_settings, read_cluster
 from natc.collector import collector_paused
 
@@ -16,10 +17,18 @@ from natc.collector import collector_paused
 @click.argument("dump", type=click.Path())
 @click.argument("manifests", nargs=-1, type=click.Path(), required=True)
 @no_cache
+@table_option
 @click.option("--config", "config_file", type=click.Path(), help="A KubeProxyConfiguration; flags win.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @proxy_settings
-def command(dump: str, manifests: tuple[str, ...], config_file: str | None, output: str, **given: Any) -> int:
+def command(
+    dump: str,
+    manifests: tuple[str, ...],
+    config_file: str | None,
+    table: str | None,
+    output: str,
+    **given: Any,
+) -> int:
     """Compare a node's DUMP with the rules its kube-proxy should have written for MANIFESTS.
 
     Says per service what is missing, stale, misweighted or left over, and nothing when there is no
@@ -33,12 +42,11 @@ def command(dump: str, manifests: tuple[str, ...], config_file: str | None, outp
       natc verify node1.txt cluster.json
     """
     from natc.analysis.verify import verify
-    from natc.text.files import read_dump_and_text
 
     with collector_paused():
-        ruleset, text = read_dump_and_text(dump)
+        ruleset = read_for_answers(dump, table)
         settings = given_settings(config_file, given)
-        result = verify(ruleset, read_cluster(manifests), settings, text)
+        result = verify(ruleset, read_cluster(manifests), settings)
     if output == "json":
         from natc import __version__
         from natc.report.document import document

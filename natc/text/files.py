@@ -70,15 +70,6 @@ def read_dump(
     return read(text, file=name, family=family, problems=problems, cache=kept, table=table, lazy=lazy)
 
 
-def read_dump_and_text(path: str | Path | Source, *, cache: bool = True) -> tuple[Ruleset, str]:
-    """Return what :func:`read_dump` does, and the text it was read from."""
-    from natc.text.delivered import known_shapes
-    from natc.text.reader import read
-
-    text, name = _text_of(path)
-    return read(text, file=name, cache=known_shapes() if cache else None), text
-
-
 def read_pasted_dump(
     path: str | Path | Source, *, family: int | None = None, table: str | None = None, cache: bool = True
 ) -> tuple[Ruleset, list[str]]:

@@ -5,8 +5,8 @@ import re
 import pytest
 from attrs import evolve
 
-from natc.analysis.unchanged import unchanged
-from natc.analysis.verify import compare, verify
+from natc.analysis.verify import compare, compare_written, verify
+from natc.analysis.written import Shown
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
 from natc.compile.layouts import find_version
@@ -39,9 +39,10 @@ def assert_silent(case):
     expected, config = compile_cluster(cluster_of(case), config_of(case)), config_of(case)
     for backend in ("legacy", "nft"):
         ruleset = read(dump_of(case, backend), family=6 if config.is_ipv6 else 4)
-        assert compare(expected, ruleset, config).findings == ()
-        quick = unchanged(dump_of(case, backend), cluster_of(case), config)
-        assert quick == (None if config.is_ipv6 else compare(expected, ruleset, config).services)
+        found = compare(expected, ruleset, config)
+        assert found.findings == ()
+        quick, _ = compare_written(Shown.of(ruleset), cluster_of(case), config)
+        assert quick == found
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
@@ -95,6 +96,15 @@ def test_an_endpoint_that_no_longer_exists_and_one_that_is_not_there_yet():
         ("NV104", "10.244.2.14:8080"),
         ("NV103", "10.244.1.7:8080"),
     ]
+
+
+def test_an_endpoint_that_is_gone_has_moved_nothing():
+    cluster, config = cluster_of(CASE), config_of(CASE)
+    (piece,) = cluster.endpoint_slices
+    expected = compile_cluster(
+        evolve(cluster, endpoint_slices=(evolve(piece, endpoints=piece.endpoints[1:]),)), config
+    )
+    assert [f.code for f in compare(expected, read(dump_of(CASE)), config).findings] == ["NV104"]
 
 
 def test_shares_are_expected_and_found():

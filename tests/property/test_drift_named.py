@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from natc.analysis.drift_codes import CODES
 from natc.analysis.service_chains import comment_of, jump_of, kind_of, name_in, owners
-from natc.analysis.unchanged import unchanged
-from natc.analysis.verify import compare
+from natc.analysis.verify import compare, compare_written
+from natc.analysis.written import Shown
 from natc.compile import compile as compile_cluster
 from natc.errors import DumpError
 from natc.text.reader import read
@@ -210,8 +210,10 @@ def assert_named(case, data):
         ruleset = read_lines(after, config)
     except DumpError:
         assume(False)  # iptables would not load it either
-    findings = compare(expected, ruleset, config).findings
-    assert unchanged("\n".join(after) + "\n", cluster_of(case), config) is None
+    node = Shown.of(ruleset)
+    found = compare(expected, ruleset, config)
+    findings = found.findings
+    assert compare_written(node, cluster_of(case), config)[0] == found
     assert findings, [line for line in after if line not in lines] or "lines are gone or moved"
     names = concerned(read_lines(lines, config), ruleset, lines, after)
     assert {finding.service for finding in findings} <= names
