@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from natc.cli.flags import CommaList, no_cache
+from natc.cli.pasted import read_for_answers, table_option
 from natc.collector import collector_paused
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 @click.command("lint")
 @click.argument("dumps", nargs=-1, required=True, type=click.Path(), metavar="DUMP...")
 @no_cache
+@table_option
 @click.option("--select", type=CommaList(), default=(), help="Only these codes, or beginnings: NL101,NL11.")
 @click.option("--ignore", type=CommaList(), default=(), help="Not these codes, or beginnings of codes.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(dumps: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str, ...], output: str) -> int:
+def command(
+    dumps: tuple[str, ...], table: str | None, select: tuple[str, ...], ignore: tuple[str, ...], output: str
+) -> int:
     """Look for what is known to break nodes in DUMP, the text of iptables-save.
 
     Each finding has a code that stays what it is, a line, and why it matters. Of a node with two
@@ -32,7 +36,7 @@ def command(dumps: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str, 
       iptables-save | natc lint - --ignore NL111
     """
     with collector_paused():
-        findings = _findings(dumps, select, ignore)
+        findings = _findings(dumps, table, select, ignore)
     if output == "json":
         from natc import __version__
         from natc.report.document import document
@@ -47,11 +51,13 @@ def command(dumps: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str, 
     return 1 if findings else 0
 
 
-def _findings(dumps: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str, ...]) -> list[Finding]:
+def _findings(
+    dumps: tuple[str, ...], table: str | None, select: tuple[str, ...], ignore: tuple[str, ...]
+) -> list[Finding]:
     from natc.analysis.lint import chosen, lint
     from natc.errors import DumpError
     from natc.netfilter.ruleset import Ruleset
-    from natc.text.files import read_dump, read_source
+    from natc.text.files import read_source
     from natc.text.reader import read
 
     chosen(select, ignore)  # a mistake in a code is told before a large dump is read
@@ -60,7 +66,7 @@ def _findings(dumps: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str
     for path in dumps:
         problems: list[DumpError] = []
         source = read_source(path)
-        ruleset = read_dump(source, problems=problems)
+        ruleset = read_for_answers(source, table, problems)
         unread = source.bundle.other_rules if source.bundle else {}
         others = [*before, *(read(text, file=name) for name, text in unread.items())]
         findings += lint(ruleset, problems, others=others, select=select, ignore=ignore)

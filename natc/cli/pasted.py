@@ -9,6 +9,7 @@ import click
 from natc.netfilter.hooks import BUILTIN_CHAINS
 
 if TYPE_CHECKING:
+    from natc.errors import DumpError
     from natc.netfilter.ruleset import Ruleset
     from natc.text.files import Source
 
@@ -28,12 +29,17 @@ table_option = click.option(
 )
 
 
-def read_for_answers(dump: str | Source, table: str | None) -> Ruleset:
-    """Read a dump with what people paste around it; say on standard error what was passed over."""
+def read_for_answers(
+    dump: str | Source, table: str | None, problems: list[DumpError] | None = None
+) -> Ruleset:
+    """Read a dump with what people paste around it; say on standard error what was passed over.
+
+    Raises :class:`~natc.errors.DumpError` for a rule that cannot be read, or adds it to ``problems``.
+    """
     from natc.text.files import Source, read_pasted_dump, read_source
 
     source = dump if isinstance(dump, Source) else read_source(dump)
-    ruleset, notes = read_pasted_dump(source, table=table)
+    ruleset, notes = read_pasted_dump(source, table=table, problems=problems)
     if source.bundle and source.bundle.both_backends:
         notes = [f"{source.name}: {_BOTH_BACKENDS}", *notes]
     for note in notes[:_SHOWN]:

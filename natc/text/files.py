@@ -71,17 +71,23 @@ def read_dump(
 
 
 def read_pasted_dump(
-    path: str | Path | Source, *, family: int | None = None, table: str | None = None, cache: bool = True
+    path: str | Path | Source,
+    *,
+    family: int | None = None,
+    table: str | None = None,
+    cache: bool = True,
+    problems: list[DumpError] | None = None,
 ) -> tuple[Ruleset, list[str]]:
     """Read a file as people send it, with prompts and other lines around the rules.
 
     Returns the ruleset and notes on what was passed over (:func:`natc.text.tidy.read_pasted`).
     """
-    from natc.text.delivered import known_shapes
+    from natc.text.shape_cache import usual_cache
     from natc.text.tidy import read_pasted
 
     text, name = _text_of(path)
-    return read_pasted(text, file=name, family=family, table=table, cache=known_shapes() if cache else None)
+    kept = usual_cache() if cache else None
+    return read_pasted(text, file=name, family=family, table=table, cache=kept, problems=problems)
 
 
 def _text_of(path: str | Path | Source) -> tuple[str, str]:

@@ -71,11 +71,13 @@ def read_pasted(
     family: int | None = None,
     table: str | None = None,
     cache: Kept | None = None,
+    problems: list[DumpError] | None = None,
 ) -> tuple[Ruleset, list[str]]:
     """Read a text as people paste it; return the ruleset and notes on what was passed over or is missing.
 
     ``table`` is the one that lines before any ``*TABLE`` belong to, by default told from their chains.
-    Raises :class:`~natc.errors.DumpError` for a rule that cannot be read, as :func:`natc.text.reader.read`.
+    Raises :class:`~natc.errors.DumpError` for a rule that cannot be read, as :func:`natc.text.reader.read`,
+    or adds it to ``problems``.
     """
     from natc.text.reader import read
 
@@ -87,7 +89,15 @@ def read_pasted(
     missing: list[str] = []
     table = table or tidied.unnamed
     try:
-        ruleset = read(tidied.text, file=file, family=family, table=table, missing=missing, noflush=True)
+        ruleset = read(
+            tidied.text,
+            file=file,
+            family=family,
+            table=table,
+            missing=missing,
+            noflush=True,
+            problems=problems,
+        )
     except DumpError as error:
         from natc.text.foreign import foreign
 
