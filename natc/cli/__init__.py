@@ -20,6 +20,8 @@ from natc.errors import NatcError, printable
 
 #: The environment variable that shows where natc itself went wrong.
 _TRACEBACK = "NATC_TRACEBACK"
+#: What is said where a command follows chains by calling itself, and they are too many.
+_TOO_DEEP = "natc: the input is nested too deeply for this command (natc trace and replay walk any depth)"
 #: Each command's module in this package, and what it does, for the list of commands.
 COMMANDS = {
     "compile": "Manifests to the iptables rules kube-proxy would write.",
@@ -93,6 +95,8 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as bug:
         if os.environ.get(_TRACEBACK):
             raise
+        if isinstance(bug, RecursionError):
+            return _complain(_TOO_DEEP)
         where = f"{type(bug).__name__}: {bug}"
         return _complain(printable(f"natc: a mistake in natc itself: {where} ({_TRACEBACK}=1 shows where)"))
     return result if isinstance(result, int) else 0

@@ -15,6 +15,9 @@ from natc.trace.state import Step
 
 #: How many rules of one chain a person is shown before "and N more".
 _SHOWN = 20
+#: How many calls deep the lines are still moved to the right: 3,000 chains in a row would make lines of
+#: 6,000 spaces.
+_DEEPEST = 24
 #: The longest condition that is spelled out beside a rule, in characters.
 _CONDITION_WIDTH = 100
 #: The longest product of odds that is written out, as an exponent of 2.
@@ -31,7 +34,7 @@ def why_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line]
     for title, nodes in sorted(trees.items(), key=lambda item: _moment(item[0], answer.origin)):
         if any(node.step.rule is not None for node in nodes.values()):
             yield line("  ", Part(title, "bold"))
-            yield from _nodes(nodes, 0, answer, set(range(len(answer.cases))))
+            yield from _nodes(nodes, answer)
 
 
 #: The hooks in the order in which a packet can come to them.
@@ -48,19 +51,50 @@ def _moment(title: str, origin: str) -> tuple[int, int]:
     return hooks.index(hook), SEQUENCES["legacy"][hook].index(table)
 
 
-def _nodes(nodes: Tree, depth: int, answer: Distribution, above: set[int]) -> Iterator[Line]:
-    """Yield the rules of one chain; conditions that hold of the whole chain are not said again."""
-    ordered = sorted(nodes.values(), key=lambda node: node.step.number or 1 << 40)
+def _nodes(tree: Tree, answer: Distribution) -> Iterator[Line]:
+    """Yield the rules of one builtin chain, each before those of the chain it jumps to.
+
+    The calls that wait for their chain's lines are kept in a list: a dump may nest chains by the thousand.
+    """
+    waiting = [_ordered(tree, set(range(len(answer.cases))))]
+    while waiting:
+        row = next(waiting[-1], None)
+        if row is None:
+            waiting.pop()
+            continue
+        node, above = row
+        depth = len(waiting) - 1
+        if isinstance(node, int):
+            yield line(f"            {_indent(depth)}and {node:,} more rules of this chain")
+            continue
+        yield _node_line(node, depth, answer, above)
+        waiting.append(_ordered(node.below, node.cases))
+
+
+def _ordered(tree: Tree, above: set[int]) -> Iterator[tuple[Node | int, set[int]]]:
+    """Yield the rules of one chain as the dump has them, and how many more there are.
+
+    ``above`` are the cases in which the chain is entered: conditions that hold of all of it are not said
+    again.
+    """
+    ordered = sorted(tree.values(), key=lambda node: node.step.number or 1 << 40)
     for node in ordered[:_SHOWN]:
-        yield line(
-            Part(f"    {node.step.rule.line if node.step.rule else '':>6}", "cyan"),
-            f"  {'  ' * depth}{_words(node.step, answer)}",
-            Part(_factor(node), "green"),
-            Part("" if node.cases == above else _only_when(node.cases, answer), "dim"),
-        )
-        yield from _nodes(node.below, depth + 1, answer, node.cases)
+        yield node, above
     if len(ordered) > _SHOWN:
-        yield line(f"            {'  ' * depth}and {len(ordered) - _SHOWN:,} more rules of this chain")
+        yield len(ordered) - _SHOWN, above
+
+
+def _node_line(node: Node, depth: int, answer: Distribution, above: set[int]) -> Line:
+    return line(
+        Part(f"    {node.step.rule.line if node.step.rule else '':>6}", "cyan"),
+        f"  {_indent(depth)}{_words(node.step, answer)}",
+        Part(_factor(node), "green"),
+        Part("" if node.cases == above else _only_when(node.cases, answer), "dim"),
+    )
+
+
+def _indent(depth: int) -> str:
+    return "  " * depth if depth <= _DEEPEST else "  " * _DEEPEST + f"({depth} calls deep) "
 
 
 def _words(step: Step, answer: Distribution) -> str:

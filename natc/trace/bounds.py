@@ -20,6 +20,8 @@ from natc.values import define
 
 #: Chains without chance that are longer than this may do anything, for all that is looked at.
 _SHORT = 16
+#: How many calls deep chains are looked at; beyond it anything may happen, which is a bound, too.
+_DEEPEST = 64
 _GOES_ON = (Nothing, SetMark, ExchangeMarks, Track, Remember, Change)
 
 #: The odds to come out at the end of a chain, and to end the walk inside it.
@@ -36,6 +38,7 @@ class Bounds:
     program: Program
     _chains: dict[tuple[str, str], list[Bound] | None] = field(factory=dict)
     """For each place in a chain; None for a chain that may do anything."""
+    _depth: int = 0
 
     def of(self, state: State, table: str) -> Odds:
         """Return a bound of the odds that any one way out of the table has from here."""
@@ -50,8 +53,12 @@ class Bounds:
     def _at(self, table: str, chain: str, place: int) -> Bound:
         key = (table, chain)
         if key not in self._chains:
+            if self._depth == _DEEPEST:
+                return _ANYTHING
             self._chains[key] = None  # what a chain that reaches itself gets
+            self._depth += 1
             self._chains[key] = self._worked_out(table, self.program.chain(table, chain))
+            self._depth -= 1
         bounds = self._chains[key]
         return _ANYTHING if bounds is None else bounds[min(place, len(bounds) - 1)]
 

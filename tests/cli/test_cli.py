@@ -181,3 +181,13 @@ def test_a_mistake_of_natc_is_no_traceback(monkeypatch, capsys):
 def test_every_command_on_a_dump_takes_no_cache(arguments, capsys):
     assert run([*arguments, DUMP, "--no-cache"]) == 0
     assert capsys.readouterr().out
+
+
+def test_what_is_nested_too_deeply_for_a_command_is_said(tmp_path, capsys):
+    chains = [f"C{number}" for number in range(1500)]
+    jumps = [f"-A {one} -j {other}" for one, other in zip(["PREROUTING", *chains], chains, strict=False)]
+    heads = [":PREROUTING ACCEPT [0:0]", *(f":{chain} - [0:0]" for chain in chains)]
+    dump = tmp_path / "dump.txt"
+    dump.write_text("\n".join(["*nat", *heads, *jumps, "COMMIT", ""]))
+    assert run(["cost", str(dump)]) == 2
+    assert "natc: the input is nested too deeply" in capsys.readouterr().err

@@ -98,3 +98,24 @@ def test_a_mark_that_masquerading_does_not_ask_for_is_no_reason():
     assert any("masqueraded" in line for line in plain)
     assert not any("for the mark" in line for line in plain)
     assert "    for the mark that line 5 has it given" in asking
+
+
+def nested(depth):
+    """A dump whose only DNAT lies so many calls deep."""
+    chains = [f"C{number}" for number in range(depth)]
+    jumps = [f"-A {one} -j {other}" for one, other in zip(["PREROUTING", *chains], chains, strict=False)]
+    heads = [":PREROUTING ACCEPT [0:0]", *(f":{chain} - [0:0]" for chain in chains)]
+    last = f"-A {chains[-1]} -p tcp -j DNAT --to-destination 10.1.1.1:80"
+    return read("\n".join(["*nat", *heads, *jumps, last, "COMMIT", ""]))
+
+
+def test_chains_nested_by_the_thousand_are_told_one_by_one():
+    found = lines(nested(1500), "10.0.0.1")
+    assert line_with(found, "-j C1499").split() == ["3002", "(1499", "calls", "deep)", "-j", "C1499"]
+    assert line_with(found, "-j DNAT").split()[:2] == ["3003", "(1500"]
+    assert max(map(len, found)) < 140
+
+
+def test_branches_come_out_of_chains_nested_by_the_thousand():
+    (only,) = Machine.of(nested(1500)).branches(question_packet("10.0.0.1", 80))
+    assert str(only.outcome.dnat) == "10.1.1.1:80"
