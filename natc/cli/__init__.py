@@ -95,11 +95,13 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as bug:
         if os.environ.get(_TRACEBACK):
             raise
-        if isinstance(bug, RecursionError):
-            return _complain(_TOO_DEEP)
-        where = f"{type(bug).__name__}: {bug}"
-        return _complain(printable(f"natc: a mistake in natc itself: {where} ({_TRACEBACK}=1 shows where)"))
+        return _complain(_TOO_DEEP if isinstance(bug, RecursionError) else _mistake(bug))
     return result if isinstance(result, int) else 0
+
+
+def _mistake(bug: Exception) -> str:
+    where = f"{type(bug).__name__}: {bug}"
+    return printable(f"natc: a mistake in natc itself: {where} ({_TRACEBACK}=1 shows where)")
 
 
 def _complain(text: str) -> int:

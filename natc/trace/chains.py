@@ -68,7 +68,7 @@ class ChainWalk:
         while (place := _following(chain, place, state)) < len(chain.rules):
             ready = chain.rule(place)
             self.tally.evaluated(ready)
-            answer = Asker(self.node, ready.rule).ask(ready.condition, state)
+            answer = Asker(self.node, ready).ask(ready.condition, state)
             if isinstance(answer, list):
                 self.tally.note(ready.rule, state, answer)
             if answer is True:

@@ -36,6 +36,7 @@ from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
 from natc.trace.node import NodeView
+from natc.trace.program import ReadyRule
 from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import State
 from natc.values import frozen
@@ -50,8 +51,9 @@ class Asker:
     """Evaluates conditions for the states of one trace."""
 
     node: NodeView
-    rule: Any = None
-    """Identifies the rule being asked about, for matches that keep a count of their own."""
+    rule: ReadyRule | None = None
+    """The rule being asked about. Itself, and not what it says, is where matches keep a count of their own:
+    two rules of the same words count apart."""
 
     def ask(self, condition: Condition, state: State) -> Answer:
         """Return whether ``condition`` holds, or how it splits ``state``."""
@@ -225,7 +227,8 @@ def _forgetting(answer: Answer, condition: Remembered, state: State) -> Answer:
 
 
 def _unknown(asker: Asker, condition: Unknown, state: State) -> Answer:
-    where = "" if condition.same_everywhere else f" (line {asker.rule.line})"
+    line = asker.rule.rule.line if asker.rule else 0
+    where = "" if condition.same_everywhere else f" (line {line})"
     return question(state, Open(condition.kind, condition.question + where, YES_OR_NO))
 
 

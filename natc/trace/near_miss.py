@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from attrs import field
 
+from natc.netfilter.condition import ALWAYS
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.packet import OUTGOING
 from natc.netfilter.ruleset import Jump, Rule, Table
@@ -22,6 +23,7 @@ from natc.trace.asked import Asked, asked_by, possessed
 from natc.trace.evaluate import Asker
 from natc.trace.machine import Machine
 from natc.trace.outcome import Distribution, Outcome
+from natc.trace.program import ReadyRule
 from natc.trace.state import Binding, State
 from natc.values import define, frozen
 
@@ -204,7 +206,7 @@ class _Search:
     def _of_rule(self, table: str, hook: str, rule: Rule) -> _Way:
         """Return what of a rule does not hold. What is open or left to chance may hold."""
         state = self._state(table, hook)
-        asker = Asker(self.machine.node, rule)
+        asker = Asker(self.machine.node, ReadyRule(0, rule, ALWAYS, None))
         obstacles, sure = [], True
         for asked in asked_by(rule):
             answer = asker.ask(asked.condition, state)
