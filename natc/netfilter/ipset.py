@@ -212,16 +212,17 @@ class IpSet:
             return None
         network = parts[0]
         assert isinstance(network, Prefix)
-        nearest: Prefix | None = None
+        nearest: dict[bool, Prefix] = {}
         for entry in self.by_precedence():
             held, device = entry.parts
             assert isinstance(held, Prefix)
             assert isinstance(device, Device)
             if network.address not in held:
                 continue
-            if nearest not in (None, held):  # wider networks are looked at only where none is nearer
-                return None
-            nearest = held
+            # Wider networks are looked at only where none is nearer. Ports of bridges count by themselves:
+            # "physdev" is a part of what the kernel's table is ordered by.
+            if nearest.setdefault(device.physdev, held) != held:
+                continue
             name = port if device.physdev else plain
             if name and device.fits(name):
                 return entry
@@ -258,6 +259,15 @@ class IpSet:
             return False
         self._members[entry.parts] = entry
         self._lengths = None
+        return True
+
+    def move(self, parts: Parts, beside: Parts, *, behind: bool) -> bool:
+        """Move a member of a list next to another; False when there is no such other."""
+        if beside not in self._members or beside == parts:
+            return False
+        order = [entry for entry in self if entry.parts != parts]
+        at = next(i for i, entry in enumerate(order) if entry.parts == beside) + behind
+        self._members = {e.parts: e for e in (*order[:at], self._members[parts], *order[at:])}
         return True
 
     def delete(self, parts: Parts) -> bool:

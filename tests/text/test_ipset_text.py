@@ -108,7 +108,7 @@ def test_the_sets_of_recorded_cases_come_back(path: Path | None) -> None:
     "lines",
     [
         "create a hash:ip maxelem 4294967295\nadd a 10.0.0.0/8",
-        "create a hash:ip,port,ip maxelem 4294967295\nadd a 10.0.0.0/24,0-65535,10.0.0.0/24",
+        "create a hash:ip,port,ip maxelem 4294967295\nadd a 10.0.0.0/24,0-65535,10.0.0.1",
     ],
 )
 def test_one_line_does_not_fill_the_memory(lines):

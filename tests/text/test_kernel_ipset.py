@@ -1,10 +1,18 @@
-"""What `ipset save` shows of sets of every type comes back from natc byte for byte."""
+"""What `ipset save` shows of sets of every type comes back from natc byte for byte.
 
+Sets made by chance are asked of both: which members are taken, how they are shown, what is in the set.
+"""
+
+import random
+import re
 import subprocess
 
 import pytest
+from attrs import evolve
 
-from natc.text.ipset import read_sets, write_sets
+from natc.errors import NodeError
+from natc.text.ipset import entry_text, read_sets, write_sets
+from tests.sets import SetCase, set_case
 from tests.support import need_kernel
 
 SETS = [
@@ -42,3 +50,71 @@ def test_a_saved_set_comes_back(text):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("add a ") >= 1
     assert write_sets(read_sets(done.stdout)) == done.stdout
+
+
+#: How many sets are made by chance.
+_COUNT = 40
+#: What the kernel of this machine or the memory it gives to a set decides, not what was written.
+_NOT_ASKED = re.compile("not supported|is full|already added")
+
+
+def script_for(cases: list[SetCase]) -> str:
+    """Return a shell script that makes each set, adds, shows and asks, and says how each of it went."""
+    lines = []
+    for case in cases:
+        lines.append("echo CASE")
+        orders = [f"create x {case.create}", *(f"add x {member}" for member in case.adds)]
+        lines += [f"{{ ipset {order} 2>&1 && echo OK; }} | tail -1" for order in orders]
+        lines.append("echo SAVE; ipset save; echo END")
+        lines += [f"ipset test x {member} >/dev/null 2>&1 && echo IN || echo OUT" for member in case.asked]
+        lines.append("ipset destroy")
+    return "\n".join(lines)
+
+
+@pytest.mark.kernel
+def test_sets_made_by_chance_are_the_kernels():
+    need_kernel("ipset")
+    chance = random.Random(7)
+    cases = [set_case(chance) for _ in range(_COUNT)]
+    done = subprocess.run(
+        ["unshare", "-n", "sh"], input=script_for(cases), capture_output=True, text=True, check=False
+    )
+    compared = [
+        compared_with_kernel(case, answer)
+        for case, answer in zip(cases, done.stdout.split("CASE\n")[1:], strict=True)
+    ]
+    assert sum(compared) > _COUNT
+
+
+def compared_with_kernel(case: SetCase, answer: str) -> int:
+    """Compare natc with what the kernel said of a set; return how many questions both answered."""
+    orders, rest = answer.split("SAVE\n", 1)
+    saved, inside = rest.split("END\n", 1)
+    created, *added = orders.splitlines()
+    if created != "OK":
+        return 0
+    text = f"create x {case.create}\n"
+    for member, said in zip(case.adds, added, strict=True):
+        if _NOT_ASKED.search(said):
+            return 0
+        line = f"add x {member}\n"
+        try:
+            read_sets(text + line)
+        except NodeError as error:
+            assert said != "OK", (case.create, line, error)
+            continue
+        assert said == "OK", (case.create, line, said)
+        text += line
+    sets = read_sets(saved)
+    assert write_sets(sets) == saved
+    assert shown_members(text) == shown_members(saved)
+    for member, said in zip(case.asked, inside.split(), strict=True):
+        probe, directions = case.probe(member)
+        assert sets.matches("x", directions, probe, count=False) is (said == "IN"), (saved, member)
+    return len(case.asked)
+
+
+def shown_members(text: str) -> list[str]:
+    """Return the members as natc writes them from their values, without the seconds that pass."""
+    (found,) = read_sets(text)
+    return sorted(re.sub(r"timeout \d+", "timeout", entry_text(found, evolve(e, text=None))) for e in found)
