@@ -159,11 +159,13 @@ def _add(sets: Sets, words: list[str], line: str) -> None:
         members = list(elements(found, element, "wildcard" in rest))
     except ValueError as error:
         raise _LineError(str(error), 2) from None
-    text = None if len(members) > 1 else line.split(maxsplit=2)[2].rstrip() if rest else element
+    placed = found.type == "list:set" and bool(rest) and not {"before", "after"}.isdisjoint(rest)
+    spelled = line.split(maxsplit=2)[2].rstrip() if rest else element
+    text = None if len(members) > 1 or placed else spelled
     for parts in members:
         if not found.add(Entry(parts, text=text, **extra), exist="-exist" in rest):
             raise _LineError(f"set {found.name} has this member already, or is full", 2)
-        if rest and found.type == "list:set":
+        if placed:
             _place(found, parts, rest)
 
 

@@ -49,8 +49,8 @@ add g 192.0.2.1,0x00000063
 create h hash:mac
 add h 01:02:03:04:05:06
 create i list:set size 8
-add i a before b
 add i b
+add i a before b
 create j hash:ip,port,ip family inet netmask 24
 add j 10.1.1.1-10.1.1.9,udp:5-7,10.2.2.2
 """
