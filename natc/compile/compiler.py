@@ -82,6 +82,7 @@ def node_tables(cluster: Cluster, config: ProxyConfig) -> NodeTables:
     else:
         base.prepare(tables, config.layout)
         sync = sync_rules(cluster, config)
+        sync.cut()
         _check_restore(sync, tables)
         tables.restore("filter", sync.filter_chains, sync.filter_rules)
         tables.restore("nat", sync.nat_chains, sync.nat_rules)

@@ -72,8 +72,11 @@ _CHAIN_OF = {
 }
 
 
-def make_plans(ports: Sequence[tuple[ProxiedPort, Used]], layout: Layout) -> Iterator[Plan]:
-    """Yield the plan of each service port; the names of all chains are worked out at once."""
+def hashes_of(ports: Sequence[tuple[ProxiedPort, Used]]) -> Iterator[Sequence[str]]:
+    """Yield for each service port the hash of its own chains and those of its reachable endpoints' chains.
+
+    All are worked out at once.
+    """
     texts: list[str] = []
     for port, used in ports:
         stem = port.name + port.protocol
@@ -81,14 +84,17 @@ def make_plans(ports: Sequence[tuple[ProxiedPort, Used]], layout: Layout) -> Ite
         texts += [stem + endpoint.text for endpoint in used.reachable]
     hashes = chain_hashes(texts)
     at = 0
-    for port, used in ports:
-        first, at = at + 1, at + 1 + len(used.reachable)
-        chains = [ENDPOINT_PREFIX + each for each in hashes[first:at]]
-        yield _plan(port, used, layout, hashes[first - 1], chains)
+    for _, used in ports:
+        first, at = at, at + 1 + len(used.reachable)
+        yield hashes[first:at]
 
 
-def _plan(port: ProxiedPort, used: Used, layout: Layout, own: str, chains: Sequence[str]) -> Plan:
-    """Work out the chains of a service port (layout section 7, history B3 and B4)."""
+def make_plan(port: ProxiedPort, used: Used, layout: Layout, hashes: Sequence[str]) -> Plan:
+    """Work out the chains of a service port (layout section 7, history B3 and B4).
+
+    ``hashes`` are as :func:`hashes_of` yields them.
+    """
+    own = hashes[0]
     service = port.service
     has = used.has_endpoints
     by_policy = Chain.EXTERNAL in layout.chains
@@ -111,7 +117,7 @@ def _plan(port: ProxiedPort, used: Used, layout: Layout, own: str, chains: Seque
         external_chain=EXTERNAL_PREFIX + own if by_policy and has and port.externally_accessible else "",
         external_local_chain=local_chain if not by_policy and service.external_local else "",
         firewall_chain=FIREWALL_PREFIX + own if with_firewall else "",
-        endpoint_chains=chains,
+        endpoint_chains=[ENDPOINT_PREFIX + each for each in hashes[1:]],
         internal=local_chain if by_policy and service.internal_local else service_chain,
         external=local_chain if service.external_local else service_chain,
         has_internal=has and not (by_policy and service.internal_local and may_lack_local),

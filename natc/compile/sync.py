@@ -1,6 +1,7 @@
 """One full sync of kube-proxy: the text it gives to iptables-restore, built list by list.
 
-The passes append whole lines here; kube-proxy keeps the same four buffers (layout section 5).
+The passes append whole lines here, stencils some lines at once; kube-proxy keeps the same four buffers
+(layout section 5).
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ class Sync:
     def nfacct(self) -> bool:
         """Whether rules count packets in nfacct objects (layout section 12)."""
         return self.layout.nfacct and self.config.nfacct
+
+    def cut(self) -> None:
+        """Make every line an entry of its buffer."""
+        for lines in (self.nat_chains, self.filter_rules, self.nat_rules):
+            lines[:] = "\n".join(lines).split("\n") if lines else ()
 
     def text(self) -> str:
         """Return the restore text."""
