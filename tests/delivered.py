@@ -17,6 +17,8 @@ class Collected:
     def __init__(self) -> None:
         self._blueprints: dict[str, list[Blueprint]] = {}
 
+    dumps = None
+
     def sources(self) -> Sequence[Shelf]:
         return ()
 

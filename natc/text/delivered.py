@@ -19,6 +19,7 @@ from zlib import crc32
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.text import grammar
 from natc.text.blueprints import Blueprint, from_kept, key_of
+from natc.text.good_dumps import GoodDumps
 from natc.text.shape_cache import ShapeCache, Shelf, usual_cache
 from natc.values import frozen
 
@@ -32,6 +33,10 @@ class DeliveredShapes:
     """The delivered blueprints, and the user's cache behind them."""
 
     further: ShapeCache | None
+
+    @property
+    def dumps(self) -> GoodDumps | None:
+        return self.further.dumps if self.further else None
 
     def sources(self) -> Sequence[Shelf]:
         return (self, self.further) if self.further else (self,)

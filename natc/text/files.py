@@ -82,11 +82,11 @@ def read_pasted_dump(
 
     Returns the ruleset and notes on what was passed over (:func:`natc.text.tidy.read_pasted`).
     """
-    from natc.text.shape_cache import usual_cache
+    from natc.text.delivered import known_shapes
     from natc.text.tidy import read_pasted
 
     text, name = _text_of(path)
-    kept = usual_cache() if cache else None
+    kept = known_shapes() if cache else None
     return read_pasted(text, file=name, family=family, table=table, cache=kept, problems=problems)
 
 

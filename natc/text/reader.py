@@ -29,6 +29,7 @@ from natc.netfilter.ruleset import Rule, Ruleset, Shape
 from natc.text import grammar
 from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import any_lines
+from natc.text.good_dumps import Proof
 from natc.text.literals import Literals
 from natc.text.runs import Runs
 from natc.text.shapes import LineShape, line_shapes
@@ -78,7 +79,8 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     reader does not stop at a bad line: it adds its error to the list, keeps a rule it could not read in
     its place as an open question, keeps other lines as comments, and takes carriage returns and a byte
     order mark off.
-    With a ``cache`` the shapes of lines are taken from it, and what Lark adds is kept there.
+    With a ``cache`` the shapes of lines are taken from it, and what Lark adds is kept there; a large text
+    that it knows to be good is not proved again.
     ``table`` is the one that lines before any ``*TABLE`` belong to, as ``iptables -S`` shows them. With a
     list of ``missing`` COMMIT may be missing, and chains that rules lead to, whose names go to the list.
     With ``lazy`` the rules of a chain are read, and their errors raised, when the chain is asked for;
@@ -93,27 +95,32 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     dumps = dumps_in(text)
     if len(dumps) == 1 and family:
         dumps = [evolve(dumps[0], family=family)]
-    tables = partial(Tables, keep=noflush, unnamed=table, missing=missing)
+    usual = not (lazy or noflush or family or table or problems is not None or missing is not None)
+    proof = Proof.of(text, cache.dumps if cache and usual else None)
+    tables = partial(Tables, keep=noflush, unnamed=table, missing=missing, proved=proof.given)
     reader = partial(_Reader, cache=cache, problems=problems)
     try:
         with collector_paused(len(text)):
-            parts = [_read_dump(dump, file, tables, reader, lazy) for dump in dumps]
+            readers = [_reader_of(dump, file, tables, reader, lazy) for dump in dumps]
+            parts = [each.ruleset() for each in readers]
     except DumpError as error:
         from natc.text.foreign import foreign
 
         raise foreign(text, file) or error from None
     if cache:
         cache.save()
+    if all(each.tables.usual for each in readers):
+        proof.note()
     return parts[0] if len(parts) == 1 else Ruleset.joined(parts, family or parts[0].family)
 
 
-def _read_dump(
+def _reader_of(
     dump: Dump, file: str, tables: partial[Tables], reader: partial[_Reader], lazy: bool
-) -> Ruleset:
+) -> _Reader:
     source = Source(dump.text, file, dump.first)
     saved = SAVED.search(dump.text) is not None
     ruleset = Ruleset(family=dump.family, file=file, saved=saved, lazy=lazy)
-    return reader(source, tables(source, ruleset), dump.family, number=dump.first - 1).ruleset()
+    return reader(source, tables(source, ruleset), dump.family, number=dump.first - 1)
 
 
 @define
@@ -168,9 +175,11 @@ class _Reader:
 
         Else nothing that was read would be freed before the garbage collector looked at everything.
         """
-        ruleset = self.tables.ruleset
-        kept = Ruleset(family=self.family, lazy=ruleset.lazy, respelled=ruleset.respelled)
-        self.tables = Tables(self.source, kept)
+        tables, ruleset = self.tables, self.tables.ruleset
+        kept = Ruleset(
+            family=self.family, saved=ruleset.saved, lazy=ruleset.lazy, respelled=ruleset.respelled
+        )
+        self.tables = Tables(self.source, kept, taken=tables.taken, usual=tables.usual)
         return ruleset
 
     def _close(self) -> None:
@@ -187,7 +196,7 @@ class _Reader:
         """Walk the text: in runs of lines as long as one expression takes them, else line by line."""
         text, shape = self.source.text, LineShape("empty", "")
         while self.position <= len(text):
-            match = any_lines if self.tables.ruleset.lazy else self.runs.match
+            match = any_lines if self.tables.unseen else self.runs.match
             if match and self.position >= self.no_run_before and self.tables.table:
                 found = match(text, self.position)
                 if found:
@@ -362,7 +371,7 @@ class _Reader:
 
     def _opaque(self) -> Opaque:
         """Return the extensions read by name only: not those whose name a chain has taken."""
-        chains = self.tables.names if self.tables.table else ()
+        chains = self.tables.names if self.tables.table else self.tables.taken
         return Opaque(
             targets=frozenset(name for name in OPAQUE_TARGETS if name not in chains),
             any_match=self.problems is not None,

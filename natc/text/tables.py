@@ -15,7 +15,7 @@ from natc.errors import DumpError
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.kinds import number as number_of
-from natc.netfilter.opaque import UnreadMatch, UnreadTarget
+from natc.netfilter.opaque import OPAQUE_TARGETS, UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.folded import Folded, chains_named, declared, names_declared, place_of_chain
@@ -63,6 +63,12 @@ class Tables:
     """With a list a table may end without COMMIT, and rules name chains that nothing makes: they go there."""
     open_ended: bool = False
     """Whether the open table needs no COMMIT."""
+    taken: set[str] = field(factory=set)
+    """The names of all tables' chains that are those of opaque targets, for rules that are made later."""
+    proved: bool = False
+    """Whether the text is known to be good (:mod:`natc.text.good_dumps`)."""
+    usual: bool = True
+    """Whether all that was read may stay text unseen the next time."""
     rules_began: bool = False
     """Whether the open table has had a rule: a chain that is made later may have been named before."""
 
@@ -127,10 +133,15 @@ class Tables:
         for line, (name, counter) in enumerate(declared(text, start, end), number):
             self.declare((f":{name}", "-", counter), line)
 
+    @property
+    def unseen(self) -> bool:
+        """Whether rules are looked at only when somebody asks for them."""
+        return self.ruleset.lazy or self.proved
+
     def append_lines(self, book: Book, start: int, end: int) -> int:
         """Append the rules of a run; return where one stands whose chain does not exist, or the end."""
         text = self.source.text
-        if self.ruleset.lazy:
+        if self.unseen:
             self._folded(book).append_unseen(start, end)
             return end
         names = chains_named(text, start, end)
@@ -151,6 +162,7 @@ class Tables:
 
     def append(self, rules: list[Rule], number: int) -> None:
         """Append rules that differ from the line they were written in."""
+        self.usual = False
         self.rules_began = True
         for rule in rules:
             self.chain(rule.chain, number).rules.append(rule)
@@ -159,7 +171,7 @@ class Tables:
         """Return what is to be made of the open table later."""
         assert self.table is not None
         if not isinstance(self.table.later, Folded):
-            self.table.later = Folded(self.source.text, book)
+            self.table.later = Folded(self.source.text, book, self.proved)
         return self.table.later
 
     def _chain_made(self) -> None:
@@ -171,9 +183,14 @@ class Tables:
         table = self.opened(number)
         table.end = number
         self.table, names, self.names = None, self.names, set()
+        self.taken |= names & OPAQUE_TARGETS
         if self.missing is not None:
             return
-        if not (self.ruleset.lazy or self.outline.is_sound(table.name, names)):
+        if self.unseen:
+            return
+        sound = self.outline.is_sound(table.name, names)
+        self.usual &= sound and (not isinstance(table.later, Folded) or table.later.together)
+        if not sound:
             yield from self._faults(table)
 
     def _end_here(self, number: int) -> None:

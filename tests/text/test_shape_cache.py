@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from natc.text import grammar
+from natc.text.cache_file import default_folder
 from natc.text.reader import read
-from natc.text.shape_cache import ShapeCache, default_folder, usual_cache
+from natc.text.shape_cache import ShapeCache, usual_cache
 from natc.text.writer import save
 from tests.support import GOLDEN
 
@@ -97,7 +98,7 @@ def test_a_link_in_the_place_of_the_file_or_the_folder_is_not_followed(tmp_path,
 
 def test_another_natc_grammar_or_lark_begins_anew(tmp_path, monkeypatch, builds):
     learnt(tmp_path / "natc")
-    for part in ("natc.text.shape_cache.__version__", "natc.text.shape_cache.crc32"):
+    for part in ("natc.text.cache_file.__version__", "natc.text.cache_file.crc32"):
         with monkeypatch.context() as patch:
             patch.setattr(
                 part, "another" if part.endswith("__") else lambda data, before=0: len(data) ^ before
