@@ -9,15 +9,19 @@ from typing import Any
 from attrs import frozen
 
 from natc.analysis.diff.changes import Change, Difference
+from natc.analysis.diff.classes import DestinationClass, united
 from natc.analysis.diff.contrasts import Contrast, Unsure
 from natc.analysis.diff.fates import Fate
 from natc.analysis.diff.joint import Shares
+from natc.analysis.diff.witness import Witness
+from natc.netfilter.intervals import ALL_PORTS, all_addresses, numbers
+from natc.netfilter.packet import Open, Packet
 from natc.probability import NEVER, Odds
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, line
 from natc.report.rule_text import percent, words_of
 from natc.trace.outcome import MASQUERADE, Endpoint
-from natc.trace.wording import condition_texts
+from natc.trace.wording import condition_texts, phrase
 
 #: What is said of where a packet ends; nothing of one that is sent on.
 _VERDICTS = {
@@ -27,6 +31,8 @@ _VERDICTS = {
 _ORIGINS = {"network": "from the network", "local": "from the node itself"}
 #: Kinds of values for which trace has an option.
 _SAID_BY_OPTIONS = frozenset({"source", "source port", "incoming interface", "mark bit", "state"})
+#: So many classes of destinations that a change is of are named.
+_CLASSES = 4
 #: A row of the table: what becomes of packets, and its odds on both sides.
 Row = tuple[str, Odds, Odds]
 
@@ -55,6 +61,7 @@ def diff_lines(found: Difference, commands: Sequence[Command]) -> Iterator[Line]
         yield line()
         yield _heading(change)
         yield from _contrast_lines(change, commands)
+        yield from _likewise(change)
     if found.unsure:
         yield line()
         yield line(
@@ -65,8 +72,36 @@ def diff_lines(found: Difference, commands: Sequence[Command]) -> Iterator[Line]
 
 def _heading(change: Change) -> Line:
     where = " on the node's addresses" if change.on_node else ""
-    says = f"  {change.comment or change.name}" if change.comment or change.name else ""
+    comment = change.contrasts[0].comment
+    says = f"  {comment}" if comment else ""
     return line(Part(f"{change.dst}/{change.proto}", "bold"), f"{where}{says}")
+
+
+def _likewise(change: Change) -> Iterator[Line]:
+    """Yield the destinations that the packets shown stand for, if they are more than one."""
+    texts = [_class_text(one, on_node=change.on_node) for one in united(change.classes)]
+    if texts == [""]:
+        return
+    for text in texts[:_CLASSES]:
+        yield line("    stands for ", text or "itself")
+    if len(texts) > _CLASSES:
+        yield line(f"    and {len(texts) - _CLASSES:,} more such classes of destinations")
+
+
+def _class_text(of: DestinationClass, *, on_node: bool) -> str:
+    """Say in words what destinations a class has; nothing of a single one."""
+    whole = Open("destination", "", all_addresses(32 if of.family == 4 else 128))
+    parts = [
+        (whole, None if on_node else of.addresses, "any address"),
+        (Open("port", "", ALL_PORTS), of.ports, "any port"),
+        (Open("protocol", "", numbers(0, 255)), of.protocols, "any protocol"),
+    ]
+    packet = Packet(of.family)
+    return ", ".join(
+        every if domain == value.domain else phrase(packet, value, domain)
+        for value, domain, every in parts
+        if domain is not None and domain.single is None
+    )
 
 
 def _contrast_lines(change: Change, commands: Sequence[Command]) -> Iterator[Line]:
@@ -91,10 +126,16 @@ def _conditions(contrast: Contrast) -> Iterator[str]:
         value: domain
         for value, domain in witness.known.items()
         if value.kind not in _SAID_BY_OPTIONS
-        and not (value.kind == "address type" and witness.point[value] == "LOCAL")
+        and not (value.kind == "address type" and _taken_for_granted(witness, value))
     }
     if unsaid:
         yield "when " + " and ".join(condition_texts(witness.packet, unsaid))
+
+
+def _taken_for_granted(witness: Witness, value: Open) -> bool:
+    """Tell whether an option says of what type an address is, or trace takes it for granted."""
+    chosen, sent_to = witness.point[value], witness.packet.show(witness.packet.dst)
+    return chosen == "LOCAL" or (chosen == "UNICAST" and value.subject != sent_to)
 
 
 def _rows(contrast: Contrast) -> Iterator[Row]:
@@ -167,7 +208,7 @@ def _change(change: Change, commands: Sequence[Command]) -> dict[str, Any]:
         "dst": change.dst,
         "proto": change.proto,
         "name": change.name,
-        "comment": change.comment,
+        "comment": change.contrasts[0].comment,
         **first,
         "also": others,
     }

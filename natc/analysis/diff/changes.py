@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -10,17 +10,20 @@ from attrs import evolve, field, frozen
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import asks_of
 from natc.analysis.diff.classes import DestinationClass, classes_of
-from natc.analysis.diff.contrasts import Contrast, Unsure, contrasts
+from natc.analysis.diff.contrasts import Contest, Contrast, Unsure
 from natc.analysis.diff.differing import Compared, compared
 from natc.analysis.diff.reach import covering, regions_of
-from natc.analysis.diff.sides import Answer, Side
+from natc.analysis.diff.sides import Side
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_PORTS, all_addresses
 from natc.netfilter.kinds import address_of
-from natc.netfilter.packet import Open, Packet, open_mark, question_packet
+from natc.netfilter.packet import OWNER, Open, Packet, open_mark, question_packet
 from natc.trace.starting import NOTHING_SHOWN
 
 _NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
+_TCP = 6
+#: The letter of an id and the word for whose it is.
+_SENDER = (("u", "user"), ("g", "group"))
 ORIGINS = ("network", "local")
 
 
@@ -28,19 +31,30 @@ ORIGINS = ("network", "local")
 class Change:
     """A destination whose packets the two rulesets treat differently."""
 
-    destination: DestinationClass
-    address: str
-    """The destination of the packets shown."""
+    classes: tuple[DestinationClass, ...]
+    """The destinations, that of the packets shown first; the others act in the same way."""
     contrasts: tuple[Contrast, ...]
     """The first is that of the smallest packet."""
-    name: str = ""
-    """The service by the comment of a rule on the way; empty without one."""
-    comment: str = ""
+
+    @property
+    def name(self) -> str:
+        """The service by the comment of a rule on the way; empty without one."""
+        return self.contrasts[0].name
+
+    @property
+    def destination(self) -> DestinationClass:
+        """The class of the packets shown."""
+        return self.classes[0]
+
+    @property
+    def address(self) -> str:
+        """The destination of the packets shown."""
+        return str(address_of(self.destination.address, 32 if self.destination.family == 4 else 128))
 
     @property
     def on_node(self) -> bool:
         """Whether it is a change for addresses of the node, whichever they are."""
-        return self.contrasts[0].witness.needs_own(self.address)
+        return self.contrasts[0].on_node
 
     @property
     def proto(self) -> str:
@@ -50,11 +64,12 @@ class Change:
     @property
     def dst(self) -> str:
         """IP:PORT, or :PORT for every address of the node."""
-        return self._joined("" if self.on_node else self._host)
+        return self._joined("" if self.on_node and self.destination.port is not None else self._host)
 
     @property
     def _host(self) -> str:
-        return f"[{self.address}]" if ":" in self.address and self.destination.port else self.address
+        with_port = self.destination.port is not None
+        return f"[{self.address}]" if ":" in self.address and with_port else self.address
 
     def _joined(self, host: str) -> str:
         port = self.destination.port
@@ -64,6 +79,21 @@ class Change:
         """Return the words for ``natc trace`` that ask about a packet of this destination."""
         proto = () if self.proto == "tcp" else ("--proto", self.proto)
         return ("--dst", self._joined(self._host), *proto, *contrast.witness.options)
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for changes that people take for one, where the same becomes of packets.
+
+        Those for the node's addresses, loopback among them; those of ranges of addresses, for whichever
+        ports; those of all ports and protocols of one address.
+        """
+        of = self.destination
+        where: tuple[Hashable, ...] = (of.addresses, *((of.ports, of.protocols) if of.narrow else ()))
+        if self.on_node or of.loopback:
+            where = (of.ports, of.protocols)
+        elif of.special or of.addresses.single is None:
+            where = ()
+        return self.name, where, tuple(contrast.kind for contrast in self.contrasts)
 
 
 @frozen(eq=False)
@@ -86,9 +116,8 @@ def compare(a: Side, b: Side, within: Wanted | None = None) -> Difference:
     found, unsure = list[Change](), dict[tuple[str, str], Unsure]()
     comparison = _Comparison(a, b)
     for destination in comparison.classes(within or Wanted()):
-        change, doubts = comparison.compared(destination)
-        if change:
-            found.append(change)
+        changes, doubts = comparison.compared(destination)
+        found += changes
         for one in doubts:
             unsure.setdefault((one.question, one.side), one)
     return Difference(tuple(_told(found)), tuple(unsure.values()))
@@ -125,22 +154,22 @@ class _Comparison:
     def _regions(found: Compared, family: int) -> list[Wanted]:
         return covering(region for side in found.sides for region in regions_of(side, family))
 
-    def compared(self, destination: DestinationClass) -> tuple[Change | None, list[Unsure]]:
-        """Compare what becomes of packets of a class from the network and from the node itself."""
-        packet = open_packet(destination, open_state=self.open_state)
-        found, unsure, answers = list[Contrast](), list[Unsure](), list[Answer]()
+    def compared(self, destination: DestinationClass) -> tuple[list[Change], list[Unsure]]:
+        """Compare what becomes of packets of a class from the network and from the node itself.
+
+        What holds for addresses of the node only is a change by itself.
+        """
+        sides = self.a, self.b
+        found, unsure = list[Contrast](), list[Unsure]()
         for origin in ORIGINS:
-            answers += (self.a.answer(packet, origin), self.b.answer(packet, origin))
-            contrasting, doubts = contrasts(*answers[-2:])
+            packet = open_packet(destination, origin, open_state=self.open_state)
+            contrasting, doubts = Contest(sides, packet, origin).contrasts()
             found += contrasting
             unsure += doubts
-        if not found:
-            return None, unsure
-        names = (answer.names() for answer in answers)
-        name, comment = next((given for given in names if given[0]), ("", ""))
-        address = packet.show(packet.dst)
-        found.sort(key=lambda one: not one.is_of_place)
-        return Change(destination, address, tuple(found), name, comment), unsure
+        groups: dict[bool, list[Contrast]] = {}
+        for contrast in sorted(found, key=lambda one: not one.is_of_place):
+            groups.setdefault(contrast.on_node, []).append(contrast)
+        return [Change((destination,), tuple(group)) for group in groups.values()], unsure
 
 
 def _asked(side: Side) -> tuple[Any, Packet]:
@@ -151,25 +180,25 @@ def _asked(side: Side) -> tuple[Any, Packet]:
     return None if nothing else side.start.memory(side.ruleset, side.backend), packet
 
 
-def open_packet(destination: DestinationClass, *, open_state: bool = True) -> Packet:
+def open_packet(destination: DestinationClass, origin: str, *, open_state: bool = True) -> Packet:
     """Return the packet to a class of destinations that leaves open whatever a packet may be."""
     bits = 32 if destination.family == 4 else 128
     packet = question_packet(
         str(address_of(destination.address, bits)), destination.port, proto=destination.protocol,
         ctstate=None if open_state else "NEW",
     )  # fmt: skip
-    return evolve(packet, mark=open_mark())
+    sender: dict[str, Any] = {}
+    if origin == "local":
+        sender = {f"{short}id": Open(f"{name} of the sender", "", OWNER) for short, name in _SENDER}
+    return evolve(packet, mark=open_mark(), **sender)
 
 
 def _told(changes: Sequence[Change]) -> Iterator[Change]:
-    """Put changes together that people take for one: every address of a node, loopback among them."""
-    own = {(one.destination.ports, one.destination.protocols) for one in changes if one.on_node}
-    seen = set[Any]()
-    for change in sorted(changes, key=lambda one: (one.destination.special, one.name, one.on_node)):
-        of = change.destination
-        where = (of.ports, of.protocols)
-        if (of.special and where in own) or (change.on_node and where in seen):
-            continue
-        if change.on_node:
-            seen.add(where)
-        yield change
+    """Put changes together that are one."""
+    groups: dict[Hashable, list[Change]] = {}
+    for change in sorted(
+        changes, key=lambda one: (one.destination.special, one.destination.protocol != _TCP)
+    ):
+        groups.setdefault(change.kind, []).append(change)
+    told = [evolve(group[0], classes=tuple(one.destination for one in group)) for group in groups.values()]
+    yield from sorted(told, key=lambda one: (one.name, one.on_node))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import FIELDS, Ask
@@ -22,6 +23,8 @@ _SPECIAL = {
     6: (number(0), number(1), numbers(0xFE80 << 112, (0xFEC0 << 112) - 1),
         numbers(0xFF << 120, (1 << 128) - 1)),
 }  # fmt: skip
+
+_LOOPBACK = {4: numbers(0x7F000000, 0x7FFFFFFF), 6: number(1)}
 
 
 @frozen
@@ -43,6 +46,16 @@ class DestinationClass:
     def special(self) -> bool:
         """Whether the addresses are all of those that no packet to another node has."""
         return not self.addresses - _special(self.family)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the addresses are all of loopback, and so the node's own."""
+        return not self.addresses - _LOOPBACK[self.family]
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is about some ports only."""
+        return self.ports is not None and self.ports != ALL_PORTS
 
     @property
     def port(self) -> int | None:
@@ -172,3 +185,24 @@ def atoms(whole: Intervals, cuts: Iterable[Intervals]) -> list[Intervals]:
         if inside:
             found.setdefault(frozenset(inside), []).append((point, behind))
     return [union(spans) for spans in found.values()]
+
+
+def united(classes: Iterable[DestinationClass]) -> list[DestinationClass]:
+    """Return the same destinations in fewer classes: those that differ in one field put together."""
+    found = [*classes]
+    for field in ("addresses", "ports", "protocols"):
+        groups: dict[DestinationClass, list[Intervals | None]] = {}
+        for one in found:
+            groups.setdefault(_with(one, field, None), []).append(getattr(one, field))
+        found = [_with(rest, field, _union(values)) for rest, values in groups.items()]
+    return found
+
+
+def _with(one: DestinationClass, field: str, values: Intervals | None) -> DestinationClass:
+    changes: dict[str, Any] = {field: values}
+    return evolve(one, **changes)
+
+
+def _union(values: Sequence[Intervals | None]) -> Intervals | None:
+    sets = [one for one in values if one is not None]
+    return union(span for one in sets for span in one) if sets else None

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from natc.analysis.diff.fates import Fate
 from natc.analysis.diff.joint import Pair, Point, Shares
-from natc.analysis.diff.sides import Answer
+from natc.analysis.diff.sides import Answer, Side
 from natc.analysis.diff.witness import Witness, witness_of
 from natc.netfilter.packet import Packet
 from natc.netfilter.ruleset import Rule
 from natc.probability import NEVER, Odds, total
 
-#: So many packets are looked at for a second contrast, beside one that is there already.
+#: So many packets are looked at for more contrasts, beside one that is there already.
 _TRIED = 50
+#: So many contrasts of where packets to one destination end are told.
+_MOST = 2
 
 
 @frozen(eq=False)
@@ -26,6 +28,21 @@ class Contrast:
     witness: Witness
     a: Shares
     b: Shares
+    name: str = ""
+    """The service by the comment of a rule on the way; empty without one."""
+    comment: str = ""
+
+    @property
+    def on_node(self) -> bool:
+        """Whether the destination has to be an address of the node."""
+        packet = self.witness.packet
+        return self.witness.needs_own(packet.show(packet.dst))
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for contrasts that say the same of packets to different destinations."""
+        asked = {value: of for value, of in self.witness.known.items() if value.kind != "address type"}
+        return _ends(self.a), _ends(self.b), self.witness.origin, frozenset(asked.items())
 
     @property
     def is_of_place(self) -> bool:
@@ -45,36 +62,89 @@ class Unsure:
     """The first destination for which it may."""
 
 
-def contrasts(a: Answer, b: Answer) -> tuple[list[Contrast], list[Unsure]]:
-    """Return the contrasts of two answers to a packet, or without one the questions that may make one.
+@frozen(eq=False)
+class Contest:
+    """One open packet, from one origin, on both sides."""
 
-    The first is one of where packets end, if there is one; another is of packets that end in the same
-    places and look different there.
-    """
-    fine = Pair(a.terms, b.terms)
-    if not fine.differs:
-        return [], []
-    packet, origin = a.found.packet, a.found.origin
-    coarse = Pair([term.coarse for term in a.terms], [term.coarse for term in b.terms])
-    found = [Contrast(one, *fine.likeliest(one.point)) for one in islice(_certain(coarse, packet, origin), 1)]
-    others = (Contrast(one, *fine.likeliest(one.point)) for one in _certain(fine, packet, origin))
-    if found:
-        others = (one for one in islice(others, _TRIED) if not one.is_of_place)
-    found += islice(others, 1)
-    return found, [] if found else [*_unsure(fine, (a, b), packet)]
+    sides: tuple[Side, Side]
+    packet: Packet
+    origin: str
+    answers: tuple[Answer, Answer] = field(init=False)
 
+    @answers.default
+    def _answers(self) -> tuple[Answer, Answer]:
+        a, b = (side.answer(self.packet, self.origin) for side in self.sides)
+        return a, b
 
-def _certain(pair: Pair, packet: Packet, origin: str) -> Iterator[Witness]:
-    """Yield packets that meet different fates whatever each side's own questions come to."""
-    witnesses = [witness_of(packet, origin, cell.known, pair.values) for cell in pair.cells()]
-    for witness in sorted(witnesses, key=lambda one: one.rank):
+    def contrasts(self) -> tuple[list[Contrast], list[Unsure]]:
+        """Return the contrasts, or without one the questions that may make one.
+
+        First those of where packets end, each other than those before; then one of packets that end in
+        the same places and look different there.
+        """
+        a, b = (answer.terms for answer in self.answers)
+        fine = Pair(a, b)
+        if not fine.differs:
+            return [], []
+        coarse = Pair([term.coarse for term in a], [term.coarse for term in b])
+        found = _unlike_each_other(self._certain(coarse))
+        others = self._certain(fine)
+        if found:
+            others = (one for one in islice(others, _TRIED) if not one.is_of_place)
+        found += islice(others, 1)
+        return found, [] if found else [*self._unsure(fine)]
+
+    def _certain(self, pair: Pair) -> Iterator[Contrast]:
+        """Yield packets that meet different fates whatever each side's own questions come to."""
+        cells = pair.cells()
+        witnesses = [witness_of(self.packet, self.origin, cell.known, pair.values) for cell in cells]
+        for witness in sorted(witnesses, key=lambda one: one.rank):
+            ways = pair.shares(_shared(pair, witness.point))
+            if not _may_be_one(*ways):
+                contrast = self._sent(witness)
+                if contrast is not None:
+                    yield contrast
+
+    def _sent(self, witness: Witness) -> Contrast | None:
+        """Return what becomes of the very packet, None if that may be the same on both sides.
+
+        A node that is known may refuse a packet as it is that it takes while its source is open.
+        """
+        packet, own = witness.closed, witness.own
+        answers = [side.answer(packet, self.origin, own) for side in self.sides]
+        pair = Pair(*(answer.terms for answer in answers))
         ways = pair.shares(_shared(pair, witness.point))
-        if not any(_can_be_one(one, other) for one in ways[0] for other in ways[1]):
-            yield witness
+        if _may_be_one(*ways):
+            return None
+        name, comment = next((found for answer in answers if (found := answer.names())[0]), ("", ""))
+        return Contrast(witness, ways[0][0], ways[1][0], name, comment)
+
+    def _unsure(self, pair: Pair) -> Iterator[Unsure]:
+        """Yield the questions that only one side asks, if there are packets that they may tell apart."""
+        if not pair.cells():
+            return
+        asked = [set(answer.asked) for answer in self.answers]
+        for side, answer, other in zip("ab", self.answers, reversed(asked), strict=True):
+            for value, rule in answer.asked.items():
+                if value not in other:
+                    yield Unsure(value.subject or value.kind, side, rule, self.packet.show(self.packet.dst))
+
+
+def _unlike_each_other(contrasts: Iterator[Contrast]) -> list[Contrast]:
+    """Return the first contrasts, each with other ends than those before."""
+    found: dict[Hashable, Contrast] = {}
+    for one in islice(contrasts, _TRIED):
+        found.setdefault((_ends(placed(one.a)), _ends(placed(one.b))), one)
+    return [*found.values()][:_MOST]
 
 
 def _shared(pair: Pair, point: Point) -> Point:
     return {value: chosen for value, chosen in point.items() if value not in pair.unshared}
+
+
+def _may_be_one(a: Iterable[Shares], b: Iterable[Shares]) -> bool:
+    """Tell whether some way of one side may be one of the other's."""
+    return any(_can_be_one(one, other) for one in a for other in b)
 
 
 def _can_be_one(a: Shares, b: Shares) -> bool:
@@ -92,17 +162,18 @@ def _doubt(own: Shares, other: Shares) -> Odds:
     return total(odds for fate, odds in own.items() if fate.verdict == "OPEN" and other.get(fate) != odds)
 
 
+def _ends(shares: Shares) -> frozenset[tuple[Fate, Odds]]:
+    """Return where packets end and with which source, whatever the packet was."""
+    sums: dict[Fate, Odds] = {}
+    for fate, odds in shares.items():
+        end = evolve(fate, final=None)
+        sums[end] = sums.get(end, NEVER) + odds
+    return frozenset(sums.items())
+
+
 def placed(shares: Shares) -> Shares:
     """Return where packets end, whatever they then look like."""
     sums: dict[Fate, Odds] = {}
     for fate, odds in shares.items():
         sums[fate.place] = sums.get(fate.place, NEVER) + odds
     return sums
-
-
-def _unsure(pair: Pair, answers: Sequence[Answer], packet: Packet) -> Iterator[Unsure]:
-    asked = [set(answer.asked) for answer in answers]
-    for side, answer, other in zip("ab", answers, reversed(asked), strict=True):
-        for value, rule in answer.asked.items():
-            if value not in other:
-                yield Unsure(value.subject or value.kind, side, rule, packet.show(packet.dst))

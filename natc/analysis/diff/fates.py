@@ -44,8 +44,9 @@ class Fate:
 
     @property
     def place(self) -> Fate:
-        """Where the packet ends, whatever it then looks like."""
-        return evolve(self, snat=None, final=None)
+        """Where the packet ends, whatever it then looks like and whoever has its address."""
+        verdict = "ARRIVES" if self.verdict in _SEEN_AFTER else self.verdict
+        return evolve(self, verdict=verdict, snat=None, final=None)
 
 
 @frozen

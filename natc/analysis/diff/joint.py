@@ -58,10 +58,6 @@ class Pair:
         """Whether the two say different things, which may come to the same."""
         return bool(self._left())
 
-    def likeliest(self, point: Point) -> tuple[Shares, Shares]:
-        """Return what each ruleset does with the packet at a point that leaves no value open."""
-        return self._ways(self.a, point)[0], self._ways(self.b, point)[0]
-
     def cells(self) -> list[Cell]:
         """Return the cells in which the odds of some fate differ; none if the answers are the same."""
         return [cell for fate, terms in self._left().items() for cell in _unequal(fate, terms)]

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from natc.analysis.diff.fates import Questions, Term, terms_of
-from natc.netfilter.packet import Open, Packet
+from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.ruleset import Rule, Ruleset
 from natc.trace.machine import Machine
-from natc.trace.node import NodeView
+from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import Distribution
 from natc.trace.starting import NOTHING_SHOWN, Start
+from natc.trace.state import State
+
+
+@frozen
+class AskingNode(OpenNode):
+    """A node of which nothing is known, and of every address that packets are sent to it is asked.
+
+    A trace takes addresses that no rule asks about for others', and says so; here the packets to the node
+    itself have to be compared, too.
+    """
+
+    def _sides(self, state: State) -> tuple[State | None, State | None]:
+        address = state.packet.dst
+        kind = self.kind(state, address) if isinstance(address, int) else "UNICAST"
+        if not isinstance(kind, Open):
+            return (state, None) if kind == "LOCAL" else (None, state)
+        own, others = (
+            state.narrowed(kind, part) if part else None
+            for part in _parted(state.facts.domain(kind), frozenset({"LOCAL"}))
+        )
+        return own, others
+
+
+def _parted(domain: Domain | None, part: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    assert isinstance(domain, frozenset)
+    return domain & part, domain - part
 
 
 @frozen(eq=False)
@@ -28,15 +54,19 @@ class Side:
 
     @machine.default
     def _machine(self) -> Machine:
-        return Machine.of(self.ruleset, self.node, backend=self.backend, start=self.start)
+        node = self.node or AskingNode()
+        return Machine.of(self.ruleset, node, backend=self.backend, start=self.start)
 
     @questions.default
     def _questions(self) -> Questions:
         return Questions(self.ruleset)
 
-    def answer(self, packet: Packet, origin: str) -> Answer:
-        """Return what becomes of a packet."""
-        found = self.machine.trace(packet, origin)
+    def answer(self, packet: Packet, origin: str, own: frozenset[int] | None = None) -> Answer:
+        """Return what becomes of a packet; ``own`` are the node's addresses where nothing else says them."""
+        machine = self.machine
+        if own is not None and self.node is None:
+            machine = evolve(machine, node=OpenNode(own))
+        found = machine.trace(packet, origin)
         asked = {self.questions.common(one.value): one.rule for one in found.questions}
         return Answer(found, tuple(terms_of(found, self.questions)), asked)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from natc.analysis.diff.classes import smallest_address
 from natc.analysis.diff.fates import Known, is_question
@@ -41,6 +42,31 @@ class Witness:
             len(asked), sum(words), marked, len(self.known), self.origin != "network",
             *(number if isinstance(number, int) else 0 for number in numbers),
         )  # fmt: skip
+
+    @property
+    def closed(self) -> Packet:
+        """The packet with all that a packet has filled in; what a question leaves open stays so."""
+        packet = self.packet
+        fields: dict[str, Any] = {
+            "src": smallest_source(self.point.get(packet.src, packet.src), packet),
+            "mark": self._mark(self.point),
+        }
+        for name in ("sport", "in_interface", "ctstate", "uid", "gid"):
+            value = getattr(packet, name)
+            if isinstance(value, Open):
+                fields[name] = self.point.get(value, smallest(packet, value, value.domain))  # type: ignore[arg-type]
+        return evolve(packet, **fields)
+
+    @property
+    def own(self) -> frozenset[int] | None:
+        """The addresses that the node has to have, None where more than these has to be known."""
+        if "BROADCAST" in self.point.values():
+            return None
+        return frozenset(
+            int(ip_address(value.subject))
+            for value, chosen in self.point.items()
+            if value.kind == "address type" and chosen == "LOCAL"
+        )
 
     def needs_own(self, address: str) -> bool:
         """Tell whether an address has to be one of the node's."""
