@@ -23,10 +23,11 @@ from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds import NatTarget
 from natc.netfilter.ruleset import Book, Chain, Rule, Table
 from natc.netfilter.targets.dnat import Dnat
+from natc.netfilter.targets.netmap import Netmap
 
 Address = IPv4Address | IPv6Address
 
-#: The argument of DNAT, its option perhaps cut short.
+#: The argument of DNAT or NETMAP, its option perhaps cut short.
 _TARGET = re.compile(r"""--to\S*[ =]["']?([^\s"']+)""")
 _NAT_TARGET = NatTarget()
 #: The hooks that translate destinations, and where their packets come from.
@@ -42,6 +43,8 @@ class Wanted:
     proto: Intervals | None = None
     local: bool = False
     """Whether the destination is an address of the node."""
+    kept: tuple[int, int] | None = None
+    """A mask, and what the destination's bits under it are: NETMAP keeps them, so they are the target's."""
 
     def along(self, condition: Condition) -> Wanted | None:
         """Return what is asked with one more rule on the way, None if nothing can meet it."""
@@ -93,10 +96,10 @@ def candidates(table: Table, address: Address) -> tuple[Candidate, ...]:
 def _translating(mentions: Mentions, address: Address) -> Iterator[tuple[str, Wanted, Rule]]:
     for chain in mentions.chains(lambda text: _target_places(text, address)):
         for rule in chain.rules:
-            if _translates(rule, address):
-                wanted = Wanted().along(rule.condition)
-                if wanted is not None:
-                    yield chain.name, wanted, rule
+            wanted = _wanted(rule, address)
+            narrowed = wanted and wanted.along(rule.condition)
+            if narrowed is not None:
+                yield chain.name, narrowed, rule
 
 
 def _target_places(text: str, address: Address) -> Iterator[int]:
@@ -124,10 +127,16 @@ def _holds(first: Address | None, last: Address | None, address: Address) -> boo
     return int(first) <= int(address) <= int(last or first)
 
 
-def _translates(rule: Rule, address: Address) -> bool:
-    """Tell whether a rule's target may give packets this destination."""
+def _wanted(rule: Rule, address: Address) -> Wanted | None:
+    """Return what packets a rule's target may give this destination; None where it cannot."""
     target = rule.target
-    return isinstance(target, Dnat) and _holds(target.to.first, target.to.last, address)
+    if isinstance(target, Dnat) and _holds(target.to.first, target.to.last, address):
+        return Wanted()
+    if isinstance(target, Netmap) and target.to is not None and target.to.bits == address.max_prefixlen:
+        hosts = target.to.mask ^ (1 << target.to.bits) - 1
+        if (int(address) ^ target.to.address) & target.to.mask == 0:
+            return Wanted(kept=(hosts, int(address) & hosts))
+    return None
 
 
 @define

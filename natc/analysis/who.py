@@ -29,8 +29,8 @@ OWN, NODE = "own", "node"
 _ARRIVED = frozenset({"FORWARD", "OUTPUT", "INPUT", "OPEN"})
 #: Protocols a trace is made for where no rule asks for one.
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
-#: More single ports than this are traced as one question.
-_MOST_PORTS = 64
+#: More single ports than this are traced as one question, and more addresses of a network by one of them.
+_MOST = 64
 
 
 @frozen
@@ -92,26 +92,50 @@ class _Question:
 
 def _questions(candidate: Candidate, address: Address) -> Iterator[_Question]:
     wanted = candidate.wanted
-    host, shown, ours = _host(wanted, address)
-    for number in _protocols(wanted.proto):
-        for port in _ports(wanted.dport):
-            dst = shown if port is None else f"{shown}:{port}"
-            yield _Question(host, ours, port, number, candidate.origin, dst)
+    for host, shown, ours in _hosts(wanted, address):
+        for number in _protocols(wanted.proto):
+            for port in _ports(wanted.dport):
+                dst = shown if port is None else f"{shown}:{port}"
+                yield _Question(host, ours, port, number, candidate.origin, dst)
 
 
-def _host(wanted: Wanted, address: Address) -> tuple[str, str, bool]:
-    """Return the address to trace, how it is shown, and whether it stands for the node's own."""
-    if wanted.dst is None:
-        return ANY_NODE[address.version], "", True
+def _hosts(wanted: Wanted, address: Address) -> Iterator[tuple[str, str, bool]]:
+    """Yield each address to trace, how it is shown, and whether it stands for the node's own."""
     bits = address.max_prefixlen
-    low, high = wanted.dst.spans[0]
-    if wanted.dst.single is not None:
-        host = str(address_of(low, bits))
-        return host, f"[{host}]" if bits == 128 else host, False
+    if wanted.dst is None:
+        yield ANY_NODE[address.version], "", True
+    elif wanted.dst.single is not None:
+        yield _single(wanted.dst.single, bits)
+    elif wanted.kept is not None:
+        yield from _mapped(wanted.dst, wanted.kept, bits)
+    else:
+        low, high = wanted.dst.spans[0]
+        yield str(address_of(low + 1, bits)), _network(low, high, bits), wanted.local
+
+
+def _mapped(dst: Intervals, kept: tuple[int, int], bits: int) -> Iterator[tuple[str, str, bool]]:
+    """Yield the addresses that NETMAP makes the target of; of very many the first, as the whole network."""
+    hosts, value = kept
+    for low, high in dst:
+        first = low + (value - low & hosts)
+        found = range(first, high, hosts + 1)
+        if len(found) <= _MOST:
+            yield from (_single(each, bits) for each in found)
+        else:
+            yield str(address_of(first, bits)), _network(low, high, bits), False
+
+
+def _single(number: int, bits: int) -> tuple[str, str, bool]:
+    host = str(address_of(number, bits))
+    return host, f"[{host}]" if bits == 128 else host, False
+
+
+def _network(low: int, high: int, bits: int) -> str:
+    """Return the addresses from ``low`` on, below ``high``, as they are shown."""
     first, last = ip_address(address_of(low, bits)), ip_address(address_of(high - 1, bits))
     networks = [str(network) for network in summarize_address_range(first, last)]
     shown = networks[0] if len(networks) == 1 else f"{first}-{last}"
-    return str(first + 1), f"[{shown}]" if bits == 128 else shown, wanted.local
+    return f"[{shown}]" if bits == 128 else shown
 
 
 def _protocols(proto: Intervals | None) -> list[str]:
@@ -120,7 +144,7 @@ def _protocols(proto: Intervals | None) -> list[str]:
 
 def _ports(dport: Intervals | None) -> list[int | None]:
     """Return the ports to ask about, or None for one question that leaves the port open."""
-    if dport is None or sum(high - low for low, high in dport) > _MOST_PORTS:
+    if dport is None or sum(high - low for low, high in dport) > _MOST:
         return [None]
     return [port for low, high in dport for port in range(low, high)]
 

@@ -1,89 +1,20 @@
 """natc who is natc trace turned round: for every pod what the traces of every destination say of it."""
 
-import re
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 import pytest
 
-from natc.analysis.who import NODE, OWN, who
+from natc.analysis.who import who
 from natc.netfilter.packet import question_packet
-from natc.probability import total
+from natc.probability import CERTAIN
 from natc.text.reader import read
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
-from natc.trace.outcome import MASQUERADE
+from tests.inverse import assert_inverse
 from tests.support import GOLDEN, case_id, present, shared_cases
 
 CASES = sorted(GOLDEN.glob("kube-proxy/*/save-legacy.txt"))
 #: A ninth of the recorded dumps: asking all of them about their pods takes minutes.
 RECORDED = shared_cases("kube-proxy/corpus/*/*/save-legacy.txt")[::9]
-NODES = {4: "192.0.2.1", 6: "2001:db8::1"}
-#: Of the pods of a large dump so many are asked about, at most.
-MOST_PODS = 6
-ARRIVED = ("FORWARD", "OUTPUT", "INPUT", "OPEN")
-
-
-def nat_rules(ruleset):
-    return [rule.text for chain in ruleset.tables["nat"].chains.values() for rule in chain.rules]
-
-
-def asked(rules, family):
-    """Every destination that rules of nat name, and each port named alone at the node's addresses."""
-    named, bare, hosts = set(), set(), {NODES[family]}
-    for text in rules:
-        rule = re.sub(r'--comment (?:"[^"]*"|\S+)', "", text)
-        address = re.search(r"(?<!! )-d (\S+)", rule)
-        host = str(ip_network(address[1])) if address else None
-        port = re.search(r"-p (\w+) .*?--dport (\d+)", rule)
-        if port and host:
-            named.add((host, port[1], int(port[2])))
-        elif port:
-            bare.add((port[1], int(port[2])))
-        elif host and " -s " not in rule:
-            hosts.add(host)
-    return named | {(host, *one) for host in hosts for one in bare}
-
-
-def traced(ruleset):
-    """By the pod's address: what every trace says of it."""
-    own = OpenNode(frozenset({int(ip_address(NODES[ruleset.family]))}))
-    somewhere, here = Machine.of(ruleset), Machine.of(ruleset, own)
-    found = {}
-    places = asked(nat_rules(ruleset), ruleset.family)
-    for place, proto, port in places:
-        network = ip_network(place)
-        several = network.num_addresses > 1
-        host = str(network.network_address + several)
-        if several and (f"{host}/{network.max_prefixlen}", proto, port) in places:
-            continue  # its first host stands for it, and has rules of its own
-        machine = here if host == NODES[ruleset.family] else somewhere
-        name = place if several else host
-        shown = "" if machine is here else f"[{name}]" if ":" in name else name
-        for origin in ("network", "local"):
-            for case in machine.trace(question_packet(host, port, proto=proto), origin).cases:
-                sums = {}
-                for odds, outcome in case.outcomes:
-                    if outcome.dnat and outcome.verdict in ARRIVED:
-                        seen = outcome.snat and (NODE if outcome.snat == MASQUERADE else str(outcome.snat))
-                        sums.setdefault((outcome.dnat, seen or OWN), []).append(odds)
-                for (to, seen), odds in sums.items():
-                    row = (f"{shown}:{port}", proto, origin, str(to), total(odds), case.conditions, seen)
-                    found.setdefault(to.ip, set()).add(row)
-    return found
-
-
-def assert_inverse(text):
-    ruleset = read(text)
-    expected = traced(ruleset)
-    again = read(text)  # whose rules still stand in its text
-    pods = set(re.findall(r"--to-destination \[?([0-9a-f.]+|[0-9a-f:]+)\]?:\d+(?!\S)", text))
-    assert expected.keys() - pods <= {"address of the incoming interface"}  # REDIRECT, no pod
-    for pod in sorted(pods)[:: len(pods) // MOST_PODS + 1]:
-        paths = who(again, pod)
-        rows = {(p.dst, p.proto, p.origin, p.to, p.odds, p.conditions, p.source_seen) for p in paths}
-        assert rows == expected.get(pod, set()), pod
-        assert len(rows) == len(paths)
-    return len(pods)
 
 
 @pytest.mark.parametrize("path", CASES, ids=case_id)
@@ -134,3 +65,35 @@ def test_an_address_of_a_range_may_be_chosen_or_not():
 def test_nothing_leads_to_another_family_and_without_nat():
     assert who(read(RULES), "2001:db8::5") == ()
     assert who(read("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"), "10.0.0.5") == ()
+
+
+NETMAP = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:A - [0:0]
+-A PREROUTING -d 203.0.113.0/28 -j NETMAP --to 10.0.0.0/28
+-A PREROUTING -d 198.51.100.0/27 -p tcp -m tcp --dport 80 -j A
+-A A -p tcp -j NETMAP --to 10.0.0.4/30
+COMMIT
+"""
+
+
+def test_a_network_that_is_mapped_leads_to_each_pod_from_its_own_addresses():
+    machine, found = Machine.of(read(NETMAP)), {}
+    for network, hosts in (("203.0.113", 16), ("198.51.100", 32)):
+        for host in range(hosts):
+            answer = machine.trace(question_packet(f"{network}.{host}", 80))
+            ((target, _),) = answer.targets()
+            found.setdefault(target.ip, set()).add(f"{network}.{host}")
+    assert len(found) == 16
+    for pod, addresses in found.items():
+        paths = [path for path in who(read(NETMAP), pod) if path.proto == "tcp"]
+        assert {path.dst.partition(":")[0] for path in paths} == addresses, pod
+        assert all(path.odds == CERTAIN and ip_address(path.dst.partition(":")[0]) for path in paths)
+
+
+def test_of_a_large_network_that_is_mapped_the_first_address_is_asked():
+    rules = NETMAP.replace("198.51.100.0/27", "198.18.0.0/15")
+    assert [path.dst for path in who(read(rules), "10.0.0.6") if path.dst.startswith("198.")] == [
+        "198.18.0.0/15:80"
+    ]
