@@ -134,7 +134,7 @@ class ChainForms:
         return _OPEN if ways is None else numbered(ways)
 
     def _worked_out(self, chain: Chain) -> Known:
-        form, values = self._read(chain)
+        form, values = self.read(chain)
         if form is None:
             self._formless.add(chain.name)
             return self._walked(chain)
@@ -180,7 +180,7 @@ class ChainForms:
 
     # ---- recognising
 
-    def _read(self, chain: Chain) -> tuple[Form | None, Values]:
+    def read(self, chain: Chain) -> tuple[Form | None, Values]:
         """Return the form of a chain and its literals; no form for a chain that is too long."""
         passage, kind = chain.passage, chain.name[: min(_KIND, len(chain.name) // 2)]
         forms = self._tried.get(kind)

@@ -3,24 +3,45 @@
 A chain is walked once for a packet whose destination is known and whose source, interfaces, mark and
 luck are not: a rule takes it, passes it by, or may do either. Rules that ask for another destination
 are counted without being looked at, by the index that the trace uses too. Chains that ask nothing of
-the destination cost every packet the same and are walked once.
+the destination cost every packet the same and are walked once; chains written alike are walked by their
+form, without making their rules.
 """
 
 from __future__ import annotations
 
+import re
+
 from attrs import define, field, frozen
 
-from natc.analysis.chain_odds import literal
-from natc.netfilter.condition import ALWAYS, AddressType, All, Condition, In, Not, Remembered, Some
+from natc.analysis.chain_forms import ChainForms, Form, Values
+from natc.analysis.chain_odds import ChainOdds, literal
+from natc.netfilter.condition import (
+    ALWAYS,
+    AddressType,
+    All,
+    Condition,
+    In,
+    Not,
+    Remembered,
+    Some,
+    conjuncts,
+)
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.header import Header
+from natc.netfilter.intervals import Intervals
+from natc.netfilter.matches.sctp import Sctp
+from natc.netfilter.matches.tcp import Tcp
+from natc.netfilter.matches.udp import Udp
 from natc.netfilter.packet import Domain, Packet
 from natc.netfilter.ruleset import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
-from natc.trace.program import Program
+from natc.trace.program import Program, ReadyChain
 
 #: What may be left of a table: on to the next one, or the end of the packet.
 ON, END = "on", "end"
+
+#: An IPv4 address and nothing else.
+_ADDRESS = re.compile(r"[1-9]\d{0,2}(?:\.(?:0|[1-9]\d{0,2})){3}/32").fullmatch
 
 #: From so many comparisons to so many.
 Range = tuple[int, int]
@@ -51,19 +72,63 @@ class Ways:
     """It leaves the table: :data:`ON`, :data:`END`, or the endpoint it is sent to."""
 
 
+@frozen(eq=False)
+class _Service:
+    """Rules of a shape that ask for one address and port, as those for cluster IPs do, and what else."""
+
+    address: int
+    """Its place among the literals."""
+    port: int
+    protocol: Domain
+    others: Truth
+    """True if they ask nothing else of a packet."""
+
+    def truth(self, values: Values, packet: Packet) -> tuple[bool, Truth]:
+        """Tell whether a rule takes a packet; first, whether its words are plain enough to tell."""
+        address, port = values[self.address], values[self.port]
+        if not (_ADDRESS(address) and port.isdecimal()):
+            return False, None
+        asked = int(port) == packet.dport and packet.proto in self.protocol
+        return True, self.others if asked and address[:-3] == packet.show(packet.dst) else False
+
+
+@frozen(eq=False)
+class Step:
+    """One rule of all chains that are written alike."""
+
+    plan: Plan
+    shape: Shape
+    literals: slice
+    """Where its literals stand among those of the chain."""
+    jump: int | None
+    """The place of the chain or verdict it jumps to."""
+    end: str | int
+    """How it ends a packet's way, or the place of the endpoint it sends it to."""
+
+
 @define
 class Walker:
     """Walks one table's chains."""
 
     program: Program
     table: str
+    _forms: ChainForms = field(init=False)
     _plans: dict[Shape, Plan] = field(factory=dict)
     _ends: dict[Shape, str | int] = field(factory=dict)
     """How rules of a shape end a packet's way, or the place of the endpoint they send it to."""
+    _services: dict[Shape, _Service | None] = field(factory=dict)
+    """Where rules of a shape ask for one address and port."""
     _free: dict[str, bool] = field(factory=dict)
     """Which chains ask nothing of the destination, nor do those they lead to."""
     _known: dict[tuple[str, int], Ways] = field(factory=dict)
     """What becomes of every packet of a protocol in such a chain."""
+    _steps: dict[Form, tuple[Step, ...]] = field(factory=dict)
+    _written: dict[str, tuple[tuple[Step, ...], Values] | None] = field(factory=dict)
+    """A chain's rules and their literals; None for one that is not there or has an index."""
+
+    def __attrs_post_init__(self) -> None:
+        table = self.program.ruleset.tables[self.table]
+        self._forms = ChainForms(ChainOdds(table), lambda shape: False)
 
     def ways(self, chain: str, packet: Packet, local: bool | None) -> Ways:
         """Return what may become of a packet that enters a chain.
@@ -81,8 +146,16 @@ class Walker:
     def _is_free(self, name: str) -> bool:
         if name not in self._free:
             self._free[name] = False  # what a chain that reaches itself gets
-            chain = self.program.chain(self.table, name)
-            self._free[name] = chain is None or all(map(self._asks_nothing, chain.rules))
+            written = self._read(name)
+            if written is None:
+                chain = self.program.chain(self.table, name)
+                self._free[name] = chain is None or all(map(self._asks_nothing, chain.rules))
+            else:
+                steps, values = written
+                self._free[name] = all(
+                    step.plan is not LOOK and (step.jump is None or self._is_free(values[step.jump]))
+                    for step in steps
+                )
         return self._free[name]
 
     def _asks_nothing(self, rule: Rule) -> bool:
@@ -92,27 +165,57 @@ class Walker:
         return place is None or self._is_free(rule.values[place])
 
     def _walked(self, name: str, packet: Packet, local: bool | None) -> Ways:
-        chain = self.program.chain(self.table, name)
-        if chain is None:
-            return Ways((0, 0))
+        written = self._read(name)
         walk = _Walk(self, packet, local)
-        place = 0
-        while walk.here is not None and place < len(chain.rules):
-            following = place if chain.index is None else chain.index.following(place, packet)
-            walk.pass_by(min(following, len(chain.rules)) - place)
-            if following < len(chain.rules):
-                walk.meet(chain.rules[following])
-            place = following + 1
+        if written is None:
+            chain = self.program.chain(self.table, name)
+            if chain is None:
+                return Ways((0, 0))
+            self._walk_rules(walk, chain)
+        else:
+            steps, values = written
+            for step in steps:
+                if walk.here is None:
+                    break
+                truth = self._step_truth(step, values, packet, local)
+                to = None if step.jump is None else values[step.jump]
+                end = values[step.end] if isinstance(step.end, int) else step.end
+                walk.meet(truth, to, step.shape.goto, end)
         return Ways(_either(walk.here, walk.back), walk.ends)
 
-    def truth(self, rule: Rule, packet: Packet, local: bool | None) -> Truth:
+    def _walk_rules(self, walk: _Walk, chain: ReadyChain) -> None:
+        """Go through a chain with the index that the trace uses too."""
+        place = 0
+        while walk.here is not None and place < len(chain.rules):
+            following = place if chain.index is None else chain.index.following(place, walk.packet)
+            walk.pass_by(min(following, len(chain.rules)) - place)
+            if following < len(chain.rules):
+                rule = chain.rules[following]
+                jump, end = rule.shape.jump, self._end(rule)
+                walk.meet(
+                    self._truth(rule, walk.packet, walk.local),
+                    None if jump is None else rule.values[jump],
+                    rule.shape.goto,
+                    rule.values[end] if isinstance(end, int) else end,
+                )
+            place = following + 1
+
+    def _truth(self, rule: Rule, packet: Packet, local: bool | None) -> Truth:
         """Tell whether a rule takes a packet."""
         plan = self._plan(rule)
         if plan is LOOK:
-            return _holds(rule.condition, packet, local)
+            return self._looked(rule.shape, rule.values, packet, local)
         return plan.truth if plan.protocol is None else packet.proto in plan.protocol
 
-    def end(self, rule: Rule) -> str:
+    def _looked(self, shape: Shape, values: Values, packet: Packet, local: bool | None) -> Truth:
+        """Tell whether a rule takes a packet by what it asks of the destination."""
+        if shape not in self._services:
+            self._services[shape] = _service_of(Rule(shape, values))
+        service = self._services[shape]
+        plain, truth = service.truth(values, packet) if service else (False, None)
+        return truth if plain else _holds(Rule(shape, values).condition, packet, local)
+
+    def _end(self, rule: Rule) -> str | int:
         """Return how a rule without a jump ends a packet's way through the table, empty if it does not."""
         shape = rule.shape
         if shape.target is None:
@@ -120,14 +223,48 @@ class Walker:
         if shape not in self._ends:
             place = literal(shape, Dnat, "--to-destination")
             self._ends[shape] = _end_of(rule) if place is None else place
-        end = self._ends[shape]
-        return rule.values[end] if isinstance(end, int) else end
+        return self._ends[shape]
 
     def _plan(self, rule: Rule) -> Plan:
         shape = rule.shape
         if shape not in self._plans:
             self._plans[shape] = _plan_of(rule)
         return self._plans[shape]
+
+    # ---- chains that are written alike
+
+    def _read(self, name: str) -> tuple[tuple[Step, ...], Values] | None:
+        """Return the rules of a chain by its form and the literals in its text, without making them."""
+        if name not in self._written:
+            chain = self.program.ruleset.tables[self.table].chains.get(name)
+            form, values = (None, ()) if chain is None else self._forms.read(chain)
+            if form is not None and form not in self._steps:
+                assert chain is not None
+                self._steps[form] = self._steps_of(chain.rules)
+            self._written[name] = None if form is None else (self._steps[form], values)
+        return self._written[name]
+
+    def _steps_of(self, rules: list[Rule]) -> tuple[Step, ...]:
+        steps, start = list[Step](), 0
+        for rule in rules:
+            end, jump = self._end(rule), rule.shape.jump
+            steps.append(
+                Step(
+                    self._plan(rule),
+                    rule.shape,
+                    slice(start, start + len(rule.values)),
+                    None if jump is None else start + jump,
+                    start + end if isinstance(end, int) else end,
+                )
+            )
+            start += len(rule.values)
+        return tuple(steps)
+
+    def _step_truth(self, step: Step, values: Values, packet: Packet, local: bool | None) -> Truth:
+        plan = step.plan
+        if plan is LOOK:
+            return self._looked(step.shape, values[step.literals], packet, local)
+        return plan.truth if plan.protocol is None else packet.proto in plan.protocol
 
 
 @define
@@ -145,32 +282,30 @@ class _Walk:
         """Compare with rules that do not take the packet."""
         self.here = _sum(self.here, (rules, rules))
 
-    def meet(self, rule: Rule) -> None:
-        """Compare with one rule and follow it."""
+    def meet(self, truth: Truth, to: str | None, goto: bool, end: str) -> None:
+        """Compare with one rule and follow it.
+
+        ``truth`` is whether it takes the packet, ``to`` what it jumps to, ``end`` how it ends its way.
+        """
         self.pass_by(1)
-        truth = self.walker.truth(rule, self.packet, self.local)
         if truth is False or self.here is None:
             return
         before = self.here if truth is None else None
-        self._follow(rule, self.here)
+        if to is not None:
+            self._jump(to, goto, self.here)
+        elif end:
+            self._leave(end, self.here)
         self.here = _either(self.here, before)
 
-    def _follow(self, rule: Rule, so_far: Range) -> None:
+    def _jump(self, to: str, goto: bool, so_far: Range) -> None:
         """Do what the rule does; ``here`` is left to those that come to the next rule."""
-        place = rule.shape.jump
-        if place is None:
-            end = self.walker.end(rule)
-            if end:
-                self._leave(end, so_far)
-            return
-        to = rule.values[place]
-        if self.walker.program.chain(self.walker.table, to) is not None:
+        if to in self.walker.program.ruleset.tables[self.walker.table].chains:
             inside = self.walker.ways(to, self.packet, self.local)
             for end, cost in inside.ends.items():
                 self._leave(end, _sum(so_far, cost) or so_far)
             self.here = None
             out = _sum(inside.through, so_far)
-            if rule.shape.goto:
+            if goto:
                 self.back = _either(self.back, out)
             else:
                 self.here = out
@@ -209,6 +344,27 @@ def _plan_of(rule: Rule) -> Plan:
         fixed = literal(rule.shape, Header, "-p", "--protocol") is None
         return Plan(protocol=protocol.values) if fixed else LOOK
     return LOOK if any(map(_asks_destination, asked)) else EITHER
+
+
+def _service_of(rule: Rule) -> _Service | None:
+    """Return where a rule asks for one address and port, if it asks nothing more of the destination."""
+    asked, others = dict[str, Domain](), list[Condition]()
+    for part in conjuncts(rule.condition):
+        if isinstance(part, In) and part.field in ("dst", "dport", "proto"):
+            asked[part.field] = part.values
+        elif not _always(part):
+            others.append(part)
+    address = literal(rule.shape, Header, "-d", "--destination", "--dst")
+    ports = [literal(rule.shape, kind, "--dport", "--destination-port") for kind in (Tcp, Udp, Sctp)]
+    port = next((place for place in ports if place is not None), None)
+    single = all(_is_single(asked.get(name)) for name in ("dst", "dport", "proto"))
+    if address is None or port is None or not single or any(map(_asks_destination, others)):
+        return None
+    return _Service(address, port, asked["proto"], None if others else True)
+
+
+def _is_single(values: Domain | None) -> bool:
+    return isinstance(values, Intervals) and values.single is not None
 
 
 def _parts(condition: Condition) -> tuple[Condition, ...]:
