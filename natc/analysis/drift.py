@@ -205,9 +205,9 @@ class Drift:
             a, b = wanted.get(service, []), there.get(service, [])
             if not self._alike(a, b):
                 yield Unit(table, name, service, tuple(a), tuple(b))
-        last = len(wanted.get("", ()))
-        if last and other and other.rules[-last:] != there.get("", [])[-last:]:
-            yield Unit(table, name, "", tuple(wanted[""]), tuple(there.get("", ())))
+        last, unnamed = len(wanted.get("", ())), there.get("", [])
+        if last and other and other.rules[-last:] != unnamed[-last:] and self._alike(wanted[""], unnamed):
+            yield Unit(table, name, "", tuple(wanted[""]), tuple(unnamed))
 
     def _grouped(self, rules: Iterable[Rule], side: Side, services: set[str]) -> dict[str, list[Rule]]:
         groups: dict[str, list[Rule]] = {}

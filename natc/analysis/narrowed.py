@@ -21,7 +21,7 @@ from natc.analysis.drift import (
     LOCALNET,
     by_destination,
 )
-from natc.analysis.service_chains import SHARED_CHAINS, kind_of, name_in
+from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of, name_in
 from natc.analysis.written import Chains, Expected, Kept, Shown
 from natc.compile import ProxyConfig
 from natc.netfilter.hooks import BUILTIN_CHAINS
@@ -86,7 +86,10 @@ def kept(expected: Expected, found: Shown, apart: Differing) -> Kept | None:
         return None
     if _commented(one["nat"]) != _commented(other["nat"]):
         return None  # a large cluster's rules, and one's that is not large: all of them differ
-    near = _Near([_Side(one), _Side(other)])
+    sides = _Side(one), _Side(other)
+    if any(_last_moved(*sides, place) for place in SHARED_CHAINS):
+        return None
+    near = _Near(sides)
     near.add(apart.own, apart.services | {""})
     return {
         table: {
@@ -162,8 +165,16 @@ def _named(line: str) -> str:
 
 def _commented(chains: Chains) -> bool:
     """Tell whether the last rules of endpoints' chains have comments, or there are no endpoints."""
-    texts = [text for name, text in chains.items() if text and kind_of(name) == "KUBE-SEP-"]
+    texts = [text for name, text in chains.items() if text and name.startswith(ENDPOINT) and kind_of(name)]
     return not texts or any(" --comment " in text[text.rfind("\n", 0, -1) + 1 :] for text in texts)
+
+
+def _last_moved(expected: _Side, found: _Side, place: tuple[str, str]) -> bool:
+    """Tell whether something stands behind nobody's rules, which are the last of a chain that all share."""
+    table, name = place
+    nobodys = sum(where == place for where, _ in expected.shared.get("", ()))
+    there = found.tables.get(table, {}).get(name, "").splitlines()
+    return nobodys > 0 and any(_named(line) for line in there[-nobodys:])
 
 
 # ---- what belongs together
@@ -212,7 +223,7 @@ class _Side:
 class _Near:
     """Chains and shared lines, grown until they hold all that either side has of some service ports."""
 
-    sides: list[_Side]
+    sides: tuple[_Side, _Side]
     own: set[str] = field(factory=set)
     services: set[str] = field(factory=set)
     lines: dict[tuple[str, str], set[str]] = field(init=False)

@@ -57,7 +57,7 @@ def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Veri
     """
     node = Shown.of(ruleset)
     shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
-    versions = (given["kube_version"],) if "kube_version" in given else recognise(ruleset) or (NEWEST,)
+    versions = (given["kube_version"],) if "kube_version" in given else recognise(node.tables) or (NEWEST,)
     settings = {**shown, **given, "kube_version": versions[0]}
     best, part = _verified(node, cluster, settings, given)
     for other in _others(settings, given, versions, cluster):

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from attrs import field, frozen
 
+from natc.analysis.service_chains import SHARED_CHAINS
 from natc.compile import ProxyConfig
 from natc.compile.compiler import node_tables
 from natc.kube.model import Cluster
@@ -68,22 +69,28 @@ class Shown:
     ruleset: Ruleset
     tables: Mapping[str, Chains]
     passages: Mapping[tuple[str, str], Passage] = field(repr=False)
-    """Where the rules of a chain stand, by table and chain: noted before anybody asks for them."""
+    """Where the rules of the chains that all share stand, noted before anybody asks for them."""
 
     @classmethod
     def of(cls, ruleset: Ruleset) -> Shown:
         """Take down a dump; for most chains that is what stands in its text."""
         tables: dict[str, dict[str, str]] = {}
         passages: dict[tuple[str, str], Passage] = {}
+        counted: dict[int, bool] = {}  # by a book's identity: whether counters stand before its rules
         for name, table in ruleset.tables.items():
             texts = tables[name] = {}
             for chain in table.chains.values():
                 passage = chain.passage
                 if passage is None:
                     texts[chain.name] = "".join([f"{rule.save()}\n" for rule in chain.rules])
-                else:
+                    continue
+                book, start, end = passage
+                if (name, chain.name) in SHARED_CHAINS:
                     passages[name, chain.name] = passage
-                    texts[chain.name] = _lines_of(passage)
+                if id(book) not in counted:
+                    counted[id(book)] = "\n[" in book.text or book.text.startswith("[")
+                text = book.text[start:end]
+                texts[chain.name] = _COUNTERS.sub("", text) if counted[id(book)] else text
         return cls(ruleset, tables, passages)
 
     def part(self, kept: Kept) -> Ruleset:
@@ -115,9 +122,3 @@ class Shown:
                 out.append_later((book, place, place + len(line)))
             place += len(line)
         return out
-
-
-def _lines_of(passage: Passage) -> str:
-    book, start, end = passage
-    text = book.text[start:end]
-    return _COUNTERS.sub("", text) if text.startswith("[") or "\n[" in text else text

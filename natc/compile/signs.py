@@ -22,13 +22,12 @@ from natc.compile.layouts import (
     ServiceComment,
     known_versions,
 )
-from natc.netfilter.ruleset import Ruleset
 
 #: So many rules of one kind are looked at; in a large cluster they are all alike.
 _SAMPLE = 2000
 #: Where userspace mode has its rules; nothing else tells its version.
 _PORTALS = "nat KUBE-PORTALS-CONTAINER"
-_HASH = re.compile(r"(KUBE-[A-Z]{2,3}-)[A-Z2-7]{16}")
+_HASH, _HASHED = re.compile(r"(KUBE-[A-Z]{2,3}-)[A-Z2-7]{16}"), 16
 
 
 @frozen
@@ -120,12 +119,12 @@ SIGNS: tuple[Sign, ...] = (
 )  # fmt: skip
 
 
-def recognise(ruleset: Ruleset) -> tuple[str, ...]:
+def recognise(tables: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     """Return the kube-proxy versions that contradict the fewest signs, the newest of each layout first.
 
-    Empty when the dump has none of kube-proxy's chains.
+    ``tables`` are the lines of each chain, as a dump has them. Empty when none is one of kube-proxy's.
     """
-    rules = _rules(ruleset)
+    rules = _rules(tables)
     if not any(place.startswith("nat KUBE-") for place in rules):
         return ()
     userspace = _PORTALS in rules
@@ -139,13 +138,17 @@ def recognise(ruleset: Ruleset) -> tuple[str, ...]:
     return tuple(version for version, count in against.items() if count == least)
 
 
-def _rules(ruleset: Ruleset) -> dict[str, list[str]]:
-    """Return the texts of the rules by table and chain, of a service port's chains by their kind."""
+def _rules(tables: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return some rules by table and chain, of a service port's chains by their kind."""
     found: dict[str, list[str]] = {}
-    for table in ruleset.tables.values():
-        for chain in table.chains.values():
-            own = _HASH.fullmatch(chain.name)
-            texts = found.setdefault(f"{table.name} {own[1] if own else chain.name}", [])
-            if len(texts) < _SAMPLE:
-                texts += [rule.text for rule in chain.rules[:_SAMPLE]]
+    for table, chains in tables.items():
+        enough = set[str]()  # the kinds of which there are enough, by what their names begin with
+        for name, text in chains.items():
+            if name[:-_HASHED] in enough:
+                continue
+            own = _HASH.fullmatch(name)
+            texts = found.setdefault(f"{table} {own[1] if own else name}", [])
+            texts += text.splitlines()[: _SAMPLE - len(texts)]
+            if own and len(texts) >= _SAMPLE:
+                enough.add(own[1])
     return found

@@ -64,8 +64,8 @@ class _Wording:
     """A text of the wording with stand-ins."""
     words: list[str]
     """The stand-ins, in the order in which they first stand there."""
-    template: str = ""
-    """A format of what the expression's groups hold."""
+    shown: Callable[..., str] = str
+    """Puts what the expression's groups hold into save form, once that is known."""
 
 
 @define
@@ -75,7 +75,7 @@ class Respeller:
     table: str
     family: int = 4
     _after: dict[_Wording | None, list[_Wording]] = field(factory=dict)
-    """Which wordings came behind each, the last first: chains follow each other as others did before."""
+    """Which wordings came behind each: chains follow each other as others did before."""
     _known: dict[str, _Wording] = field(factory=dict)
     _last: _Wording | None = None
 
@@ -84,28 +84,33 @@ class Respeller:
 
         Every line ends in a newline. Raises DumpError for what is no rule.
         """
-        taken = {name: self._taken(lines) for name, lines in chains.items()}
+        taken: dict[str, tuple[_Wording, re.Match[str]]] = {}
+        longer: dict[str, list[tuple[_Wording, re.Match[str]]]] = {}
+        for name, lines in chains.items():
+            if 0 < len(lines) <= _MOST_LINES:
+                taken[name] = self._match("\n".join(lines))
+            else:
+                longer[name] = [self._match(line) for line in lines]
         self._learn()
-        return {
-            name: "".join([wording.template.format(*match.groups()) for wording, match in parts])
-            for name, parts in taken.items()
-        }
-
-    def _taken(self, lines: list[str]) -> list[tuple[_Wording, re.Match[str]]]:
-        if 0 < len(lines) <= _MOST_LINES:
-            return [self._match("\n".join(lines))]
-        return [self._match(line) for line in lines]
+        texts = {name: wording.shown(*match.groups()) for name, (wording, match) in taken.items()}
+        for name, parts in longer.items():
+            texts[name] = "".join([wording.shown(*match.groups()) for wording, match in parts])
+        return {name: texts[name] for name in chains}
 
     def _match(self, text: str) -> tuple[_Wording, re.Match[str]]:
-        for wording in self._after.get(self._last, ()):
+        """Find a text's wording, first among those that followed the last one; the usual ones come first."""
+        followers = self._after.setdefault(self._last, [])
+        for place, wording in enumerate(followers):
             match = wording.fullmatch(text)
             if match:
+                if place:
+                    followers[place - 1 : place + 1] = wording, followers[place - 1]
                 break
         else:
             wording = self._wording(text)
             match = wording.fullmatch(text)
             assert match is not None
-            self._after[self._last] = [wording, *self._after.get(self._last, ())][:_FOLLOWERS]
+            followers[_FOLLOWERS - 1 :] = [wording]
         self._last = wording
         return wording, match
 
@@ -128,14 +133,14 @@ class Respeller:
 
     def _learn(self) -> None:
         """Read one text of each new wording with its stand-ins, and see where they went."""
-        new = [wording for wording in self._known.values() if not wording.template]
+        new = [wording for wording in self._known.values() if wording.shown is str]
         shown = iter(_saved([wording.example for wording in new], self.table, self.family))
         for wording in new:
             template = "".join(f"{next(shown)}\n" for _ in wording.example.split("\n"))
             template = template.replace("{", "{{").replace("}", "}}")
             for place, word in enumerate(wording.words):
                 template = template.replace(word, f"{{{place}}}")
-            wording.template = template
+            wording.shown = template.format
 
 
 def _made(fixed: list[str], words: list[tuple[int, str]]) -> _Wording:
