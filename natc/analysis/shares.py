@@ -121,12 +121,12 @@ def shares_of(content: bytes, name: str, asked: Asked, *, table: str | None = No
     ``name`` is what errors call it, ``table`` that of lines that name none. Raises
     :class:`~natc.errors.NatcError` for what cannot be read.
     """
+    from natc.text.delivered import known_shapes
     from natc.text.files import source_of
-    from natc.text.shape_cache import usual_cache
-    from natc.text.tidy import read_pasted
+    from natc.text.pasted import read_pasted
 
     source = source_of(content, name)
-    read, _ = read_pasted(source.text, file=name, table=table, cache=usual_cache())
+    read, _ = read_pasted(source.text, file=name, table=table, cache=known_shapes())
     family = ip_address(asked.dst).version if asked.dst else read.family
     ruleset = read.of_family(family)
     if ruleset.family != family:

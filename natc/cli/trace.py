@@ -132,7 +132,7 @@ def _show(machine: Machine, answer: Distribution, output: str, said: Said | None
 
 def _misses(machine: Machine, answer: Distribution) -> tuple[NearMiss, ...]:
     """Return the rules that nearly matched; they would have to be looked for in the whole dump."""
-    if machine.program.ruleset.lazy:
+    if machine.program.ruleset.lazy or answer.arrives_translated:
         return ()
     from natc.trace.near_miss import near_misses
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
-from natc.trace.near_miss import NearMiss
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
+
+if TYPE_CHECKING:
+    from natc.trace.near_miss import NearMiss
 
 
 def trace_json(answer: Distribution, misses: Sequence[NearMiss] = ()) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
 from natc.probability import CERTAIN, Odds
@@ -12,9 +13,11 @@ from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
 from natc.report.rule_text import percent, words_of
 from natc.report.why import why_lines
-from natc.trace.near_miss import NearMiss
 from natc.trace.outcome import Case, Distribution, Endpoint, Piece
 from natc.trace.wording import phrase, service_of
+
+if TYPE_CHECKING:
+    from natc.trace.near_miss import NearMiss
 
 #: How many targets a person is shown before "and N more".
 _SHOWN = 20

@@ -80,10 +80,10 @@ def read_pasted_dump(
 ) -> tuple[Ruleset, list[str]]:
     """Read a file as people send it, with prompts and other lines around the rules.
 
-    Returns the ruleset and notes on what was passed over (:func:`natc.text.tidy.read_pasted`).
+    Returns the ruleset and notes on what was passed over (:func:`natc.text.pasted.read_pasted`).
     """
     from natc.text.delivered import known_shapes
-    from natc.text.tidy import read_pasted
+    from natc.text.pasted import read_pasted
 
     text, name = _text_of(path)
     kept = known_shapes() if cache else None

@@ -22,12 +22,11 @@ from natc.trace.about import About
 from natc.trace.asked import Asked, asked_by, possessed
 from natc.trace.evaluate import Asker
 from natc.trace.machine import Machine
-from natc.trace.outcome import Distribution, Outcome
+from natc.trace.outcome import LOST, Distribution, Outcome
 from natc.trace.program import ReadyRule
 from natc.trace.state import Binding, State
 from natc.values import define, frozen
 
-_LOST = frozenset({"DROP", "REJECT", "NO_ROUTE"})
 #: What a person would have wished for, by whether the packet was lost on its way.
 _WISHES = {True: frozenset({"ACCEPT", "DNAT", "REDIRECT"}), False: frozenset({"DNAT", "REDIRECT", "REJECT"})}
 #: The fields that a word can ask about, the most telling first; the destination's address comes last.
@@ -57,9 +56,9 @@ def near_misses(machine: Machine, answer: Distribution) -> tuple[NearMiss, ...]:
     There are none when some case of the answer translates the packet and lets it through: what
     keeps it from there in other cases are then their conditions, and the answer says them.
     """
-    outcomes = [outcome for case in answer.cases for _, outcome in case.outcomes]
-    if any(outcome.dnat and outcome.verdict not in _LOST for outcome in outcomes):
+    if answer.arrives_translated:
         return ()
+    outcomes = [outcome for case in answer.cases for _, outcome in case.outcomes]
     ends = {(outcome.verdict, outcome.drop_at): outcome for outcome in outcomes}
     found = [miss for outcome in ends.values() for miss in _Search(machine, answer, outcome).run()]
     strangers = sum(miss.rank == _STRANGER for miss in found)
@@ -129,7 +128,7 @@ class _Search:
         return frozenset({("nat", "OUTPUT" if self.answer.origin == "local" else "PREROUTING")})
 
     def run(self) -> Iterator[NearMiss]:
-        wishes = _WISHES[self.outcome.verdict in _LOST]
+        wishes = _WISHES[self.outcome.verdict in LOST]
         for name, table in self.machine.program.ruleset.tables.items():
             for rule in self._candidates(table):
                 if rule.line not in self.met and self.about.deeds(table, rule) & wishes:

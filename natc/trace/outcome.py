@@ -16,6 +16,8 @@ from natc.values import define, frozen
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"
+#: Verdicts of packets that come to nowhere.
+LOST = frozenset({"DROP", "REJECT", "NO_ROUTE"})
 
 
 @frozen
@@ -124,6 +126,12 @@ class Distribution:
         from natc.trace.cases import cases_of
 
         return cases_of(self.packet, self.pieces)
+
+    @property
+    def arrives_translated(self) -> bool:
+        """Whether the packet is translated and let through in some case."""
+        outcomes = (outcome for case in self.cases for _, outcome in case.outcomes)
+        return any(outcome.dnat and outcome.verdict not in LOST for outcome in outcomes)
 
     def targets(self) -> tuple[tuple[Endpoint, tuple[tuple[Case, Odds], ...]], ...]:
         """Each DNAT target with its summed odds under each case in which it can be chosen."""

@@ -3,14 +3,17 @@
 import gzip
 import io
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from natc import __version__
 from natc.cli import COMMANDS, cli, run
-from tests.support import GOLDEN
+from tests.support import GOLDEN, ROOT
 
 CASE = GOLDEN / "kube-proxy/1.29.1-901"
 DUMP = str(CASE / "save-legacy.txt")
@@ -153,14 +156,65 @@ def test_branches_are_listed_one_by_one(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_a_question_by_address_imports_none_of_the_heavy_libraries():
+#: What a question by address on kube-proxy's own lines has no use for, without any cache and with full answers.
+UNUSED = {
+    *("argparse", "cattrs", "dataclasses", "gzip", "hashlib", "hypothesis", "importlib.metadata"),
+    *("importlib.resources", "interegular", "lark", "logging", "random", "rich", "scapy", "shutil", "socket"),
+    *("subprocess", "tarfile", "tempfile", "yaml", "zipfile"),
+    *(
+        "natc.analysis",
+        "natc.compile",
+        "natc.kube",
+        "natc.testing",
+        "natc.report.picture",
+        "natc.report.replay",
+    ),
+    *("natc.netfilter.conntrack", "natc.netfilter.conntrack_sctp", "natc.netfilter.conntrack_tcp"),
+    *("natc.netfilter.host", "natc.netfilter.ipset", "natc.netfilter.nat", "natc.netfilter.routing"),
+    *(
+        "natc.text.bundle",
+        "natc.text.checks",
+        "natc.text.complaints",
+        "natc.text.parsed",
+        "natc.text.spelling",
+    ),
+    *(
+        "natc.text.tidy",
+        "natc.text.writer",
+        "natc.trace.host_node",
+        "natc.trace.near_miss",
+        "natc.trace.replay",
+    ),
+}
+#: How many modules of natc it imports; the extensions of the dump are nine of them.
+MOST_MODULES = 90
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The modules that a command imports, without what the environment's own start-up does."""
     code = (
-        "import sys; from natc.cli import run; "
-        f"run(['trace', {DUMP!r}, '--dst', '10.105.182.209:3000', '--output', 'json']); "
-        "print([m for m in ('scapy', 'rich', 'hypothesis', 'yaml', 'cattrs') if m in sys.modules], file=sys.stderr)"
+        f"import sys; sys.path[:] = {[str(ROOT), *sys.path]!r}; before = set(sys.modules); import natc.__main__; "
+        f"from natc.cli import run; run({arguments!r}); print(*set(sys.modules) - before, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+    environment = {**os.environ, "NATC_NO_CACHE": "1"}
+    start = [sys.executable, "-S", "-c", code]
+    return set(
+        subprocess.run(start, capture_output=True, text=True, check=True, env=environment).stderr.split()
+    )
+
+
+@pytest.mark.parametrize("more", [(), ("--lazy",), ("--output", "json")])
+def test_a_question_by_address_imports_what_it_needs(more):
+    imported = imported_by("trace", DUMP, "--dst", "10.105.182.209:3000", *more)
+    assert "natc.trace.machine" in imported
+    assert imported.isdisjoint(UNUSED)
+    own = {name for name in imported if name.split(".")[0] == "natc"}
+    assert len(own) <= MOST_MODULES
+    mentioned = {word.lower() for word in Path(DUMP).read_text().split()}
+    extensions = {
+        name.split(".")[3] for name in own if re.match(r"natc\.netfilter\.(matches|targets)\.", name)
+    }
+    assert extensions <= mentioned
 
 
 def test_a_mistake_of_natc_is_no_traceback(monkeypatch, capsys):

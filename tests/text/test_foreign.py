@@ -4,8 +4,8 @@ import pytest
 
 from natc.errors import DumpError
 from natc.text.files import text_of
+from natc.text.pasted import read_pasted
 from natc.text.reader import read
-from natc.text.tidy import read_pasted
 from natc.text.writer import save
 
 DUMP = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from natc.analysis.destination import Said
 from natc.report.fates import fate_of
@@ -21,8 +22,10 @@ from natc.report.picture.prune import pruned
 from natc.report.picture.svg import svg_lines, text
 from natc.report.rule_text import percent
 from natc.report.trace_text import headline
-from natc.trace.near_miss import NearMiss
 from natc.trace.outcome import Distribution, Outcome
+
+if TYPE_CHECKING:
+    from natc.trace.near_miss import NearMiss
 
 #: How many outcomes the table lists, and up to how many it is open from the beginning.
 _LISTED, _OPEN = 1000, 16

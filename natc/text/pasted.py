@@ -1,0 +1,74 @@
+"""Reading a file as people send it: as it is, and tidied (:mod:`natc.text.tidy`) if that fails."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from natc.errors import DumpError, printable
+from natc.netfilter.ruleset import Ruleset
+
+if TYPE_CHECKING:
+    from natc.text.shape_cache import Kept
+
+#: What iptables-save says when it does not show everything.
+_NOT_ALL = re.compile(r"# (?:Warning: .* tables present.*|Table `.*' is incompatible.*)")
+
+
+def read_pasted(
+    text: str,
+    *,
+    file: str = "<text>",
+    family: int | None = None,
+    table: str | None = None,
+    cache: Kept | None = None,
+    problems: list[DumpError] | None = None,
+) -> tuple[Ruleset, list[str]]:
+    """Read a text as people paste it; return the ruleset and notes on what was passed over or is missing.
+
+    ``table`` is the one that lines before any ``*TABLE`` belong to, by default told from their chains.
+    Raises :class:`~natc.errors.DumpError` for a rule that cannot be read, as :func:`natc.text.reader.read`,
+    or adds it to ``problems``.
+    """
+    from natc.text.reader import read
+
+    try:
+        ruleset = read(text, file=file, family=family, table=table, cache=cache)
+        return ruleset, not_all(ruleset)
+    except DumpError:
+        from natc.text.tidy import tidy
+
+        tidied = tidy(text)
+    missing: list[str] = []
+    table = table or tidied.unnamed
+    try:
+        ruleset = read(
+            tidied.text,
+            file=file,
+            family=family,
+            table=table,
+            missing=missing,
+            noflush=True,
+            problems=problems,
+        )
+    except DumpError as error:
+        from natc.text.foreign import foreign
+
+        raise foreign(text, file) or error from None
+    notes = [f"{file}:{note}" for note in tidied.notes]
+    if missing:
+        notes.append(f"{file}: chains that rules lead to are not in the text: {', '.join(missing[:5])}"
+                     f"{', ...' if len(missing) > 5 else ''}")  # fmt: skip
+    if not any(line.startswith("*") for line in tidied.text.split("\n")):
+        notes.append(f"{file}: names no table: read as table {table}")
+    return ruleset, notes + not_all(ruleset)
+
+
+def not_all(ruleset: Ruleset) -> list[str]:
+    """Return what iptables-save said of rules that it does not show."""
+    tables = [table for dump in (ruleset, *ruleset.dumps) for table in dump.tables.values()]
+    lines = [*ruleset.remarks]
+    for table in tables:
+        lines += [*table.remarks, *(line for note in table.notes.values() for line in note)]
+    found = [line for line in dict.fromkeys(lines) if _NOT_ALL.match(line)]
+    return [f"{ruleset.file}: the dump is not all there is: {printable(line[2:])}" for line in found]
