@@ -181,7 +181,7 @@ def packets(text: str, special: tuple[str, ...]) -> Iterator[Sent]:
         ("network", "local"), dsts, list(transports(text)), addresses(re.findall(r"-s ([\d./]+)", text), ()),
         (500, 2000) if has("--sport") else (2000,), INTERFACES if has("-i ") else INTERFACES[:1],
         (0, 1) if has("--mark") else (0,),
-        ("NEW", "ESTABLISHED", "INVALID") if has("--ctstate") else ("NEW",),
+        ("NEW", "ESTABLISHED", "INVALID") if has("--ctstate") else ("NEW", "ESTABLISHED"),
         (0, 1000) if has("--uid") else (0,),
     ):  # fmt: skip
         if (origin == "local" and interface != INTERFACES[0]) or (origin == "network" and uid):

@@ -70,6 +70,18 @@ def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Veri
     return evolve(best, versions=versions)
 
 
+def likeliest(
+    ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings of a node's kube-proxy, those not given as its dump shows them.
+
+    With them the versions that the dump may be of, the newest of each layout, newest first.
+    """
+    shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
+    versions = (given["kube_version"],) if "kube_version" in given else recognise(ruleset) or (NEWEST,)
+    return {**shown, **given, "kube_version": versions[0]}, versions
+
+
 def compare(expected: Ruleset, ruleset: Ruleset, config: ProxyConfig) -> Verified:
     """Compare a node's dump with what a kube-proxy of ``config`` wrote for a cluster, rule by rule."""
     drift = Drift.between(expected, ruleset, config.layout)
@@ -100,7 +112,7 @@ def compare_written(node: Shown, cluster: Cluster, config: ProxyConfig) -> tuple
 def _verified(
     node: Shown, cluster: Cluster, settings: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[Verified, Ruleset]:
-    result, part = compare_written(node, cluster, _config(settings, given))
+    result, part = compare_written(node, cluster, config_of(settings, given))
     return evolve(result, shown=_shown(settings, given)), part
 
 
@@ -108,7 +120,7 @@ def _shown(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     return {name: value for name, value in settings.items() if name not in given}
 
 
-def _config(settings: Mapping[str, Any], given: Mapping[str, Any]) -> ProxyConfig:
+def config_of(settings: Mapping[str, Any], given: Mapping[str, Any]) -> ProxyConfig:
     """Return the settings as a whole; up to 1.19 kube-proxy needs kubelet's chains to have been there."""
     layout = find_version(settings["kube_version"]).layout
     counts_on_kubelet = layout.firewall_end is FirewallEnd.MARK_DROP and not layout.makes_mark_drop
@@ -148,7 +160,7 @@ def _tried(ruleset: Ruleset, cluster: Cluster, settings: Mapping[str, Any], best
     some = set(sorted(names)[:_TRIED])
     part = _part(cluster, some)
     try:
-        config = _config(settings, {})
+        config = config_of(settings, {})
         result = compare(compile_cluster(part, config), ruleset, config)
     except UsageError:  # that version knows no such setting
         return False

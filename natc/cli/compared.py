@@ -131,15 +131,24 @@ def _read(path: str, asked: dict[str, Any]) -> Input:
 
 
 def _compiled(one: Input, other: Input, asked: dict[str, Any]) -> Input:
-    """Return manifests with the rules that a kube-proxy would make of them; a dump as it is."""
+    """Return manifests with the rules that a kube-proxy would make of them; a dump as it is.
+
+    What no flag says of kube-proxy is as the other side shows it, where that is a dump.
+    """
     if one.cluster is None:
         return one
-    from natc.compile import ProxyConfig
-    from natc.compile import compile as compile_cluster
+    from attrs import asdict
 
-    settings = given_settings(asked["config_file"], _given(asked))
-    ruleset = compile_cluster(one.cluster, ProxyConfig(**settings))
-    return evolve(one, ruleset=ruleset, before=("natc", "compile", one.path, *flags_of(settings)))
+    from natc.analysis.verify import config_of, likeliest
+    from natc.compile import compile as compile_cluster
+    from natc.compile.layouts import NEWEST
+
+    given = given_settings(asked["config_file"], _given(asked))
+    settings = given if other.ruleset is None else likeliest(other.ruleset, one.cluster, given)[0]
+    config = config_of({"kube_version": NEWEST, **settings}, given)
+    ruleset = compile_cluster(one.cluster, config)
+    flags = flags_of(asdict(config, recurse=False))
+    return evolve(one, ruleset=ruleset, before=("natc", "compile", one.path, *flags))
 
 
 def _given(asked: dict[str, Any]) -> dict[str, Any]:

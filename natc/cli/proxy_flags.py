@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import fields_dict
 
 from natc.cli.flags import CommaList, FeatureGates, GoBoolean
 from natc.errors import printable
@@ -58,11 +59,14 @@ def proxy_settings_but(*names: str) -> Callable[[Callable[..., Any]], Callable[.
 
 
 def flags_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the flags that say some settings, given by their names in ProxyConfig."""
+    """Return the flags that say some settings, given by their names in ProxyConfig, but for the defaults."""
+    from natc.compile import ProxyConfig
+
+    usual = fields_dict(ProxyConfig)
     return tuple(
         f"{name}={_word(settings[variable])}"
         for name, variable, _, _ in SETTINGS
-        if settings.get(variable) not in (None, "", ())
+        if settings.get(variable) not in (None, "", {}, usual[variable].default)
     )
 
 

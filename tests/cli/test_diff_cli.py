@@ -57,11 +57,16 @@ def test_no_difference_is_silence(output, tmp_path, capsys):
     assert out == "" if output == "text" else json.loads(out)["changes"] == []
 
 
-def test_manifests_are_compiled(capsys):
+def test_manifests_are_compiled_as_the_other_sides_kube_proxy_would(after, capsys):
     manifests = str(FOLDER / "cluster.yaml")
     assert run(["diff", manifests, manifests, "--cluster-cidr", "10.244.0.0/16"]) == 0
-    assert run(["diff", BEFORE, manifests]) == 1
-    assert "natc compile" in capsys.readouterr().out
+    assert run(["diff", BEFORE, manifests]) == 0
+    assert run(["diff", after, manifests]) == 1
+    assert "    natc compile " in capsys.readouterr().out
+    assert run(["diff", BEFORE, manifests, "--masquerade-all"]) == 1
+    out = capsys.readouterr().out
+    assert "50 %           -   10.244.0.23:8080, source kept" in out
+    assert "--masquerade-all=true" in out
 
 
 def test_one_destination_can_be_asked_for(after, capsys):
