@@ -56,9 +56,7 @@ def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Veri
     would crash on the cluster, or the settings do not go together.
     """
     node = Shown.of(ruleset)
-    shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
-    versions = (given["kube_version"],) if "kube_version" in given else recognise(node.tables) or (NEWEST,)
-    settings = {**shown, **given, "kube_version": versions[0]}
+    settings, versions = likeliest(node, cluster, given)
     best, part = _verified(node, cluster, settings, given)
     for other in _others(settings, given, versions, cluster):
         if not best.findings:
@@ -71,14 +69,15 @@ def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Veri
 
 
 def likeliest(
-    ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]
+    node: Shown, cluster: Cluster, given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the settings of a node's kube-proxy, those not given as its dump shows them.
 
     With them the versions that the dump may be of, the newest of each layout, newest first.
     """
-    shown = {name: value for name, value in settings_shown(ruleset, cluster).items() if name not in given}
-    versions = (given["kube_version"],) if "kube_version" in given else recognise(ruleset) or (NEWEST,)
+    found = settings_shown(node.ruleset, cluster)
+    shown = {name: value for name, value in found.items() if name not in given}
+    versions = (given["kube_version"],) if "kube_version" in given else recognise(node.tables) or (NEWEST,)
     return {**shown, **given, "kube_version": versions[0]}, versions
 
 

@@ -140,11 +140,12 @@ def _compiled(one: Input, other: Input, asked: dict[str, Any]) -> Input:
     from attrs import asdict
 
     from natc.analysis.verify import config_of, likeliest
+    from natc.analysis.written import Shown
     from natc.compile import compile as compile_cluster
     from natc.compile.layouts import NEWEST
 
     given = given_settings(asked["config_file"], _given(asked))
-    settings = given if other.ruleset is None else likeliest(other.ruleset, one.cluster, given)[0]
+    settings = given if other.ruleset is None else likeliest(Shown.of(other.ruleset), one.cluster, given)[0]
     config = config_of({"kube_version": NEWEST, **settings}, given)
     ruleset = compile_cluster(one.cluster, config)
     flags = flags_of(asdict(config, recurse=False))
