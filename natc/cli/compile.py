@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,13 +54,13 @@ def command(
         emit(_text(cluster, config, form, backend), path)
 
 
-def _text(cluster: Cluster, config: ProxyConfig, form: str, backend: str) -> str:
+def _text(cluster: Cluster, config: ProxyConfig, form: str, backend: str) -> str | Iterable[str]:
     from natc import __version__
     from natc.compile import compile as compile_cluster
-    from natc.compile import restore_text
+    from natc.compile.compiler import restore_pieces
 
     if form == "restore":
-        return restore_text(cluster, config)
+        return restore_pieces(cluster, config)
     from natc.text.writer import save
 
     return save(compile_cluster(cluster, config), order=backend, by=f"natc {__version__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from natc.collector import collector_paused
@@ -27,10 +28,15 @@ def restore_text(cluster: Cluster, config: ProxyConfig) -> str:
     Raises UsageError in userspace mode, which makes no such text, and ManifestError where that
     kube-proxy would crash on the cluster.
     """
+    return "".join(restore_pieces(cluster, config))
+
+
+def restore_pieces(cluster: Cluster, config: ProxyConfig) -> Iterator[str]:
+    """Return :func:`restore_text` in pieces of whole lines; raises as it does, and before the first piece."""
     if config.proxy_mode == "userspace":
         raise UsageError("kube-proxy gives nothing to iptables-restore in userspace mode")
     with collector_paused():
-        return sync_rules(cluster, config).text()
+        return sync_rules(cluster, config).pieces()
 
 
 def compile(cluster: Cluster, config: ProxyConfig) -> Ruleset:  # noqa: A001 - the command's name

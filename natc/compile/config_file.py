@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from natc.compile.config import PRIMARY, ProxyConfig
 from natc.errors import ErrorList, ManifestError, NatcError, UsageError
 from natc.kube.documents import Document, read_documents
 from natc.kube.fields import Fields, Object, Place, describe, dotted, keys_of, shorten
 from natc.kube.sources import read_path, text_of
+from natc.values import frozen
 
 _KIND = "KubeProxyConfiguration"
 _API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.compile.config import ProxyConfig
 from natc.kube.addresses import parse_network
 from natc.kube.model import Node
+from natc.values import frozen
 
 
 @frozen

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from natc.errors import UsageError
+from natc.values import frozen
 
 #: True or False for good, or the name of the feature gate that decides.
 Switch = bool | str

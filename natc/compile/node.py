@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import define, field
+from attrs import field
 
 from natc.netfilter.hooks import BUILTIN_CHAINS
+from natc.values import define
 
 
 @define

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 
-from attrs import frozen
-
 from natc.compile.addresses import contains, host_cidr
 from natc.compile.config import PRIMARY, ProxyConfig
 from natc.compile.layouts import NodePortCidrs
 from natc.kube.addresses import Network, canonical_ip, parse_network
+from natc.values import frozen
 
 _ZERO_CIDRS = ("0.0.0.0/0", "::/0")
 _LOOPBACK_IPV4 = ipaddress.IPv4Network("127.0.0.0/8")

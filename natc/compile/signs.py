@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
-
 from natc.compile.layouts import (
     Chain,
     ExternalIps,
@@ -22,6 +20,7 @@ from natc.compile.layouts import (
     ServiceComment,
     known_versions,
 )
+from natc.values import frozen
 
 #: So many rules of one kind are looked at; in a large cluster they are all alike.
 _SAMPLE = 2000

@@ -6,12 +6,18 @@ The passes append whole lines here, stencils some lines at once; kube-proxy keep
 
 from __future__ import annotations
 
-from attrs import define, field
+from collections.abc import Iterator
+
+from attrs import field
 
 from natc.compile.config import ProxyConfig
 from natc.compile.detector import LocalDetector
 from natc.compile.layouts import Layout
 from natc.compile.node_port_addresses import NodePortAddresses
+from natc.values import define
+
+#: How many entries of a buffer make a piece of text: up to a megabyte or so.
+_PIECE = 512
 
 
 @define
@@ -53,14 +59,22 @@ class Sync:
 
     def text(self) -> str:
         """Return the restore text."""
-        lines = ["*filter"]
-        lines += self.filter_chains
-        lines += self.filter_rules
-        lines += ("COMMIT", "*nat")
-        lines += self.nat_chains
-        lines += self.nat_rules
-        lines.append("COMMIT\n")
-        return "\n".join(lines)
+        return "".join(self.pieces())
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the restore text in pieces of whole lines."""
+        parts = (
+            ["*filter"],
+            self.filter_chains,
+            self.filter_rules,
+            ["COMMIT", "*nat"],
+            self.nat_chains,
+            self.nat_rules,
+            ["COMMIT"],
+        )
+        for lines in parts:
+            for start in range(0, len(lines), _PIECE):
+                yield "\n".join((*lines[start : start + _PIECE], ""))
 
 
 def chain_line(name: str) -> str:

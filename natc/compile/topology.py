@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from attrs import frozen
-
 from natc.compile.endpoints import HOST_NAME_LABEL, ProxyEndpoint
 from natc.kube.model import Endpoint, Node
+from natc.values import frozen
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 REGION_LABEL = "topology.kubernetes.io/region"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import frozen
-
 from natc.compile.addresses import join_host_port
 from natc.compile.config import ProxyConfig, parse_port_range
 from natc.compile.node import NodeTables
@@ -17,6 +15,7 @@ from natc.compile.service_ports import ProxiedPort, proxied_ports
 from natc.errors import UsageError
 from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
+from natc.values import frozen
 
 _PORTALS_CONTAINER = "KUBE-PORTALS-CONTAINER"
 _PORTALS_HOST = "KUBE-PORTALS-HOST"

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
-from attrs import define, frozen
-
 from natc.kube.addresses import parse_address
 from natc.kube.model import Cluster, Endpoint, EndpointSlice, Service
+from natc.values import define, frozen
 
 #: The version of the schema, as the TXT record dns-version says it.
 SCHEMA = "1.1.0"

@@ -12,9 +12,9 @@ kubectl 1.32.4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import frozen
+from natc.values import frozen
 
 Place = tuple[Any, str | int] | None
 """Where a value is in its document: None is the document, else (place of the parent, key)."""
@@ -185,6 +185,20 @@ def _number(value: float) -> str:
     if isinstance(value, int) and value.bit_length() > 256:  # printing may be long, or refused by Python
         return "of more than 70 digits"
     return str(value)
+
+
+_Mark = TypeVar("_Mark")
+
+
+def nearest(place: Place, marks: Mapping[Place, _Mark]) -> _Mark:
+    """Return the mark of a place, or of the nearest place above it that has one: the document has.
+
+    What a source marks is a scalar itself, and of a collection the key it belongs to, which is where a
+    person looks for it.
+    """
+    while place is not None and place not in marks:
+        place = place[0]
+    return marks[place]
 
 
 def keys_of(place: Place) -> list[str | int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
+from natc.values import frozen
 
 #: Where a value is in its object: keys, and 0 for every index.
 Path = tuple[str | int, ...]

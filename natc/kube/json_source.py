@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import frozen
-
-from natc.kube.fields import Place
+from natc.kube.fields import Place, nearest
+from natc.values import frozen
 
 _BLANK = re.compile(r"[ \t\r\n]*").match
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"').match
@@ -61,7 +60,7 @@ def locate(text: str, start: int, places: Iterable[Place]) -> dict[Place, tuple[
     found: dict[Place, tuple[int, int]] = {}
     start = _after_blanks(text, start)
     _visit(text, start, start, None, tree, found)
-    return {place: _nearest(place, found) for place in places}
+    return {place: nearest(place, found) for place in places}
 
 
 def _grow(tree: Tree, place: Place) -> Tree:
@@ -70,12 +69,6 @@ def _grow(tree: Tree, place: Place) -> Tree:
         return tree
     above, key = place
     return _grow(tree, above).setdefault(key, {})
-
-
-def _nearest(place: Place, found: dict[Place, tuple[int, int]]) -> tuple[int, int]:
-    while place is not None and place not in found:
-        place = place[0]
-    return found[place]
 
 
 def _visit(

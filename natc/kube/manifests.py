@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import evolve, field
 
 from natc.collector import collector_paused
 from natc.errors import ErrorList, ManifestError, NatcError, Span
@@ -25,6 +25,7 @@ from natc.kube.slices import read_endpoints, read_slice
 from natc.kube.sources import Source, read_path, text_of
 from natc.kube.uniqueness import Origin, conflicts
 from natc.kube.workloads import read_node, read_pod
+from natc.values import define
 
 _Reader = Callable[[Fields, Object, Place], Any]
 
@@ -136,7 +137,12 @@ class _Loader:
         kind = kind.removesuffix("List")
         inside = (place, "items")
         for index, item in enumerate(fields.sequence(obj, "items", place)):
-            self._read_value(fields, document, item, (inside, index), kind, version if kind else "")
+            known = _READ.get(item.__class__)
+            if known:  # nearly all, in a large list
+                self.found[known].append(item)
+                self.origins[known].append((document, (inside, index)))
+            else:
+                self._read_value(fields, document, item, (inside, index), kind, version if kind else "")
 
     def _read_object(
         self, fields: Fields, document: Document, obj: Object, place: Place, kind: str, version: str

@@ -13,7 +13,9 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from attrs import fields, frozen, has
+from attrs import fields, has
+
+from natc.values import frozen
 
 Values = tuple[Any, ...]
 Make = Callable[[Values], Any]

@@ -22,11 +22,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from attrs import frozen
-
 from natc.kube.fields import Fields, Object, Place
 from natc.kube.holes import HOLES, Hole, Path, hole_at
 from natc.kube.moulds import Make, mould
+from natc.values import frozen
 
 Read = Callable[[Fields, Object, Place], Any]
 Decode = Callable[[str], Any]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import field, frozen
+from attrs import field
 
 from natc.errors import NodeError, Span
 from natc.kube.model import Pod
+from natc.values import frozen
 
 #: Most search domains and name servers a kubelet writes (validation.MaxDNSSearchPaths, MaxDNSNameservers).
 MOST_SEARCHES, MOST_NAMESERVERS = 32, 3

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attrs import frozen
-
 from natc.errors import ManifestError, Span
 from natc.inputs import name_of, read_bytes, unpacked
+from natc.values import frozen
 
 #: Most bytes of one file, unpacked. 100,000 services are about 110 MB of JSON.
 MAX_BYTES = 256 * 1024 * 1024

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from natc.errors import ManifestError, Span
 from natc.kube.addresses import canonical
 from natc.kube.documents import Document
 from natc.kube.fields import Place
 from natc.kube.model import Service
+from natc.values import frozen
 
 Origin = tuple[Document, Place]
 """Where an object was written."""

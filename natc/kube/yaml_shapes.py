@@ -19,12 +19,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import frozen
-
 from natc.kube import yaml_lines
 from natc.kube.object_shapes import Scalar
 from natc.kube.yaml_lines import GIVEN_UP, LONGEST_TEXT, PLAIN_REST, match_line
 from natc.kube.yaml_scalars import WORDS, resolve
+from natc.values import frozen
 
 #: How many unmatched documents of about the same form it takes to learn one's shape.
 _ENOUGH = 16

@@ -20,10 +20,11 @@ from functools import cache
 from math import isfinite
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import field
 
-from natc.kube.fields import Place, shorten
+from natc.kube.fields import Place, nearest, shorten
 from natc.kube.yaml_scalars import Scalar, resolve
+from natc.values import define, frozen
 
 #: Deepest nesting read. Kubernetes objects nest some twenty deep.
 MAX_DEPTH = 500
@@ -325,13 +326,7 @@ def locate(text: str, places: Iterable[Place]) -> dict[Place, Mark]:
             found[place] = _value_mark(event, key)
             if len(found) == len(wanted):
                 break
-    return {place: _nearest(place, found) for place in places}
-
-
-def _nearest(place: Place, found: dict[Place, Mark]) -> Mark:
-    while place is not None and place not in found:
-        place = place[0]
-    return found[place]
+    return {place: nearest(place, found) for place in places}
 
 
 def _values(events: Iterable[Any]) -> Iterator[tuple[Place, Any, Any]]:
