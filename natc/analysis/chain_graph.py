@@ -6,13 +6,17 @@ endpoints do: ``-p tcp -m tcp -j DNAT`` ends all that is TCP.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from attrs import define, field, frozen
 
+from natc.analysis.alike import Alike, Line
+from natc.analysis.chain_forms import Values
 from natc.analysis.chain_odds import asks_nothing
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.matches.statistic import Statistic
-from natc.netfilter.ruleset import Rule, Shape, Table
+from natc.netfilter.ruleset import Chain, Rule, Shape, Table
 
 ALL_PROTOCOLS = numbers(0, 255)
 NO_PROTOCOL = Intervals()
@@ -35,25 +39,31 @@ class ChainGraph:
     """The chains of one table."""
 
     table: Table
-    leads: dict[str, dict[str, Rule]] = field(factory=dict)
-    """Where each chain leads, each with the first rule that leads there."""
+    alike: Alike
+    leads: dict[str, dict[str, None]] = field(factory=dict)
+    """Where each chain leads, in the order of its rules."""
     _hooks: dict[str, frozenset[str]] | None = None
     _parts: dict[Shape, Part] = field(factory=dict)
     _ended: dict[str, Intervals] = field(factory=dict)
 
     @classmethod
     def of(cls, table: Table) -> ChainGraph:
-        """Walk all rules of a table once."""
-        graph = cls(table)
-        for name, chain in table.chains.items():
-            there: dict[str, Rule] = {}
-            for rule in chain.rules:
-                place = rule.shape.jump
-                if place is not None and rule.values[place] in table.chains:
-                    there.setdefault(rule.values[place], rule)
+        """Look at all chains of a table once."""
+        graph = cls(table, Alike(table))
+        for name in table.chains:
+            there = dict.fromkeys(to for to in graph.jumps(name) if to in table.chains)
             if there:
                 graph.leads[name] = there
         return graph
+
+    def jumps(self, name: str) -> list[str]:
+        """Return what the rules of a chain jump to, chains and verdicts."""
+        written = self.alike.written(name)
+        if written is None:
+            rules = self.table.chains[name].rules
+            return [rule.values[rule.shape.jump] for rule in rules if rule.shape.jump is not None]
+        lines, values = written
+        return [to for line in lines if (to := line.jump(values)) is not None]
 
     @property
     def hooks(self) -> dict[str, frozenset[str]]:
@@ -101,9 +111,18 @@ class ChainGraph:
             self._ended[name] = self._walked(name)
         return self._ended[name]
 
+    def may_shadow(self, chain: Chain) -> bool:
+        """Tell whether any rule but the last lets none of the packets it takes go on."""
+        written = self.alike.written(chain.name)
+        if written is None:
+            return True
+        lines, values = written
+        return any(self.leaves(line.rule(values)) for line in lines[:-1])
+
     def _walked(self, name: str) -> Intervals:
         ended = NO_PROTOCOL
-        for rule in self.table.chains[name].rules:
+        written = self.alike.written(name)
+        for rule in self.table.chains[name].rules if written is None else _rules(*written):
             if self._comes_back(rule):
                 return ended
             leaving = self.leaves(rule)
@@ -117,6 +136,10 @@ class ChainGraph:
         """Tell whether a rule takes packets back to the caller, past the rest of the chain."""
         place = rule.shape.jump
         return place is not None and (rule.shape.goto or rule.values[place] == "RETURN")
+
+
+def _rules(lines: Iterable[Line], values: Values) -> Iterator[Rule]:
+    return (line.rule(values) for line in lines)
 
 
 def protocols(rule: Rule) -> Intervals:

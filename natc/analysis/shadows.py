@@ -74,10 +74,17 @@ class Impossible:
     _places: dict[Shape, int] = field(factory=dict)
     """Of each shape: the place of its chance, :data:`_LOOK` or :data:`_HARMLESS`."""
 
+    def may(self, shape: Shape) -> bool:
+        """Tell whether rules of a shape could ask too much."""
+        return self._place(shape) != _HARMLESS
+
+    def _place(self, shape: Shape) -> int:
+        if shape not in self._places:
+            self._places[shape] = _place_of_chance(shape)
+        return self._places[shape]
+
     def __contains__(self, rule: Rule) -> bool:
-        if rule.shape not in self._places:
-            self._places[rule.shape] = _place_of_chance(rule.shape)
-        place = self._places[rule.shape]
+        place = self._place(rule.shape)
         if place == _HARMLESS:
             return False
         if place == _LOOK:

@@ -46,15 +46,19 @@ def _is_made_full(name: str) -> bool:
 
 def never_matching(dump: Dump) -> Found:
     """Find rules that no packet can match."""
-    impossible = Impossible()
     for graph in dump.graphs():
-        blind = _Blind(graph)
-        for chain in graph.table.chains.values():
-            for rule in chain.rules:
-                if rule in impossible:
-                    yield rule.line, name_in(comment_of(rule)), f"no packet matches: {rule.save()}"
-                elif why := blind.why(rule):
-                    yield rule.line, name_in(comment_of(rule)), f"no packet matches, {why}: {rule.save()}"
+        for rule, why in _never(graph):
+            yield rule.line, name_in(comment_of(rule)), f"no packet matches{why}: {rule.save()}"
+
+
+def _never(graph: ChainGraph) -> Iterator[tuple[Rule, str]]:
+    """Yield the rules of a table that no packet matches, with the reason where it is not in the rule."""
+    impossible, blind = Impossible(), _Blind(graph)
+    for rule in graph.alike.rules_that(
+        lambda shape: impossible.may(shape) or blind.asks(shape),
+        lambda rule: rule in impossible or bool(blind.why(rule)),
+    ):
+        yield rule, "" if rule in impossible else f", {blind.why(rule)}"
 
 
 class _Blind:
@@ -64,16 +68,17 @@ class _Blind:
         self._graph = graph
         self._asking: dict[Shape, bool] = {}
 
+    def asks(self, shape: Shape) -> bool:
+        """Tell whether rules of a shape ask for an interface."""
+        if shape not in self._asking:
+            names = {use.name for use in shape.header.uses if not use.inverted}
+            self._asking[shape] = bool(names & {"-i", "-o", "--in-interface", "--out-interface"})
+        return self._asking[shape]
+
     def why(self, rule: Rule) -> str:
         """Return why no packet has the interface that a rule asks for, empty when one may."""
-        asking = self._asking.get(rule.shape)
-        if asking is None:
-            names = {use.name for use in rule.shape.header.uses if not use.inverted}
-            asking = self._asking[rule.shape] = bool(
-                names & {"-i", "-o", "--in-interface", "--out-interface"}
-            )
         hooks = self._graph.hooks.get(rule.chain)
-        if not asking or not hooks:
+        if not hooks or not self.asks(rule.shape):
             return ""
         header: Header = rule.header
         came, goes = header.in_interface, header.out_interface
@@ -93,7 +98,7 @@ def shadowed(dump: Dump) -> Found:
     """
     for graph in dump.graphs():
         for name, chain in graph.table.chains.items():
-            if len(chain.rules) > 1 and kind_of(name) != FIREWALL:
+            if graph.may_shadow(chain) and kind_of(name) != FIREWALL:
                 for shadow in shadows(graph, chain):
                     if name.startswith("KUBE-") and _does(shadow.rule) == _does(shadow.by):
                         continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import jump_of
 from natc.netfilter.matches.mark import Mark
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.ruleset import Rule, Shape
 from natc.netfilter.targets.connmark import SetConnmark
 from natc.netfilter.targets.mark import SetMark
 
@@ -21,13 +21,13 @@ _ONES = 0xFFFFFFFF
 
 def without_dropper(dump: Dump) -> Found:
     """Find packets marked for dropping that nothing drops."""
-    marking = [rule for rule in _rules(dump, "nat") if jump_of(rule) == "KUBE-MARK-DROP"]
+    marking = list(_jumping(dump, "nat", "KUBE-MARK-DROP"))
     if not marking:
         return
     bit = _bit(dump, "KUBE-MARK-DROP")
     if not bit:
         yield marking[0].line, "", f"KUBE-MARK-DROP marks nothing, and {_rules_count(marking)} counts on it"
-    elif not any(_drops(dump, rule, bit) for rule in _rules(dump, "filter")):
+    elif not any(_drops(dump, rule, bit) for rule in _jumping(dump, "filter", "DROP")):
         yield (
             marking[0].line,
             "",
@@ -39,10 +39,13 @@ def _rules_count(rules: list[Rule]) -> str:
     return f"line {rules[0].line}" if len(rules) == 1 else f"line {rules[0].line} and {len(rules) - 1} more"
 
 
-def _rules(dump: Dump, table: str) -> Iterator[Rule]:
-    found = dump.ruleset.tables.get(table)
-    for chain in found.chains.values() if found else ():
-        yield from chain.rules
+def _jumping(dump: Dump, table: str, to: str) -> Iterator[Rule]:
+    """Yield the rules of a table that jump to a chain or verdict."""
+    graph = dump.graph(table)
+    if graph is not None:
+        yield from graph.alike.rules_that(
+            lambda shape: shape.jump is not None, lambda rule: jump_of(rule) == to
+        )
 
 
 def _bit(dump: Dump, chain: str) -> int:
@@ -56,7 +59,7 @@ def _bit(dump: Dump, chain: str) -> int:
 
 
 def _drops(dump: Dump, rule: Rule, bit: int) -> bool:
-    if jump_of(rule) != "DROP" or not dump.hooks("filter", rule.chain):
+    if not dump.hooks("filter", rule.chain):
         return False
     marks = [match.mark for match in rule.matches if isinstance(match, Mark)]
     return any(
@@ -67,12 +70,9 @@ def _drops(dump: Dump, rule: Rule, bit: int) -> bool:
 def conflicts(dump: Dump) -> Found:
     """Find rules of others that set or clear the bits that mark packets for kube-proxy and kubelet."""
     bits = {_bit(dump, chain): what for chain, what in _MARKING.items() if _bit(dump, chain)}
-    for table in dump.ruleset.tables:
-        for rule in _rules(dump, table):
-            if rule.shape.target is None or rule.shape.target.kind not in (SetMark, SetConnmark):
-                continue
-            if rule.chain.startswith("KUBE-"):
-                continue
+    for graph in dump.graphs():
+        table = graph.table.name
+        for rule in graph.alike.rules_that(_sets_mark, lambda rule: not rule.chain.startswith("KUBE-")):
             for bit, what in bits.items():
                 done = _done(dump, table, rule, bit)
                 if done:
@@ -81,6 +81,10 @@ def conflicts(dump: Dump) -> Found:
                         "",
                         f"{done} the bit {bit:#x}, which marks packets for {what}: {rule.save()}",
                     )
+
+
+def _sets_mark(shape: Shape) -> bool:
+    return shape.target is not None and shape.target.kind in (SetMark, SetConnmark)
 
 
 def _done(dump: Dump, table: str, rule: Rule, bit: int) -> str:

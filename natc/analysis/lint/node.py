@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import ip_interface, ip_network
+from itertools import islice
 
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import comment_of, jump_of, name_in
@@ -65,7 +66,7 @@ def unsupported(dump: Dump) -> Found:
 
 def from_outside(dump: Dump) -> Found:
     """Find that whoever can route to the node reaches the cluster IPs with its own address."""
-    asked = list(_cluster_ips(dump))[:_ASKED]
+    asked = list(islice(_cluster_ips(dump), _ASKED))
     if not asked or "filter" not in dump.ruleset.tables:
         return
     machine = Machine.of(dump.ruleset)

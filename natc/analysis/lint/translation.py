@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.chain_odds import literal
@@ -73,9 +73,8 @@ def _listed(rules: list[Rule]) -> str:
 
 def port_zero(dump: Dump) -> Found:
     """Find translations to port 0 or to no address at all."""
-    for rule, to in _destinations(dump):
-        if _NOWHERE.match(to):
-            yield rule.line, name_in(comment_of(rule)), f"sends packets to {to}"
+    for rule, to in _destinations(dump, lambda to: bool(_NOWHERE.match(to))):
+        yield rule.line, name_in(comment_of(rule)), f"sends packets to {to}"
     for problem in dump.problems:
         if problem.span is not None and "--to-destination :0" in problem.span.text:
             yield problem.span.line, "", f"sends packets to port 0: {problem.span.text.strip()}"
@@ -83,8 +82,8 @@ def port_zero(dump: Dump) -> Found:
 
 def to_loopback(dump: Dump) -> Found:
     """Find packets from other machines that are sent to a loopback address."""
-    for rule, to in _destinations(dump):
-        if to.startswith("127.") and "PREROUTING" in dump.hooks("nat", rule.chain):
+    for rule, to in _destinations(dump, lambda to: to.startswith("127.")):
+        if "PREROUTING" in dump.hooks("nat", rule.chain):
             yield (
                 rule.line,
                 name_in(comment_of(rule)),
@@ -93,19 +92,23 @@ def to_loopback(dump: Dump) -> Found:
             )
 
 
-def _destinations(dump: Dump) -> Iterator[tuple[Rule, str]]:
-    """Yield every DNAT rule with the word that says where to."""
-    table = dump.ruleset.tables.get("nat")
+def _destinations(dump: Dump, wanted: Callable[[str], bool]) -> Iterator[tuple[Rule, str]]:
+    """Yield every DNAT rule whose word that says where to is wanted, with that word."""
+    graph = dump.graph("nat")
+    if graph is None:
+        return
     places: dict[Shape, int | None] = {}
-    for chain in table.chains.values() if table else ():
-        for rule in chain.rules:
-            shape = rule.shape
-            if shape.target is not None and shape.target.kind is Dnat:
-                if shape not in places:
-                    places[shape] = literal(shape, Dnat, "--to-destination")
-                place = places[shape]
-                if place is not None:
-                    yield rule, rule.values[place]
+
+    def may(shape: Shape) -> bool:
+        places[shape] = literal(shape, Dnat, "--to-destination")
+        return places[shape] is not None
+
+    def to(rule: Rule) -> str:
+        place = places[rule.shape]
+        return "" if place is None else rule.values[place]
+
+    for rule in graph.alike.rules_that(may, lambda rule: wanted(to(rule))):
+        yield rule, to(rule)
 
 
 def not_hooked_in(dump: Dump) -> Found:
