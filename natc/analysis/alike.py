@@ -7,7 +7,8 @@ its answer hangs on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cached_property
 
 from attrs import define, field, frozen
 
@@ -38,7 +39,7 @@ Written = tuple[tuple[Line, ...], Values]
 """The rules of a chain by their form, and the literals in its text."""
 
 
-@define
+@define(slots=False)
 class Alike:
     """The chains of one table."""
 
@@ -65,28 +66,40 @@ class Alike:
             self._lines[form] = _lines_of(chain.rules)
         return self._lines[form], values
 
-    def rules_that(self, may: Callable[[Shape], bool], do: Callable[[Rule], bool]) -> Iterator[Rule]:
-        """Yield the rules that ``do`` something, in their order; only those of shapes that ``may`` are asked.
-
-        ``do`` may see a rule without its line number.
-        """
-        known: dict[Shape, bool] = {}
+    @cached_property
+    def _groups(self) -> tuple[dict[tuple[Line, ...], list[tuple[Chain, Values]]], list[Chain]]:
+        """The chains by their lines, with their literals; and those that are too long."""
+        groups: dict[tuple[Line, ...], list[tuple[Chain, Values]]] = {}
+        longer: list[Chain] = []
         for chain in self.table.chains.values():
             written = self.written(chain.name)
             if written is None:
-                yield from (rule for rule in chain.rules if _known(known, rule.shape, may) and do(rule))
-                continue
-            lines, values = written
-            for number, line in enumerate(lines):
-                if _known(known, line.shape, may) and do(line.rule(values)):
-                    yield chain.rules[number]
+                longer.append(chain)
+            else:
+                groups.setdefault(written[0], []).append((chain, written[1]))
+        return groups, longer
+
+    def rules_that(self, may: Callable[[Shape], bool], do: Callable[[Rule], bool]) -> list[Rule]:
+        """Return the rules that ``do`` something, in order; only those of shapes that ``may`` are asked.
+
+        ``do`` may see a rule without its line number.
+        """
+        groups, longer = self._groups
+        known: dict[Shape, bool] = {}
+        found = [
+            rule for chain in longer for rule in chain.rules if _known(known, rule.shape, may) and do(rule)
+        ]
+        for lines, chains in groups.items():
+            asked = [(number, line) for number, line in enumerate(lines) if _known(known, line.shape, may)]
+            for chain, values in chains if asked else ():
+                found += [chain.rules[number] for number, line in asked if do(line.rule(values))]
+        return sorted(found, key=lambda rule: rule.line)
 
 
 def _known(known: dict[Shape, bool], shape: Shape, may: Callable[[Shape], bool]) -> bool:
-    found = known.get(shape)
-    if found is None:
-        found = known[shape] = may(shape)
-    return found
+    if shape not in known:
+        known[shape] = may(shape)
+    return known[shape]
 
 
 def _lines_of(rules: list[Rule]) -> tuple[Line, ...]:

@@ -45,6 +45,10 @@ class ChainGraph:
     _hooks: dict[str, frozenset[str]] | None = None
     _parts: dict[Shape, Part] = field(factory=dict)
     _ended: dict[str, Intervals] = field(factory=dict)
+    _deciding: dict[tuple[Line, ...], tuple[Line, ...]] = field(factory=dict)
+    """Of chains written alike the rules, all but the last, that chance has no part in."""
+    _shadowing: dict[tuple[tuple[Line, ...], tuple[str | None, ...]], bool] = field(factory=dict)
+    """Whether one of these lets no packet go on, by what they jump to."""
 
     @classmethod
     def of(cls, table: Table) -> ChainGraph:
@@ -117,7 +121,14 @@ class ChainGraph:
         if written is None:
             return True
         lines, values = written
-        return any(self.leaves(line.rule(values)) for line in lines[:-1])
+        if lines not in self._deciding:
+            parts = [(line, self.part(line.rule(values))) for line in lines[:-1]]
+            self._deciding[lines] = tuple(line for line, part in parts if not part.random)
+        deciding = self._deciding[lines]
+        key = lines, tuple([line.jump(values) for line in deciding])
+        if key not in self._shadowing:
+            self._shadowing[key] = any(self.leaves(line.rule(values)) for line in deciding)
+        return self._shadowing[key]
 
     def _walked(self, name: str) -> Intervals:
         ended = NO_PROTOCOL

@@ -21,7 +21,7 @@ _ONES = 0xFFFFFFFF
 
 def without_dropper(dump: Dump) -> Found:
     """Find packets marked for dropping that nothing drops."""
-    marking = list(_jumping(dump, "nat", "KUBE-MARK-DROP"))
+    marking = _jumping(dump, "nat", "KUBE-MARK-DROP")
     if not marking:
         return
     bit = _bit(dump, "KUBE-MARK-DROP")
@@ -39,13 +39,12 @@ def _rules_count(rules: list[Rule]) -> str:
     return f"line {rules[0].line}" if len(rules) == 1 else f"line {rules[0].line} and {len(rules) - 1} more"
 
 
-def _jumping(dump: Dump, table: str, to: str) -> Iterator[Rule]:
-    """Yield the rules of a table that jump to a chain or verdict."""
+def _jumping(dump: Dump, table: str, to: str) -> list[Rule]:
+    """Return the rules of a table that jump to a chain or verdict."""
     graph = dump.graph(table)
-    if graph is not None:
-        yield from graph.alike.rules_that(
-            lambda shape: shape.jump is not None, lambda rule: jump_of(rule) == to
-        )
+    if graph is None:
+        return []
+    return graph.alike.rules_that(lambda shape: shape.jump is not None, lambda rule: jump_of(rule) == to)
 
 
 def _bit(dump: Dump, chain: str) -> int:
