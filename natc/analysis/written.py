@@ -17,9 +17,9 @@ from natc.compile.compiler import node_tables
 from natc.kube.model import Cluster
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.ruleset import Chain, Passage, Ruleset, Table
+from natc.text.delivered import known_shapes
 from natc.text.reader import read
 from natc.text.respell import Respeller
-from natc.text.shape_cache import usual_cache
 
 Chains = Mapping[str, str]
 """By name the lines of a chain's rules in save form without counters, each ended by a newline."""
@@ -47,7 +47,7 @@ class Expected:
 
     def part(self, kept: Kept) -> Ruleset:
         """Return a ruleset of some of the chains."""
-        return read("".join(self._lines(kept)), file="<compiled>", family=self.family, cache=usual_cache())
+        return read("".join(self._lines(kept)), file="<compiled>", family=self.family, cache=known_shapes())
 
     def _lines(self, kept: Kept) -> Iterator[str]:
         for table, chains in self.tables.items():

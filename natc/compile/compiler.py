@@ -45,12 +45,12 @@ def compile(cluster: Cluster, config: ProxyConfig) -> Ruleset:  # noqa: A001 - t
     Tables stand in the order in which legacy iptables-save shows them. Raises NatcError where that
     kube-proxy would crash on the cluster, or iptables-restore would refuse its text.
     """
+    from natc.text.delivered import known_shapes
     from natc.text.reader import read
-    from natc.text.shape_cache import usual_cache
 
     text = node_text(cluster, config)
     try:
-        return read(text, file="<compiled>", family=6 if config.is_ipv6 else 4, cache=usual_cache())
+        return read(text, file="<compiled>", family=6 if config.is_ipv6 else 4, cache=known_shapes())
     except DumpError as error:
         raise UsageError(
             f"iptables-restore would refuse what kube-proxy gives it: {error.message}",

@@ -17,8 +17,8 @@ from attrs import field
 
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.targets import target_class
+from natc.text.delivered import known_shapes
 from natc.text.reader import read
-from natc.text.shape_cache import usual_cache
 from natc.values import define, frozen
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -169,5 +169,5 @@ def _saved(texts: list[str], table: str, family: int) -> list[str]:
     chains = sorted(name for name in names - VERDICTS if target_class(name) is None)
     heads = [f":{name} {'ACCEPT' if name in builtin else '-'}" for name in chains]
     text = "\n".join([f"*{table}", *heads, *lines, "COMMIT", ""])
-    ruleset = read(text, family=family, cache=usual_cache())
+    ruleset = read(text, family=family, cache=known_shapes())
     return [rule.save() for rule in sorted(ruleset.rules(), key=lambda rule: rule.line)]
