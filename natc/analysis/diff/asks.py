@@ -14,14 +14,24 @@ from attrs import frozen
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.differing import Written
 from natc.netfilter.condition import All, Condition, In, Not, Remembered, Some, conjuncts
-from natc.netfilter.intervals import Intervals
+from natc.netfilter.effect import Translate
+from natc.netfilter.intervals import Intervals, numbers
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 from natc.netfilter.ruleset import Rule
+from natc.netfilter.targets.dnat import Dnat
+from natc.netfilter.targets.redirect import Redirect
 
 #: Options that ask for the destination's address, and one that asks for a single port of it.
 _ADDRESS = re.compile(r" (?:-d|--dst|--destination|--dst-range|--match-set|--set) ")
 _PORT = re.compile(r"(?<!! )--dport (\d{1,5})(?: |$)")
+#: Translations of the destination but for those to one port, of one address or the node itself: they keep
+#: the port, choose it from a range, or keep a part of the address.
+_KEEPING = re.compile(
+    r" -j (?:DNAT|REDIRECT|NETMAP)\b"
+    r"(?! --to-destination (?:[\d.]+|\[[\da-fA-F:.]+\]):\d+$| --to-ports \d+$)",
+    re.MULTILINE,
+)
 FIELDS = ("dst", "dport", "proto")
 
 
@@ -35,11 +45,14 @@ class Ask:
     proto: Intervals | None = None
     cuts: tuple[tuple[str, Intervals], ...] = ()
     """The sets it asks about, field by field."""
+    translated: bool = False
+    """Whether packets may come to it with a port or a part of an address that a translation has kept: what
+    else it asks of the destination is then no matter of the packet as it was sent."""
 
     def meets(self, field: str, values: Intervals) -> bool:
-        """Tell whether the rule can match packets whose field is one of some values."""
+        """Tell whether the rule can match packets that were sent with one of some values in a field."""
         own: Intervals | None = getattr(self, field)
-        return own is None or bool(own & values)
+        return own is None or (self.translated and field != "proto") or bool(own & values)
 
 
 def asks_of(
@@ -55,14 +68,38 @@ def asks_of(
         return
     ports = {region.dport.spans[0][0] for region in wide if region.dport and _single(region.dport)}
     narrow = all(_single(region.dport) and _single(region.proto) for region in wide)
+    kept = "nat" in side and _keeps(side["nat"])
     seen: set[Ask] = set()
-    for table in side.values():
-        chains = table.chains_with(_lines_about(ports)) if narrow else table.table.chains.values()
-        for rule in (rule for chain in chains for rule in chain.rules):
-            ask = ask_of(rule, memory, packet)
-            if ask.cuts and ask not in seen:
-                seen.add(ask)
-                yield ask
+    for name, table in side.items():
+        late = kept and name != "nat"
+        chains = table.table.chains.values() if kept or not narrow else table.chains_with(_lines_about(ports))
+        behind = _behind_translation(table) if kept and name == "nat" else frozenset()
+        for chain in chains:
+            for rule in chain.rules:
+                ask = ask_of(rule, memory, packet, translated=late or chain.name in behind)
+                if ask.cuts and ask not in seen:
+                    seen.add(ask)
+                    yield ask
+
+
+def _keeps(nat: Written) -> bool:
+    """Tell whether a translation keeps the destination's port, or a part of its address."""
+    made = (rule.text for chain in nat.made for rule in chain.rules)
+    return any(_KEEPING.search(text) for text in (*(book.text for book in nat.books.values()), *made))
+
+
+def _behind_translation(nat: Written) -> frozenset[str]:
+    """Return the chains of nat to which packets come with a translated destination."""
+    chains = nat.table.chains
+    found, waiting = set[str](), ["INPUT", "POSTROUTING"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in chains:
+            found.add(name)
+            waiting += (
+                rule.values[rule.shape.jump] for rule in chains[name].rules if rule.shape.jump is not None
+            )
+    return frozenset(found)
 
 
 def _single(values: Intervals | None) -> bool:
@@ -87,8 +124,8 @@ def _lines_about(ports: set[int]) -> Callable[[str], Iterator[int]]:
     return places
 
 
-def ask_of(rule: Rule, memory: Memory | None, packet: Packet) -> Ask:
-    """Return what a rule asks of the destination."""
+def ask_of(rule: Rule, memory: Memory | None, packet: Packet, *, translated: bool = False) -> Ask:
+    """Return what a rule asks of the destination; of a translation to a range of ports, that range."""
     known: dict[str, Intervals] = {}
     condition = rule.condition
     for part in conjuncts(condition):
@@ -100,7 +137,18 @@ def ask_of(rule: Rule, memory: Memory | None, packet: Packet) -> Ask:
         for leaf in leaves(condition, memory, packet)
         if isinstance(leaf, In) and leaf.field in FIELDS and isinstance(leaf.values, Intervals)
     )
-    return Ask(known.get("dst"), known.get("dport"), known.get("proto"), tuple(cuts))
+    cuts |= dict.fromkeys(("dport", ports) for ports in _kept_ports(rule))
+    return Ask(known.get("dst"), known.get("dport"), known.get("proto"), tuple(cuts), translated)
+
+
+def _kept_ports(rule: Rule) -> Iterator[Intervals]:
+    """Yield the ports that a translation to a range keeps."""
+    target = rule.shape.target
+    if target is not None and target.kind in (Dnat, Redirect):
+        effect = rule.target.effect() if isinstance(rule.target, Dnat | Redirect) else None
+        ports = effect.to.ports if isinstance(effect, Translate) else getattr(effect, "ports", None)
+        if ports is not None and ports.low < ports.high:
+            yield numbers(ports.low, ports.high)
 
 
 def leaves(condition: Condition, memory: Memory | None, packet: Packet) -> Iterator[Condition]:
