@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from attrs import evolve, frozen
 from natc.cli.pasted import read_for_answers
 from natc.cli.proxy_flags import flags_of, given_settings, read_cluster, say
 from natc.cli.question import address_and_port, node_of
-from natc.cli.start import only, starts_of
 from natc.errors import UsageError
 from natc.inputs import name_of
 from natc.report.diff import Command
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from natc.kube.model import Cluster
     from natc.netfilter.ruleset import Ruleset
     from natc.text.bundle import Bundle
+    from natc.trace.node import NodeView
 
 #: What every Kubernetes object has, in YAML or JSON, and what every dump has.
 _MANIFEST = re.compile(r'^\s*(?:-\s+)?apiVersion\s*:|"apiVersion"\s*:', re.MULTILINE)
+_TRACE = ("natc", "trace")
 _TABLE = re.compile(r"^\s*\*(?:raw|mangle|nat|filter|security)\s*$", re.MULTILINE)
-#: Nothing but the rules is said of a node.
-_NOTHING: dict[str, Any] = {"conntrack": None, "lists": (), "sets": None, "jiffies": None, "hz": None}
 
 
 @frozen(eq=False)
@@ -71,13 +71,20 @@ class Both:
         backend = () if self.asked["backend"] == "legacy" else ("--backend", self.asked["backend"])
         table = () if self.asked["table"] is None else ("--table", self.asked["table"])
         node = () if self.asked["node"] is None else ("--node", self.asked["node"])
-        ips = tuple(word for ip in self.asked["node_ip"] for word in ("--node-ip", ip))
+        options = (*table, *backend, *node)
         return tuple(
-            Command(
-                one.before, ("natc", "trace", "-" if one.before else one.path, *table, *backend, *node, *ips)
-            )
-            for one in self.inputs
+            Command(one.before, (*_TRACE, "-" if one.before else one.path, *options, *self._own(one, other)))
+            for one, other in (self.inputs, self.inputs[::-1])
         )
+
+    def _own(self, one: Input, other: Input) -> Iterator[str]:
+        """Yield the options that say a node's addresses: as given, or as the other side's bundle has them."""
+        addresses = list(self.asked["node_ip"])
+        if not (addresses or self.asked["node"] or one.bundle) and other.bundle:
+            hosts = (other.bundle.host(family) for family in sorted(other.families))
+            addresses += (address for host in hosts if host for address in host.addresses)
+        for address in addresses:
+            yield from ("--node-ip", address)
 
     def difference(self) -> Difference:
         """Compare what both have, family by family."""
@@ -107,18 +114,26 @@ class Both:
         return {ip_address(address).version: wanted}
 
     def _sides(self, family: int) -> tuple[Side, Side]:
-        a, b = (self._side(one, family) for one in self.inputs)
-        return a, b
-
-    def _side(self, one: Input, family: int) -> Side:
-        from natc.analysis.diff.sides import Side
         from natc.netfilter.packet import Packet
 
-        assert one.ruleset is not None
-        ruleset = one.ruleset.of_family(family)
-        node = node_of({**self.asked, "interface": None}, Packet(family), one.bundle)
-        start = only(starts_of(_NOTHING, ruleset, one.bundle))
-        return Side(ruleset, node, start, self.asked["backend"])
+        asked = {**self.asked, "interface": None}
+        nodes = [node_of(asked, Packet(family), one.bundle) for one in self.inputs]
+        if None in nodes and nodes[0] is not nodes[1]:
+            say("what is known of one side's node is taken for the other's, too")
+            nodes = [nodes[0] or nodes[1]] * 2
+        a, b = (_side(one, node, family, self.asked) for one, node in zip(self.inputs, nodes, strict=True))
+        return a, b
+
+
+def _side(one: Input, node: NodeView | None, family: int, asked: dict[str, Any]) -> Side:
+    """Return a side with its rules, routes and sets; what a node remembers of packets is no matter of it."""
+    from natc.analysis.diff.sides import Side
+    from natc.trace.starting import NOTHING_SHOWN, Start
+
+    assert one.ruleset is not None
+    sets = one.bundle.sets() if one.bundle else None
+    start = NOTHING_SHOWN if sets is None else Start(sets=sets)
+    return Side(one.ruleset.of_family(family), node, start, asked["backend"])
 
 
 def _read(path: str, asked: dict[str, Any]) -> Input:

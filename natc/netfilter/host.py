@@ -22,6 +22,7 @@ from attrs import evolve, field
 from natc.errors import NodeError
 from natc.netfilter.fib import Fib, default_rules, numbered
 from natc.netfilter.iproute import TABLES, NextHop, PolicyRule, Prefix, Route, parse_route, parse_rule
+from natc.netfilter.kinds import address_of
 from natc.values import frozen
 
 #: Address scopes (rtnetlink.h): how far an address is valid; larger is narrower.
@@ -169,6 +170,12 @@ class Host:
     def interface(self, name: str | None) -> Interface | None:
         """Return the interface of that name, or None."""
         return next((found for found in self.interfaces if found.name == name), None)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of its interfaces in text, those of loopback left out."""
+        found = (address_of(a.address, a.bits) for i in self.interfaces for a in i.addresses)
+        return tuple(str(address) for address in found if not address.is_loopback)
 
     def owns(self, address: int) -> bool:
         """Return whether some interface has this very address (127.0.0.2 is none, though local)."""

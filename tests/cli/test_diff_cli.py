@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from natc.cli import run
+from tests.bundles import RULES, bundle
 from tests.support import GOLDEN
 
 FOLDER = GOLDEN / "kube-proxy/1.29.1-901"
@@ -80,3 +81,43 @@ def test_one_destination_can_be_asked_for(after, capsys):
 def test_both_cannot_be_standard_input(capsys):
     assert run(["diff", "-", "-"]) == 2
     assert capsys.readouterr().err == "both sides cannot be standard input\n"
+
+
+def test_bundles_bring_their_node_and_lend_it(tmp_path, capsys):
+    other = RULES.replace("10.1.0.2", "10.1.0.3")
+    paths = [tmp_path / name for name in ("one.tar", "two.tar", "two.txt")]
+    paths[0].write_bytes(bundle())
+    paths[1].write_bytes(bundle(**{"iptables-save": other, "iptables-nft-save": other, "conntrack": ""}))
+    paths[2].write_text(other)
+    one, two, text = map(str, paths)
+    assert run(["diff", one, one]) == 0
+    assert capsys.readouterr().out == ""
+    assert run(["diff", one, two]) == 1
+    assert "10.0.0.5:1/tcp\n" in capsys.readouterr().out
+    assert run(["diff", one, text]) == 1
+    out = capsys.readouterr().out
+    assert f"natc trace {text} --node-ip 10.0.0.5 --dst 10.0.0.5:1\n" in out
+
+
+def test_a_chain_that_only_the_node_itself_comes_to(tmp_path, capsys):
+    paths = [tmp_path / name for name in "ab"]
+    for path, rule in zip(paths, ("-A INPUT -p tcp -m tcp --dport 22 -j DROP\n", ""), strict=True):
+        path.write_text(f"*filter\n:INPUT ACCEPT [0:0]\n{rule}COMMIT\n")
+    assert run(["diff", *map(str, paths)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("1 destination changed\n\n:22/tcp on the node's addresses\n")
+    assert "       100 %           -   dropped\n" in out
+    assert " --dst 1.0.0.0:22 --node-ip 1.0.0.0\n" in out
+
+
+def test_a_port_that_translation_keeps_is_asked_for_behind_it(tmp_path, capsys):
+    paths = [tmp_path / name for name in "ab"]
+    for path, port in zip(paths, (8080, 8081), strict=True):
+        path.write_text(
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.0.0.5\n"
+            "COMMIT\n*filter\n:FORWARD ACCEPT [0:0]\n"
+            f"-A FORWARD -d 10.0.0.5/32 -p tcp -m tcp --dport {port} -j DROP\nCOMMIT\n"
+        )
+    assert run(["diff", *map(str, paths)]) == 1
+    out = capsys.readouterr().out
+    assert all(f"{dst}/tcp\n" in out for dst in ("10.96.0.1:8080", "10.96.0.1:8081", "10.0.0.5:8080"))

@@ -15,12 +15,14 @@ from natc.analysis.backwards import Wanted
 from natc.analysis.diff.differing import Written
 from natc.netfilter.condition import All, Condition, In, Not, Remembered, Some, conjuncts
 from natc.netfilter.effect import Translate
-from natc.netfilter.intervals import Intervals, numbers
+from natc.netfilter.intervals import Intervals, number, numbers
+from natc.netfilter.iproute import PolicyRule, Prefix
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 from natc.netfilter.ruleset import Rule
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
+from natc.trace.node import NodeView, OpenNode
 
 #: Options that ask for the destination's address, and one that asks for a single port of it.
 _ADDRESS = re.compile(r" (?:-d|--dst|--destination|--dst-range|--match-set|--set) ")
@@ -102,6 +104,30 @@ def _behind_translation(nat: Written) -> frozenset[str]:
     return frozenset(found)
 
 
+def asks_of_node(node: NodeView | None) -> Iterator[Ask]:
+    """Yield what a node that is known asks of destinations: its addresses, routes and policy rules."""
+    if isinstance(node, OpenNode):
+        yield Ask(cuts=tuple(("dst", number(address)) for address in node.addresses or ()))
+    elif node is not None and node.host is not None:
+        for route in node.host.fib.routes:
+            yield Ask(cuts=(("dst", _network(route.destination)),))
+        for rule in node.host.rules:
+            yield Ask(cuts=tuple(_policy_sets(rule)))
+
+
+def _policy_sets(rule: PolicyRule) -> Iterator[tuple[str, Intervals]]:
+    if rule.destination is not None:
+        yield "dst", _network(rule.destination)
+    if rule.dports is not None:
+        yield "dport", numbers(*rule.dports)
+    if rule.protocol is not None:
+        yield "proto", number(rule.protocol)
+
+
+def _network(prefix: Prefix) -> Intervals:
+    return numbers(prefix.address, prefix.address | (1 << prefix.bits - prefix.length) - 1)
+
+
 def _single(values: Intervals | None) -> bool:
     return values is not None and values.single is not None
 
@@ -159,7 +185,8 @@ def leaves(condition: Condition, memory: Memory | None, packet: Packet) -> Itera
     elif isinstance(condition, Not):
         yield from leaves(condition.body, memory, packet)
     elif isinstance(condition, Remembered):
-        spread = condition.spread(memory, packet) if memory is not None and condition.spread else None
+        known = memory is not None and condition.key is not None and memory.get(condition.key) is not None
+        spread = condition.spread(memory, packet) if known and memory and condition.spread else None
         yield from leaves(spread or condition.unknown, memory, packet)
     else:
         yield condition

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from natc.analysis.backwards import Wanted
-from natc.analysis.diff.asks import asks_of
+from natc.analysis.diff.asks import asks_of, asks_of_node
 from natc.analysis.diff.classes import DestinationClass, classes_of
 from natc.analysis.diff.contrasts import Contest, Contrast, Unsure
 from natc.analysis.diff.differing import Compared, compared
 from natc.analysis.diff.reach import covering, regions_of
 from natc.analysis.diff.sides import Side
 from natc.netfilter.header import PROTOCOLS
-from natc.netfilter.intervals import ALL_PORTS, all_addresses
+from natc.netfilter.intervals import ALL_PORTS, all_addresses, name, union
 from natc.netfilter.kinds import address_of
-from natc.netfilter.packet import OWNER, Open, Packet, open_mark, question_packet
+from natc.netfilter.packet import INCOMING, OWNER, Open, Packet, open_mark, question_packet
 from natc.trace.starting import NOTHING_SHOWN
 
 _NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
@@ -127,12 +127,15 @@ def compare(a: Side, b: Side, within: Wanted | None = None) -> Difference:
 class _Comparison:
     a: Side
     b: Side
-    open_state: bool = field(init=False)
-    """Whether packets of every state are compared; not where the connections are known."""
 
-    @open_state.default
-    def _open_state(self) -> bool:
-        return all(side.start.connections is None for side in (self.a, self.b))
+    @property
+    def _incoming(self) -> Open:
+        """The interface that packets come in by: of two nodes that are known, one that both have."""
+        hosts = [side.node.host for side in (self.a, self.b) if side.node and side.node.host]
+        if len(hosts) < 2:
+            return INCOMING
+        names = [{interface.name for interface in host.interfaces} - {"lo"} for host in hosts]
+        return Open(INCOMING.kind, "", union(span for one in names[0] & names[1] for span in name(one)))
 
     def classes(self, within: Wanted) -> Iterator[DestinationClass]:
         """Yield the classes of destinations that may be treated differently."""
@@ -142,13 +145,18 @@ class _Comparison:
         asks = [
             ask
             for side, written in zip((self.a, self.b), found.sides, strict=True)
-            for ask in asks_of(written, regions, *_asked(side))
+            for ask in (*asks_of_node(side.node), *asks_of(written, regions, *_asked(side)))
         ]
         return classes_of(list(dict.fromkeys(asks)), regions, within, family, kept=False)
 
     @property
     def _same_node(self) -> bool:
-        return self.a.node == self.b.node and self.a.start == self.b.start
+        (node, sets), (other, others) = (
+            (side.node.host if side.node and side.node.host else side.node, side.start.sets)
+            for side in (self.a, self.b)
+        )
+        alike = sets.same_as(others) if sets is not None and others is not None else sets is others
+        return bool(node == other and alike)
 
     @staticmethod
     def _regions(found: Compared, family: int) -> list[Wanted]:
@@ -162,7 +170,8 @@ class _Comparison:
         sides = self.a, self.b
         found, unsure = list[Contrast](), list[Unsure]()
         for origin in ORIGINS:
-            packet = open_packet(destination, origin, open_state=self.open_state)
+            packet = open_packet(destination, origin)
+            packet = evolve(packet, in_interface=self._incoming)
             contrasting, doubts = Contest(sides, packet, origin).contrasts()
             found += contrasting
             unsure += doubts
@@ -180,16 +189,16 @@ def _asked(side: Side) -> tuple[Any, Packet]:
     return None if nothing else side.start.memory(side.ruleset, side.backend), packet
 
 
-def open_packet(destination: DestinationClass, origin: str, *, open_state: bool = True) -> Packet:
+def open_packet(destination: DestinationClass, origin: str) -> Packet:
     """Return the packet to a class of destinations that leaves open whatever a packet may be."""
     bits = 32 if destination.family == 4 else 128
     packet = question_packet(
         str(address_of(destination.address, bits)), destination.port, proto=destination.protocol,
-        ctstate=None if open_state else "NEW",
+        ctstate=None,
     )  # fmt: skip
     sender: dict[str, Any] = {}
     if origin == "local":
-        sender = {f"{short}id": Open(f"{name} of the sender", "", OWNER) for short, name in _SENDER}
+        sender = {f"{short}id": Open(f"{whose} of the sender", "", OWNER) for short, whose in _SENDER}
     return evolve(packet, mark=open_mark(), **sender)
 
 

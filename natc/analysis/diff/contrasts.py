@@ -106,11 +106,11 @@ class Contest:
                     yield contrast
 
     def _sent(self, witness: Witness) -> Contrast | None:
-        """Return what becomes of the very packet, None if that may be the same on both sides.
+        """Return what becomes of the packet as a trace is asked about it, None if that may be the same.
 
-        A node that is known may refuse a packet as it is that it takes while its source is open.
+        A node that is known may refuse a packet with the source that it has to have.
         """
-        packet, own = witness.closed, witness.own
+        packet, own = witness.as_asked, witness.own
         answers = [side.answer(packet, self.origin, own) for side in self.sides]
         pair = Pair(*(answer.terms for answer in answers))
         ways = pair.shares(_shared(pair, witness.point))

@@ -44,18 +44,22 @@ class Witness:
         )  # fmt: skip
 
     @property
-    def closed(self) -> Packet:
-        """The packet with all that a packet has filled in; what a question leaves open stays so."""
-        packet = self.packet
-        fields: dict[str, Any] = {
-            "src": smallest_source(self.point.get(packet.src, packet.src), packet),
-            "mark": self._mark(self.point),
-        }
-        for name in ("sport", "in_interface", "ctstate", "uid", "gid"):
-            value = getattr(packet, name)
-            if isinstance(value, Open):
-                fields[name] = self.point.get(value, smallest(packet, value, value.domain))  # type: ignore[arg-type]
+    def as_asked(self) -> Packet:
+        """The packet that the line for ``natc trace`` is about: what it need not be stays open."""
+        packet, fields = self.packet, dict[str, Any](mark=self._mark(self.point))
+        if packet.src in self.known or packet.sport in self.known:
+            fields["src"] = self._source
+        for name in ("sport", "in_interface", "uid", "gid"):
+            if getattr(packet, name) in self.known:
+                fields[name] = self.point[getattr(packet, name)]
+        if isinstance(packet.ctstate, Open):
+            fields["ctstate"] = self.point.get(packet.ctstate, "NEW")
         return evolve(packet, **fields)
+
+    @property
+    def _source(self) -> int:
+        packet = self.packet
+        return smallest_source(self.point.get(packet.src, packet.src), packet)
 
     @property
     def own(self) -> frozenset[int] | None:
@@ -86,11 +90,10 @@ class Witness:
 
     def _options(self) -> Iterator[str]:
         packet = self.packet
-        source, port = packet.src, packet.sport
-        if source in self.known or port in self.known:
-            chosen = self.point.get(source)
-            address = packet.show(smallest_source(source, packet) if chosen is None else chosen)
-            yield from ("--src", _joined(address, self.point[port] if port in self.known else None))
+        port = packet.sport
+        if packet.src in self.known or port in self.known:
+            chosen = self.point[port] if port in self.known else None
+            yield from ("--src", _joined(packet.show(self._source), chosen))
         if self.origin == "local":
             yield "--local"
         elif packet.in_interface in self.known:
