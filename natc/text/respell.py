@@ -167,7 +167,7 @@ def _saved(texts: list[str], table: str, family: int) -> list[str]:
     names = {name for line in lines for pair in _CHAIN.findall(line) for name in pair if name}
     builtin = BUILTIN_CHAINS[table]
     chains = sorted(name for name in names - VERDICTS if target_class(name) is None)
-    heads = [f":{name} {'ACCEPT' if name in builtin else '-'}" for name in chains]
+    heads = [f":{name} {'ACCEPT' if name in builtin else '-'} [0:0]" for name in chains]
     text = "\n".join([f"*{table}", *heads, *lines, "COMMIT", ""])
     ruleset = read(text, family=family, cache=known_shapes())
     return [rule.save() for rule in sorted(ruleset.rules(), key=lambda rule: rule.line)]

@@ -100,6 +100,7 @@ def rows(folder: Path) -> Iterator[Row]:
     yield Row(what, audit, every_rule, "reading the dump and making its rules", 1.0, cold=True)
     yield Row(what, audit, read, "reading the dump: rules made when asked for", 2.0, cold=True)
     yield from compiling(folder)
+    yield from the_desk(folder)
     small = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
     yield Row(
         "a dump of 30 rules, cold", natc("trace", small, "--dst", "10.105.182.209:3000", "--output", "json"),
@@ -107,6 +108,22 @@ def rows(folder: Path) -> Iterator[Row]:
     )  # fmt: skip
     yield Row("10,000 services, time to read", read, reading(less), "1,000 services", 11, cold=True)
     yield Row("10,000 services, memory", read, reading(less), "1,000 services", 10, cold=True, memory=True)
+
+
+def the_desk(folder: Path) -> Iterator[Row]:
+    """What people ask of a large node, against reading its dump."""
+    dump, whole, less = (
+        str(folder / name) for name in ("dump-10000.txt", "cluster-10000.json", "one-endpoint-less.json")
+    )
+    asked = {
+        "verify, no drift": (natc("verify", dump, whole), 3.0),
+        "verify, one endpoint gone": (natc("verify", dump, less), 3.0),
+        "who reaches a pod": (natc("who", dump, "10.128.0.19"), 3.0),
+        "lint": (natc("lint", dump), 4.0),
+        "cost of every service": (natc("cost", dump), 4.0),
+    }
+    for what, (command, bar) in asked.items():
+        yield Row(what, command, reading(dump), "reading the dump", bar, cold=True)
 
 
 def compiling(folder: Path) -> Iterator[Row]:

@@ -34,6 +34,8 @@ def make(folder: Path) -> None:
         unpacked(f"bench/cluster-{services}.json.gz", folder / f"cluster-{services}.json")
     items = json.loads((folder / "cluster-10000.json").read_text())["items"]
     (folder / "cluster-10000.yaml").write_text(yaml.dump_all(items, Dumper=yaml.CSafeDumper))
+    next(item for item in items if item["kind"] == "EndpointSlice")["endpoints"].pop()
+    (folder / "one-endpoint-less.json").write_text(json.dumps({"kind": "List", "items": items}))
     (folder / "node.json").write_text(json.dumps(NODE))
     # Connections go straight to pods: to a service they would be open, since a flip of a coin chooses.
     dump = (folder / "dump-10000.txt").read_text()
