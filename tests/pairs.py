@@ -60,6 +60,9 @@ ASKED = {
 }
 MARKED = ("-j MARK --set-xmark 0x1/0x1", "-j MARK --set-xmark 0x0/0x1")
 
+#: So many packets are sent for most pairs, all of them for every fourth.
+_MOST = 200
+
 Rules = dict[str, list[str]]
 
 
@@ -220,7 +223,7 @@ def transports(text: str) -> Iterator[tuple[str, int | None]]:
     if "port" in text.replace(OPENING, ""):
         ports += [80, 81, 443, 8080]
     yield from (("tcp", port) for port in ports)
-    yield "udp", ports[-1]
+    yield from (("udp", port) for port in dict.fromkeys([ports[0], ports[-1]]))
     yield "icmp", None
     yield "253", None
     yield "sctp", OTHER_PORT
@@ -258,14 +261,21 @@ class Judge:
         return found
 
 
-def disagreement(found: Difference, a: str, b: str, *, special: bool = True) -> str | None:
+def disagreement(
+    found: Difference, a: str, b: str, *, special: bool = True, most: int = sys.maxsize
+) -> str | None:
     """Return in what a difference and the judge do not agree about two texts, None if they do.
 
-    ``special``: packets to addresses that are the same on all nodes are judged, too.
+    ``special``: packets to addresses that are the same on all nodes are judged, too. Of more than ``most``
+    packets some are judged, and whether a change is invented only if all are.
     """
+    sent_ones = [*packets(a + b, SPECIAL if special else ())]
+    judged_all = len(sent_ones) <= most
+    if not judged_all:
+        sent_ones = random.Random(most).sample(sent_ones, most)
     judges = Judge(a), Judge(b)
     unlike, unclear = [], []
-    for sent in packets(a + b, SPECIAL if special else ()):
+    for sent in sent_ones:
         one, other = (judge.fates(sent) for judge in judges)
         if one is None or other is None:
             unclear.append(sent)
@@ -275,7 +285,7 @@ def disagreement(found: Difference, a: str, b: str, *, special: bool = True) -> 
         if not covered(found, sent):
             return f"missed: {sent}"
     for change in found.changes:
-        judged = special or not all(of.special for of in change.classes)
+        judged = judged_all and (special or not all(of.special for of in change.classes))
         if judged and not any(is_of(change, sent) for sent in [*unlike, *unclear]):
             return f"invented: {change.dst}/{change.proto} {change.contrasts[0].witness}"
     return "open questions, where there are none" if found.unsure and not unclear else None
@@ -305,7 +315,7 @@ def main() -> None:
     for seed in range(asked.seed, asked.seed + asked.count):
         a, b = Maker.of(seed).pair()
         found = compare(Side(read(a)), Side(read(b)))
-        problem = disagreement(found, a, b, special=seed % 8 == 0)
+        problem = disagreement(found, a, b, special=seed % 8 == 0, most=_MOST if seed % 4 else sys.maxsize)
         if problem:
             wrong += 1
             print(f"seed {seed}: {problem}\n{a}\n{b}", flush=True)

@@ -111,6 +111,8 @@ class Contest:
         A node that is known may refuse a packet with the source that it has to have.
         """
         packet, own = witness.as_asked, witness.own
+        if self.origin == "network" and all(side.refuses(packet) for side in self.sides):
+            return None
         answers = [side.answer(packet, self.origin, own) for side in self.sides]
         pair = Pair(*(answer.terms for answer in answers))
         ways = pair.shares(_shared(pair, witness.point))

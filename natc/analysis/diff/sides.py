@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from natc.analysis.diff.fates import Questions, Term, terms_of
 from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.ruleset import Rule, Ruleset
+from natc.trace.host_node import HostNode
 from natc.trace.machine import Machine
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import Distribution
@@ -69,6 +70,10 @@ class Side:
         found = machine.trace(packet, origin)
         asked = {self.questions.common(one.value): one.rule for one in found.questions}
         return Answer(found, tuple(terms_of(found, self.questions)), asked)
+
+    def refuses(self, packet: Packet) -> bool:
+        """Tell whether a packet vanishes on its way in, on a node that is known, before any rule sees it."""
+        return isinstance(self.node, HostNode) and self.node.refused(State(packet))
 
 
 @frozen(eq=False)
