@@ -62,6 +62,8 @@ class _Never:
 
 
 NEVER = _Never()
+#: The protocols with which NAT targets take ports: TCP, UDP, DCCP, SCTP, and ICMP for its identifiers.
+WITH_PORTS = frozenset({1, 6, 17, 33, 132})
 
 
 def option(  # noqa: PLR0913 - a declaration, all but the first two by name
@@ -126,6 +128,18 @@ class Extension:
     """The builtin chains from which the kernel lets it be reached, None for all."""
     hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {}
     """For fields whose use limits that further, the builtin chains that are left."""
+
+    protocols: ClassVar[frozenset[int] | None] = None
+    """The protocols of which the rule must ask for one, by a ``-p`` that is not negated, None for any
+    or none (xt_check_match and xt_check_target in net/netfilter/x_tables.c, checks of libxtables)."""
+
+    negated_protocol: ClassVar[bool] = False
+    """Whether a negated ``-p`` that names one of them will do: libxtables looks at the number only, and
+    the nf_tables programs say in expressions of their own what TCP and UDP ask."""
+
+    def needs_protocol(self, family: int) -> bool:
+        """Tell whether these options ask for one of the ``protocols``."""
+        return True
 
     @property
     def shown_name(self) -> str:

@@ -7,11 +7,11 @@ twin); the printed order is that of iptables-save.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from natc.netfilter.condition import Bits, Computed, Condition, In, Unknown, both, term
-from natc.netfilter.extension import Extension, Term, declare, option
+from natc.netfilter.extension import Extension, OptionError, Term, declare, option
 from natc.netfilter.intervals import masked, names_like, numbers
 from natc.netfilter.kinds import C_NUMBER, Flag, Kind, Name, Network, NetworkKind, number
 from natc.values import frozen
@@ -91,6 +91,12 @@ class PeerKind(NetworkKind):
 class _Interface(Name):
     """The name of a device, or with ``+`` at its end the beginning of one."""
 
+    def parse(self, words: Sequence[str]) -> str:
+        name = super().parse(words)
+        if not name:
+            raise ValueError("an interface without a name")
+        return name
+
     @property
     def plain(self) -> str:
         return r"[A-Za-z0-9_.-][A-Za-z0-9_.+-]{0,14}"
@@ -116,6 +122,14 @@ class Header(Extension):
     out_interface: Term[str] | None = option("-o", _Interface(15), also=("--out-interface",), negatable=True)
     protocol: Term[int] | None = option("-p", Protocol(), also=("--protocol",), negatable=True, omit=Term(0))
     fragment: Term[bool] | None = option("-f", Flag(), also=("--fragment", "--fragments"), negatable=True)
+
+    @classmethod
+    def _check(cls, values: Mapping[str, Any], family: int) -> None:
+        super()._check(values, family)
+        if values.get("protocol") == Term(0, inverted=True):
+            raise OptionError("! -p all is true of no packet")
+        if "fragment" in values and family == 6:
+            raise OptionError("-f is not for IPv6: -m frag is")
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

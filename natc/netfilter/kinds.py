@@ -293,6 +293,21 @@ class Name(Kind[str]):
 
 
 @frozen
+class FileName(Name):
+    """A name that the kernel gives to a file of its own under /proc (xt_recent.c, xt_hashlimit.c)."""
+
+    @property
+    def plain(self) -> str:
+        return rf"[A-Za-z0-9_+-]{{1,{self.longest}}}"
+
+    def parse(self, words: Sequence[str]) -> str:
+        name = super().parse(words)
+        if "/" in name or name in (".", ".."):
+            raise ValueError(f"{name!r} is no name for a file")
+        return name
+
+
+@frozen
 class Choice(Kind[str]):
     """One word out of ``allowed``; ``aliases`` maps further spellings to one of them."""
 

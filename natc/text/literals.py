@@ -7,12 +7,15 @@ others are checked by reading the extension they belong to.
 from __future__ import annotations
 
 from natc.errors import DumpError
-from natc.netfilter.extension import OptionError
-from natc.netfilter.header import Header
+from natc.netfilter.extension import Extension, OptionError
+from natc.netfilter.header import Header, Protocol
 from natc.netfilter.ruleset import Part, Shape
-from natc.text.shapes import LineShape
+from natc.text.shapes import LineShape, has_protocol
 from natc.text.source import Source
 from natc.values import frozen
+
+#: From how many protocols on they are not listed.
+_MANY = 9
 
 
 @frozen
@@ -68,7 +71,7 @@ class Literals:
     def _read(self, shape: LineShape, part: Part, values: tuple[str, ...], line: str, number: int) -> None:
         assert shape.rule is not None
         try:
-            shape.rule.read(part, values)
+            _check_protocol(shape.rule, shape.rule.read(part, values))
         except OptionError as error:
             raise self._option_error(error, line, number) from None
 
@@ -81,3 +84,12 @@ class Literals:
             return self.source.error(str(error), number, 1, len(line))
         skip = len(words[0]) + 1 if len(words) > 1 else 0
         return self.source.error(str(error), number, column + skip, len(" ".join(words)) - skip)
+
+
+def _check_protocol(rule: Shape, made: Extension) -> None:
+    """Raise :class:`OptionError` for an extension that needs another ``-p`` than the rule has."""
+    if made.protocols is None or not made.needs_protocol(rule.family) or has_protocol(rule, type(made)):
+        return
+    names = [*dict.fromkeys(Protocol().words(number)[0] for number in sorted(made.protocols))]
+    listed = f"-p {' or -p '.join(names)}" if len(names) < _MANY else "a protocol, by -p"
+    raise OptionError(f"{made.shown_name} needs {listed} in such a rule")

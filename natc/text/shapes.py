@@ -16,7 +16,7 @@ from typing import Any
 from attrs import evolve, field
 
 from natc.netfilter.extension import NEVER, Extension, Match, Option, Target, Term
-from natc.netfilter.header import Header
+from natc.netfilter.header import Header, Protocol
 from natc.netfilter.kinds import Kind
 from natc.netfilter.matches import match_class
 from natc.netfilter.opaque import opaque_match, opaque_target
@@ -91,6 +91,7 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     kinds = {
         place: kind
         for part in rule.parts()
+        if not _may_lack_protocol(rule, part.kind)
         for use in part.uses
         for place, kind in _good_words(part.kind, use, blueprint.family)
     }
@@ -105,6 +106,30 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
         LineShape(blueprint.kind, strict, rule, _unchecked(rule, dict.fromkeys(good)), *more),
         LineShape(blueprint.kind, general, rule, _unchecked(rule, good), *more),
     ]
+
+
+def protocol_of(rule: Shape) -> Term[int]:
+    """Return the protocol that a rule of this shape asks for by its number, or not to be; 0 for any."""
+    for use in rule.header.uses:
+        if Header.by_spelling[use.name][0] == "protocol":
+            try:
+                return Term(Protocol().parse([str(use.words[0])]), use.inverted)
+            except ValueError:  # the header's own error will say so
+                break
+    return Term(0)
+
+
+def has_protocol(rule: Shape, kind: type[Extension]) -> bool:
+    """Tell whether a rule of this shape asks for a protocol that an extension in it needs."""
+    protocol = protocol_of(rule)
+    return kind.protocols is None or (
+        protocol.value in kind.protocols and (kind.negated_protocol or not protocol.inverted)
+    )
+
+
+def _may_lack_protocol(rule: Shape, kind: type[Extension]) -> bool:
+    """Tell whether some words of an extension need a protocol that the rule does not ask for."""
+    return _definer(kind, "needs_protocol") is not Extension and not has_protocol(rule, kind)
 
 
 def _begins_as_saved(blueprint: Blueprint) -> bool:

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from natc.text.files import ENCODING
 from tests.kernel import PROGRAMS
-from tests.support import GOLDEN, without_remarks
+from tests.support import GOLDEN, KERNEL_EXTENSIONS, without_remarks
 
 NUMBERS = ("0", "1", "-1", "08", "0x10", "255", "256", "65535", "65536", "4294967295", "4294967296",
            "99999999999999999999", "1.5", "3:1", "1:3", "1-3", "3-1", "1,3", ":", "")  # fmt: skip
@@ -47,7 +47,7 @@ class Base:
 def bases() -> list[Base]:
     """The golden rule of each extension, and a rule of each shape that kube-proxy writes."""
     out = []
-    for case in sorted(GOLDEN.glob("extensions/*/*.txt")):
+    for case in KERNEL_EXTENSIONS:
         text = case.read_text()
         table = re.findall(r"^\*(\w+)", text, re.MULTILINE)[0]
         family = 6 if "ip6tables" in text.split("\n", 1)[0] else 4

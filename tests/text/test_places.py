@@ -9,9 +9,9 @@ from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.text.checks import check_loadable
 from natc.text.reader import read
 from tests.kernel import BACKENDS, refusal
-from tests.support import GOLDEN, need_kernel
+from tests.support import KERNEL_EXTENSIONS, need_kernel
 
-EXTENSIONS = sorted(GOLDEN.glob("extensions/*/*.txt"))
+EXTENSIONS = KERNEL_EXTENSIONS
 #: What asks for something that a fresh network namespace does not have: a set, an estimator.
 NEEDY = {"matches/set", "targets/SET", "matches/rateest"}
 SYN = "-p tcp -m tcp --tcp-flags SYN,RST SYN"

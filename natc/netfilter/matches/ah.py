@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import EVERY_NUMBER, Flag, Number, NumberRange, Numbers
@@ -15,6 +15,8 @@ from natc.values import frozen
 class Ah(Match):
     """The security parameter indexes that match, and, in IPv6, the length of the header."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({51})
+
     spi: Term[NumberRange] = option(
         "--ahspi",
         Numbers(32),
@@ -24,6 +26,9 @@ class Ah(Match):
     )
     length: Term[int] = option("--ahlen", Number(), negatable=True, default=Term(0), omit=Term(0))
     reserved: bool = option("--ahres", Flag(), default=False)
+
+    def needs_protocol(self, family: int) -> bool:
+        return family == 4
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Number, PortRange, Ports, WordSet
 from natc.netfilter.matches import register_match
@@ -18,6 +20,8 @@ TYPES = (
 @frozen
 class Dccp(Match):
     """What must be true of a packet's DCCP header."""
+
+    protocols: ClassVar[frozenset[int] | None] = frozenset({33})
 
     sport: Term[PortRange] | None = option(
         "--sport", Ports(resolved=True), also=("--source-port",), negatable=True

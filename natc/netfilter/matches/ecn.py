@@ -17,11 +17,15 @@ from natc.values import frozen
 class Ecn(Match):
     """Bits of the TCP header, and the two bits of the IP header."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     one_of: ClassVar[tuple[str, ...]] = ("tcp_ece", "tcp_cwr", "ip_ect")
 
     tcp_ece: Term[bool] | None = option("--ecn-tcp-ece", Flag(), negatable=True)
     tcp_cwr: Term[bool] | None = option("--ecn-tcp-cwr", Flag(), negatable=True)
     ip_ect: Term[int] | None = option("--ecn-ip-ect", Number(0, 3), negatable=True)
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.tcp_ece is not None or self.tcp_cwr is not None
 
     def condition(self) -> Condition:
         return both(

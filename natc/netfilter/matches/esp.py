@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import EVERY_NUMBER, NumberRange, Numbers
 from natc.netfilter.matches import register_match
@@ -12,6 +14,8 @@ from natc.values import frozen
 @frozen
 class Esp(Match):
     """The security parameter indexes that match."""
+
+    protocols: ClassVar[frozenset[int] | None] = frozenset({50})
 
     spi: Term[NumberRange] = option(
         "--espspi",

@@ -12,9 +12,9 @@ from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds import (
+    FileName,
     Flag,
     Kind,
-    Name,
     Number,
     PrefixLength,
     Rate,
@@ -140,7 +140,7 @@ class Hashlimit(Match):
     above: Term[Rate | ByteRate] | None = option("--hashlimit-above", _AnyRate(), negatable=True)
     burst: int = option("--hashlimit-burst", _Burst(), default=DEFAULT_BURST)
     mode: tuple[str, ...] = option("--hashlimit-mode", _Mode(), default=(), omit=())
-    table_name: str | None = option("--hashlimit-name", Name(254), required=True)
+    table_name: str | None = option("--hashlimit-name", FileName(254), required=True)
     size: int = option("--hashlimit-htable-size", _Limited(), default=0, omit=0)
     most: int = option("--hashlimit-htable-max", _Limited(), default=0, omit=0)
     gc_interval: int = option(

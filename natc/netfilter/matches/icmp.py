@@ -16,6 +16,7 @@ from natc.values import frozen
 class Icmp(Match):
     """The type and the codes that match."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({1})
     families: ClassVar[frozenset[int]] = frozenset({4})
 
     type: Term[IcmpType] | None = option("--icmp-type", IcmpKind(ICMP_NAMES), negatable=True, required=True)

@@ -16,6 +16,7 @@ from natc.values import frozen
 class Icmp6(Match):
     """The type and the codes that match."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({58})
     families: ClassVar[frozenset[int]] = frozenset({6})
 
     type: Term[IcmpType] | None = option(

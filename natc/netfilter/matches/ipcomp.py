@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import EVERY_NUMBER, Flag, NumberRange, Numbers
 from natc.netfilter.matches import register_match
@@ -14,6 +16,8 @@ class Ipcomp(Match):
     """The compression parameter indexes that match; whether reserved bits have to be zero.
 
     Index 0 unless said."""
+
+    protocols: ClassVar[frozenset[int] | None] = frozenset({108})
 
     spi: Term[NumberRange] = option(
         "--ipcompspi",

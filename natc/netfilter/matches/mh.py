@@ -48,6 +48,7 @@ class _Types(Kind[NumberRange]):
 class Mh(Match):
     """The message types that match."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({135})
     families: ClassVar[frozenset[int]] = frozenset({6})
 
     type: Term[NumberRange] = option("--mh-type", _Types(), negatable=True, default=_ALL, omit=_ALL)

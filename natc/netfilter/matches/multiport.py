@@ -44,6 +44,7 @@ class PortList(Kind[tuple[PortRange, ...]]):
 class Multiport(Match):
     """The source ports, the destination ports, or either of the two."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6, 17, 33, 132, 136})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("sports", "dports", "ports"),)
     one_of: ClassVar[tuple[str, ...]] = ("sports", "dports", "ports")
 

@@ -15,6 +15,7 @@ from natc.values import frozen
 class Osf(Match):
     """A fingerprint's name; how strictly the time to live counts (0-2), and how much is logged (0-2)."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     families: ClassVar[frozenset[int]] = frozenset({4})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
 

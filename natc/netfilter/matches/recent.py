@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from natc.netfilter.condition import ALWAYS, NEVER, Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.intervals import Intervals, masked, union
-from natc.netfilter.kinds import Address, Flag, Host, Name, Number, address
+from natc.netfilter.kinds import Address, FileName, Flag, Host, Number, address
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Open, Packet
@@ -39,7 +39,7 @@ class Recent(Match):
     reap: bool = option("--reap", Flag(), default=False)
     hitcount: int | None = option("--hitcount", Number(1, 65535))
     rttl: bool = option("--rttl", Flag(), default=False)
-    list_name: str = option("--name", Name(199), default="DEFAULT")
+    list_name: str = option("--name", FileName(199), default="DEFAULT")
     mask: Address | None = option("--mask", Host())
     rsource: bool = option("--rsource", Flag(), default=False)
     rdest: bool = option("--rdest", Flag(), default=False)

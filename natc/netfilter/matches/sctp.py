@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from natc.netfilter.condition import All, Condition, Unknown, both, port_condition
 from natc.netfilter.extension import Match, Term, option
@@ -72,6 +73,8 @@ class _Chunks(Kind[ChunkTypes]):
 @frozen
 class Sctp(Match):
     """Source and destination port ranges, and the types of the packet's chunks."""
+
+    protocols: ClassVar[frozenset[int] | None] = frozenset({132})
 
     sport: Term[PortRange] | None = option("--sport", Ports(), also=("--source-port",), negatable=True)
     dport: Term[PortRange] | None = option("--dport", Ports(), also=("--destination-port",), negatable=True)

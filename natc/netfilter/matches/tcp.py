@@ -31,6 +31,8 @@ _NOTHING = (Term(ALL_PORTS), Term(TcpFlags(frozenset(), frozenset())))
 class Tcp(Match):
     """What must be true of a packet's TCP header; never true of a fragment that has none."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
+    negated_protocol: ClassVar[bool] = True
     completes_words: ClassVar[bool] = False
 
     sport: Term[PortRange] | None = option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import NumberRange, Numbers
@@ -14,6 +16,8 @@ from natc.values import frozen
 @frozen
 class TcpMss(Match):
     """The sizes that match; never true of a packet without the option."""
+
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
 
     mss: Term[NumberRange] | None = option("--mss", Numbers(16, ordered=True), negatable=True, required=True)
 

@@ -18,6 +18,8 @@ from natc.values import frozen
 class Udp(Match):
     """Source and destination port ranges."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({17})
+    negated_protocol: ClassVar[bool] = True
     completes_words: ClassVar[bool] = False
 
     sport: Term[PortRange] | None = option(

@@ -56,6 +56,7 @@ class _Zone(Kind[int]):
 class Ct(Target):
     """Whether to track, and with which helper, timeouts, events and zone (for one direction, or both)."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset(range(1, 256))
     tables: ClassVar[frozenset[str] | None] = frozenset({"raw"})
 
     notrack: bool = option("--notrack", Flag(), default=False)
@@ -66,6 +67,9 @@ class Ct(Target):
     zone: int = option("--zone", _Zone(), default=0, omit=0)
     zone_orig: int = option("--zone-orig", _Zone(), default=0, omit=0)
     zone_reply: int = option("--zone-reply", _Zone(), default=0, omit=0)
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.helper is not None or self.timeout is not None
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

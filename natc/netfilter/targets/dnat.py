@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.effect import Effect, Translate
-from natc.netfilter.extension import Target, option
+from natc.netfilter.extension import WITH_PORTS, Target, option
 from natc.netfilter.kinds import Flag, NatRange, NatTarget
 from natc.netfilter.targets import register_target
 from natc.values import frozen
@@ -16,12 +16,17 @@ from natc.values import frozen
 class Dnat(Target):
     """Where the connection goes instead."""
 
+    protocols: ClassVar[frozenset[int] | None] = WITH_PORTS
+    negated_protocol: ClassVar[bool] = True
     tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "OUTPUT"})
 
     to: NatRange = option("--to-destination", NatTarget(), required=True)
     random: bool = option("--random", Flag(), default=False)
     persistent: bool = option("--persistent", Flag(), default=False)
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.to.ports is not None
 
     def effect(self) -> Effect:
         return Translate("dst", self.to, self.random, self.persistent)

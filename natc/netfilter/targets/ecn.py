@@ -18,6 +18,7 @@ from natc.values import frozen
 class SetEcn(Target):
     """Clears both bits of the TCP header, or sets one of them or the two bits of the IP header."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
     families: ClassVar[frozenset[int]] = frozenset({4})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("remove", "ece"), ("remove", "cwr"))
@@ -27,6 +28,9 @@ class SetEcn(Target):
     ece: int | None = option("--ecn-tcp-ece", Number(0, 1))
     cwr: int | None = option("--ecn-tcp-cwr", Number(0, 1))
     ip_ect: int | None = option("--ecn-ip-ect", Number(0, 3))
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.remove or self.ece is not None or self.cwr is not None
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

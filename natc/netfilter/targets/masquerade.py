@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from natc.netfilter import effect
 from natc.netfilter.effect import Effect
-from natc.netfilter.extension import Target, option
+from natc.netfilter.extension import WITH_PORTS, Target, option
 from natc.netfilter.kinds import DashedPorts, Flag, PortRange
 from natc.netfilter.targets import register_target
 from natc.values import frozen
@@ -17,12 +17,17 @@ from natc.values import frozen
 class Masquerade(Target):
     """Source translation to whatever address the outgoing interface has."""
 
+    protocols: ClassVar[frozenset[int] | None] = WITH_PORTS
+    negated_protocol: ClassVar[bool] = True
     tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"POSTROUTING"})
 
     to_ports: PortRange | None = option("--to-ports", DashedPorts())
     random: bool = option("--random", Flag(), default=False)
     random_fully: bool = option("--random-fully", Flag(), default=False)
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.to_ports is not None
 
     def effect(self) -> Effect:
         return effect.Masquerade(self.to_ports, self.random or self.random_fully)

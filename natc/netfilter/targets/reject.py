@@ -83,9 +83,13 @@ class _Answer(Kind[str]):
 class Reject(Target):
     """The answer: an ICMP error, or a TCP reset."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     tables: ClassVar[frozenset[str] | None] = frozenset({"filter"})
 
     reject_with: str | None = option("--reject-with", _Answer())
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.reject_with == "tcp-reset"
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:

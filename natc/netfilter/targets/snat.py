@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.effect import Effect, Translate
-from natc.netfilter.extension import Target, option
+from natc.netfilter.extension import WITH_PORTS, Target, option
 from natc.netfilter.kinds import Flag, NatRange, NatTarget
 from natc.netfilter.targets import register_target
 from natc.values import frozen
@@ -16,6 +16,8 @@ from natc.values import frozen
 class Snat(Target):
     """What the connection comes from instead."""
 
+    protocols: ClassVar[frozenset[int] | None] = WITH_PORTS
+    negated_protocol: ClassVar[bool] = True
     tables: ClassVar[frozenset[str] | None] = frozenset({"nat"})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "POSTROUTING"})
 
@@ -23,6 +25,9 @@ class Snat(Target):
     random: bool = option("--random", Flag(), default=False)
     random_fully: bool = option("--random-fully", Flag(), default=False)
     persistent: bool = option("--persistent", Flag(), default=False)
+
+    def needs_protocol(self, family: int) -> bool:
+        return self.to.ports is not None
 
     def effect(self) -> Effect:
         return Translate("src", self.to, self.random or self.random_fully, self.persistent)

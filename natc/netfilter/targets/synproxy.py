@@ -15,6 +15,7 @@ from natc.values import frozen
 class Synproxy(Target):
     """The TCP options the server is known to have."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"INPUT", "FORWARD"})
 
     sack: bool = option("--sack-perm", Flag(), default=False)

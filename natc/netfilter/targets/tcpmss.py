@@ -20,6 +20,7 @@ from natc.values import frozen
 class SetTcpMss(Target):
     """A size in bytes, or what fits through the path."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("set", "clamp_to_pmtu"),)
     one_of: ClassVar[tuple[str, ...]] = ("set", "clamp_to_pmtu")
     hooks_by_option: ClassVar[Mapping[str, frozenset[str]]] = {"clamp_to_pmtu": WITH_OUT_INTERFACE}

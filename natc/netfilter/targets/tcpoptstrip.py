@@ -35,6 +35,7 @@ class _Options(Kind[frozenset[int]]):
 class Tcpoptstrip(Target):
     """The numbers of the options that become no-operations."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6})
     tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
 
     options_stripped: frozenset[int] | None = option("--strip-options", _Options())

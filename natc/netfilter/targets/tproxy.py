@@ -26,6 +26,7 @@ class _Port(Kind[int]):
 class Tproxy(Target):
     """Port and address of the socket, 0 for the packet's own; the mark becomes ``mark & ~mask ^ value``."""
 
+    protocols: ClassVar[frozenset[int] | None] = frozenset({6, 17})
     tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
     hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING"})
 
