@@ -7,10 +7,10 @@ the packet (its source) makes cases; what hangs on something unknown of a node w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from math import lcm
 from typing import Any
 
@@ -19,12 +19,15 @@ from attrs import evolve, frozen
 from natc.analysis.audit import ANY_NODE
 from natc.analysis.shares import BROUGHT, Asked, NodeShares, Place, Way
 from natc.errors import UsageError
-from natc.netfilter.intervals import Intervals
+from natc.netfilter.intervals import Intervals, union
 from natc.netfilter.packet import Open
 from natc.probability import Odds, total
-from natc.trace.cells import atoms
 from natc.trace.outcome import Endpoint
 from natc.trace.wording import phrase
+
+#: So many sets of conditions are worked out. Where each node masquerades all but its own pods, as with
+#: kube-proxy's detection by NodeCIDR, there are as many as nodes: of interest is the rest of the world.
+_MOST_CASES = 32
 
 
 @frozen
@@ -78,6 +81,8 @@ class Balance:
     """Each node's part of the connections; 0 for one that fails its health check."""
     cases: tuple[BalanceCase, ...]
     """The widest set of sources first."""
+    left_out: int = 0
+    """How many narrower sets of conditions were not worked out."""
 
     @cached_property
     def pods(self) -> tuple[Endpoint, ...]:
@@ -126,10 +131,10 @@ def balance(asked: Asked, nodes: Sequence[Node], *, health_check: bool = False) 
         return Balance(asked, tuple(nodes), tuple(given), ())
     weights = tuple(weight / whole for weight in given)
     groups = _grouped(nodes, weights)
-    cases = _merged(
-        [_case(groups, brought) for brought in _conditions(_values(asked, nodes[0].answer.family), groups)]
-    )
-    return Balance(asked, tuple(nodes), weights, tuple(sorted(cases, key=_size, reverse=True)))
+    conditions = _conditions(_values(asked, nodes[0].answer.family), groups)
+    cases = _merged([_case(groups, brought) for brought in conditions[:_MOST_CASES]])
+    cases.sort(key=lambda case: _size(case.brought), reverse=True)
+    return Balance(asked, tuple(nodes), weights, tuple(cases), len(conditions[_MOST_CASES:]))
 
 
 _Groups = Mapping[tuple[Way, ...], Fraction]
@@ -153,17 +158,34 @@ def _values(asked: Asked, family: int) -> dict[str, Open]:
     return {kind: value for kind, value in zip(BROUGHT, brought, strict=True) if isinstance(value, Open)}
 
 
-def _conditions(values: Mapping[str, Open], groups: _Groups) -> Iterator[dict[str, Intervals]]:
-    """Yield sets of conditions that exclude each other, so fine that no node tells apart within one."""
+def _conditions(values: Mapping[str, Open], groups: _Groups) -> list[dict[str, Intervals]]:
+    """Return sets of conditions that exclude each other, the widest first.
+
+    They are so fine that no node tells apart within one.
+    """
     known: dict[str, dict[Intervals, None]] = {}
     for ways in groups:
         for way in ways:
             for kind, domain in way.brought:
                 known.setdefault(kind, {})[domain] = None
-    full = {kind: value.domain for kind, value in values.items() if kind in known}
-    split: list[list[Any]] = [atoms([*known[kind], domain]) for kind, domain in full.items()]
-    for chosen in product(*split):
-        yield dict(zip(full, chosen, strict=True))
+    kinds = [kind for kind in values if kind in known]
+    split = [_split([*known[kind], values[kind].domain]) for kind in kinds]
+    chosen = (dict(zip(kinds, parts, strict=True)) for parts in product(*split))
+    return sorted(chosen, key=_size, reverse=True)
+
+
+def _split(domains: Sequence[Any]) -> list[Intervals]:
+    """Return the coarsest sets of which each of some sets of ordered values is a union, in one sweep."""
+    turns: dict[Any, int] = {}
+    for number, domain in enumerate(domains):
+        for edge in (edge for span in domain for edge in span):
+            turns[edge] = turns.get(edge, 0) ^ 1 << number
+    edges, inside = sorted(turns), 0
+    found: dict[int, list[tuple[Any, Any]]] = {}
+    for low, high in pairwise(edges):
+        inside ^= turns[low]
+        found.setdefault(inside, []).append((low, high))
+    return [union(spans) for members, spans in found.items() if members]
 
 
 def _case(groups: _Groups, brought: Mapping[str, Intervals]) -> BalanceCase:
@@ -225,7 +247,7 @@ def _joined(group: Sequence[BalanceCase], kind: str) -> BalanceCase:
     return first
 
 
-def _size(case: BalanceCase) -> int:
-    """Return how many sources a case is of; without a word on the source it is of all."""
-    spans = case.brought.get("source")
+def _size(brought: Mapping[str, Intervals]) -> int:
+    """Return of how many sources conditions are; without a word on the source they are of all."""
+    spans = brought.get("source")
     return 1 << 128 if spans is None else sum(high - low for low, high in spans)

@@ -29,10 +29,15 @@ _ROUNDING = Fraction(1, 1 << 29)
 #: A fraction longer than this is left to the JSON.
 _LONGEST = 24
 _NAMED = 3
+#: So many cases are shown with their pods.
+_IN_FULL = 3
 
 
 def balance_lines(found: Balance, top: int) -> Iterator[Line]:
-    """Yield for each case how even it is, then the pods, those that get least first; ``top`` of them."""
+    """Yield for each case how even it is, then the pods, those that get least first; ``top`` of them.
+
+    Of the narrowest cases only how even they are.
+    """
     asked, nodes = found.asked, found.nodes
     count = f"{len(nodes):,} node{'' if len(nodes) == 1 else 's'}"
     to = f"{asked.dst or ''}{'' if asked.port is None else f':{asked.port}'}/{asked.proto}"
@@ -44,8 +49,11 @@ def balance_lines(found: Balance, top: int) -> Iterator[Line]:
         yield line(
             f"  no connections go to {_listed(failing)}: the health check fails for want of local endpoints"
         )
-    for case in found.cases:
-        yield from _case_lines(found, case, top)
+    for number, case in enumerate(found.cases):
+        yield from _case_lines(found, case, top if number < _IN_FULL else 0)
+    if found.left_out:
+        yield line()
+        yield line(f"{found.left_out:,} narrower sets of senders are left out: --src says which is meant")
     yield from _doubts(nodes)
 
 
@@ -54,6 +62,8 @@ def _case_lines(found: Balance, case: BalanceCase, top: int) -> Iterator[Line]:
     conditions = found.told(case.brought)
     when = f"when {' and '.join(conditions)}: " if conditions else ""
     yield line(Piece(f"{when}{_unevenness(found, case)}", "bold"))
+    if not top:
+        return
     shares = found.shares(case)
     for pod, part in shares[:top]:
         yield line(f"  {_percent(part)}   {pod}   ", Piece(_exactly(part), "dim"))
@@ -151,6 +161,7 @@ def balance_json(found: Balance) -> dict[str, Any]:
             for case in found.cases
             for verdict, part in case.lost.items()
         ],
+        "left_out": found.left_out,
         "cases": [_case_json(found, case) for case in found.cases],
         "nodes": [
             _node_json(found, node, weight) for node, weight in zip(found.nodes, found.weights, strict=True)
