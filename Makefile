@@ -27,7 +27,7 @@ lint: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m tests.benchmarks
 
-# What natc knows of kube-proxy's lines without asking Lark, after a change of the grammar.
+# What natc knows of usual lines without asking Lark, after a change of the grammar.
 shapes: $(VENV)/installed
 	$(BIN)/python -m tests.delivered
 

@@ -1,10 +1,10 @@
-"""The blueprints natc is delivered with: of the lines that kube-proxies write, parsed by Lark beforehand.
+"""The blueprints natc is delivered with: of lines that nodes usually have, parsed by Lark beforehand.
 
 Importing Lark and building a parser took 0.25 s of CPU of the 0.4 s in which a question about a dump of 30
 rules was answered, measured. So ``delivered_shapes.json`` holds what Lark made of the golden kube-proxies'
-lines. ``make shapes`` writes it, and ``tests/text/test_delivered.py`` holds it against Lark. It names the
-blocks of the grammar it was made with by their checksums: with others it is not used. All other lines are
-Lark's, or the user's cache's (:mod:`natc.text.shape_cache`), as ever.
+lines and of those in ``tests/node_lines.txt``. ``make shapes`` writes it; ``tests/text/test_delivered.py``
+holds it against Lark. It names the blocks of the grammar it was made with by their checksums: with
+others it is not used. All other lines are Lark's, or the user's cache's (:mod:`natc.text.shape_cache`).
 """
 
 from __future__ import annotations
