@@ -12,7 +12,6 @@ source by all n endpoints would make n squared outcomes; it is the same question
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from attrs import evolve
@@ -50,8 +49,9 @@ def _under(packet: Packet, case: Case, outcome: Outcome) -> Outcome:
     """Return the outcome with what is known of the packet that comes to it, so that its path is right."""
     known = dict(case.known)
     itself = known.pop(HAIRPIN, NO) == YES
-    if itself and isinstance(packet.src, Open) and outcome.dnat and _is_address(outcome.dnat.ip):
-        known[packet.src] = number(int(ip_address(outcome.dnat.ip)))
+    target = _target(outcome)
+    if itself and isinstance(packet.src, Open) and target is not None:
+        known[packet.src] = number(target)
     return evolve(outcome, known=known)
 
 
@@ -76,11 +76,11 @@ def _relative(packet: Packet, pieces: Sequence[Piece]) -> list[Piece] | None:
 
 
 def _restated(source: Open, piece: Piece) -> list[Piece]:
-    facts, dnat = piece.facts, piece.outcome.dnat
+    facts, endpoint = piece.facts, _target(piece.outcome)
     domain = facts.domain(source)
-    if dnat is None or not isinstance(domain, Intervals) or not _is_address(dnat.ip):
+    if endpoint is None or not isinstance(domain, Intervals):
         return [piece]
-    target = number(int(ip_address(dnat.ip)))
+    target = number(endpoint)
     itself = evolve(piece, facts=facts.without(source).with_domain(HAIRPIN, YES))
     if domain == target:
         return [itself]
@@ -96,8 +96,12 @@ def _restated(source: Open, piece: Piece) -> list[Piece]:
     return [evolve(piece, facts=facts.with_domain(HAIRPIN, NO))]
 
 
-def _is_address(text: str) -> bool:
-    return text[:1].isdigit() or ":" in text
+def _target(outcome: Outcome) -> int | None:
+    """Return the address that the destination was translated to; None where it was not, or is open."""
+    after = outcome.final
+    if outcome.dnat is None or after is None or not isinstance(after.dst, int):
+        return None
+    return after.dst
 
 
 def _without_the_obvious(packet: Packet, case: Case) -> Case:
@@ -106,8 +110,8 @@ def _without_the_obvious(packet: Packet, case: Case) -> Case:
     if case.known.get(HAIRPIN) != NO or not isinstance(source, Open):
         return case
     domain: Any = case.known.get(source, source.domain)
-    targets = [outcome.dnat.ip for _, outcome in case.outcomes if outcome.dnat]
-    if any(int(ip_address(ip)) in domain for ip in targets if _is_address(ip)):
+    targets = (_target(outcome) for _, outcome in case.outcomes)
+    if any(target in domain for target in targets if target is not None):
         return case
     return evolve(case, known={value: known for value, known in case.known.items() if value != HAIRPIN})
 
@@ -129,10 +133,10 @@ def _summed(members: Iterable[Piece]) -> list[tuple[Odds, Outcome]]:
 
 def _by_target(outcome: Outcome) -> tuple[int, int, str]:
     """Translated packets first, by target's address; what ends otherwise behind them."""
-    dnat = outcome.dnat
-    if dnat is None or not _is_address(dnat.ip):
+    target = _target(outcome)
+    if target is None or outcome.dnat is None:
         return (1, 0, outcome.verdict)
-    return (0, int(ip_address(dnat.ip)), str(dnat.port))
+    return (0, target, str(outcome.dnat.port))
 
 
 def _merged(cases: list[Case]) -> list[Case]:

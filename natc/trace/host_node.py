@@ -12,10 +12,10 @@ from natc.netfilter import routing
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.host import Host
 from natc.netfilter.packet import NOBODY, Open
-from natc.netfilter.routing import OutputRoute
+from natc.netfilter.routing import InputRoute, OutputRoute
 from natc.netfilter.values import changed
 from natc.trace.node import OpenNode, open_kind
-from natc.trace.policy import decided, flow_of
+from natc.trace.policy import decided, flow_of, sides_of_destination
 from natc.trace.split import Answer
 from natc.trace.state import Route, State
 from natc.values import frozen
@@ -61,14 +61,29 @@ class HostNode:
     def arrive(self, state: State) -> list[State]:
         if state.again and state.route.device:  # lo: the route of the sending goes on
             return [changed(state, hook="INPUT")]
-        return [self._arrived(one) for one in decided(self, self.host.fib.rules, state)]
+        return [after for one in self._decided(state) for after in self._arrived(one)]
 
-    def _arrived(self, state: State) -> State:
+    def _decided(self, state: State) -> list[State]:
+        """Split a state until any of its packets is routed as all of them are."""
+        sides = sides_of_destination(self.host, state)
+        return [one for side in sides for one in decided(self, self.host.fib.rules, side)]
+
+    def _arrived(self, state: State) -> list[State]:
+        if isinstance(state.packet.dst, Open) and state.packet.dst.subject == "own":  # behind REDIRECT
+            return [changed(state, hook="INPUT", route=Route("lo"))]
         found = routing.route_input(self.host, flow_of(state))
+        if found.kind == "drop":
+            return [changed(state, verdict="NO_ROUTE", answer=found.answer, reason=found.reason)]
+        if not isinstance(state.packet.src, Open):
+            return [self._let_in(state, found)]
+        from natc.trace.reverse_filter import filtered
+
+        out = None if found.kind == "local" else found.out
+        return [one if one.verdict else self._let_in(one, found) for one in filtered(self.host, state, out)]
+
+    def _let_in(self, state: State, found: InputRoute) -> State:
         if found.kind == "local":
             return changed(state, hook="INPUT", route=Route("lo"))
-        if found.kind == "drop":
-            return changed(state, verdict="NO_ROUTE", answer=found.answer, reason=found.reason)
         return self._forwarded(state, Route(found.out or "", found.gateway))
 
     @staticmethod
@@ -83,7 +98,7 @@ class HostNode:
         return changed(state, hook="FORWARD", route=route)
 
     def set_out(self, state: State) -> list[State]:
-        return [self._set_out(one) for one in decided(self, self.host.fib.rules, state)]
+        return [self._set_out(one) for one in self._decided(state)]
 
     def _set_out(self, state: State) -> State:
         flow = flow_of(state)
@@ -97,8 +112,7 @@ class HostNode:
         return _routed(state, found)
 
     def reroute(self, state: State) -> list[State]:
-        rerouted = decided(self, self.host.fib.rules, state)
-        return [_routed(one, routing.reroute(self.host, flow_of(one))) for one in rerouted]
+        return [_routed(one, routing.reroute(self.host, flow_of(one))) for one in self._decided(state)]
 
     def settle(self, state: State) -> list[State]:
         return [state]

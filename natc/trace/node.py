@@ -138,7 +138,7 @@ class OpenNode:
     def _sides(self, state: State) -> tuple[State | None, State | None]:
         """Return the state where the destination is the node's own, and where it is not."""
         address = state.packet.dst
-        kind = self.kind(state, address) if isinstance(address, int) else "UNICAST"
+        kind = self.kind(state, address) if isinstance(address, int) else _kind_of_translated(address)
         if not isinstance(kind, Open):
             return (state, None) if kind == "LOCAL" else (None, state)
         domain = state.facts.known.get(kind)
@@ -152,6 +152,11 @@ class OpenNode:
 def open_kind(state: State, address: Open) -> str:
     """Return the type of an open source: the node's own when it sends, from elsewhere else (no martian)."""
     return "LOCAL" if state.local or address.subject == "own" else "UNICAST"
+
+
+def _kind_of_translated(destination: Open) -> str:
+    """Return the type of a destination that nat left open: the node's own behind REDIRECT."""
+    return "LOCAL" if destination.subject == "own" else "UNICAST"
 
 
 def local_question(packet: Packet, address: int) -> Open:

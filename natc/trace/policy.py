@@ -11,6 +11,7 @@ from typing import Any
 
 from natc.netfilter.condition import All, Bits, Condition, In
 from natc.netfilter.fib import Flow
+from natc.netfilter.host import Host
 from natc.netfilter.intervals import Intervals, name, numbers
 from natc.netfilter.iproute import PolicyRule, Prefix
 from natc.netfilter.packet import YES, Open, OpenMark
@@ -50,6 +51,28 @@ def _asked(rule: PolicyRule) -> Iterator[Condition]:
 
 def _addresses(prefix: Prefix) -> Intervals:
     return numbers(prefix.address, prefix.address | (1 << prefix.bits - prefix.length) - 1)
+
+
+def stretches(host: Host, addresses: Intervals) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a set of addresses in which no route and no policy rule tells one from another.
+
+    Each is a half-open span between two edges of their prefixes: one of its addresses stands for all.
+    """
+    rules = [prefix for rule in host.fib.rules for prefix in (rule.source, rule.destination) if prefix]
+    prefixes = [*rules, *(route.destination for route in host.fib.routes)]
+    edges = {edge for prefix in prefixes for span in _addresses(prefix) for edge in span}
+    for low, high in addresses.spans:
+        starts = sorted({low, *(edge for edge in edges if low < edge < high)})
+        yield from zip(starts, [*starts[1:], high], strict=True)
+
+
+def sides_of_destination(host: Host, state: State) -> list[State]:
+    """Split a state whose destination nat left open (a range to choose from) by where it may be routed."""
+    chosen = state.packet.dst
+    domain = state.facts.domain(chosen) if isinstance(chosen, Open) else None
+    if not isinstance(chosen, Open) or not isinstance(domain, Intervals):
+        return [state]
+    return [state.narrowed(chosen, Intervals((span,))) for span in stretches(host, domain)]
 
 
 def flow_of(state: State) -> Flow:

@@ -15,7 +15,7 @@ from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import NatRange, Network, PortRange
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.values import changed
-from natc.trace.split import Answer, split
+from natc.trace.split import Answer, Split, split
 from natc.trace.state import State
 from natc.values import frozen
 
@@ -74,9 +74,12 @@ class FirstPacket:
     def track(self, state: State) -> list[State]:
         if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
             return [state]
-        fresh = self.ctstate == "NEW" or isinstance(self.ctstate, Open)
-        binding = changed(state.binding, fresh=fresh, tracked=self.ctstate != "INVALID")
-        return [changed(state.with_packet(ctstate=self.ctstate), binding=binding)]
+        found = state.with_packet(ctstate=self.ctstate)
+        if isinstance(self.ctstate, Open):  # what is INVALID has no connection, whatever the rules ask of it
+            answer = split(found, self.ctstate, _INVALID)
+            splits = [Split(answer, found)] if isinstance(answer, bool) else answer
+            return [_bound_to(one.state, fresh=not one.truth, tracked=not one.truth) for one in splits]
+        return [_bound_to(found, fresh=self.ctstate == "NEW", tracked=self.ctstate != "INVALID")]
 
     def consults_nat(self, state: State) -> Answer:
         if not state.binding.fresh or NAT_SIDE[state.hook] in state.binding.decided:
@@ -148,6 +151,11 @@ class FirstPacket:
         return [state]
 
 
+def _bound_to(state: State, *, fresh: bool, tracked: bool) -> State:
+    return changed(state, binding=changed(state.binding, fresh=fresh, tracked=tracked))
+
+
+_INVALID = frozenset({"INVALID"})
 #: The source of a masqueraded packet, when the outgoing interface's address is not known.
 MASQUERADED = Open("address of the outgoing interface", "own")
 CHOSEN_PORT = Open("translated port")

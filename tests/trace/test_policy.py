@@ -35,7 +35,54 @@ def domains(known):
 
 def test_an_open_source_is_no_martian():
     assert ways("").keys() == {"eth0"}
-    assert ways("", sysctl={"net.ipv4.conf.all.rp_filter": 1}).keys() == {"eth0"}
+
+
+STRICT = {"net.ipv4.conf.all.rp_filter": 1}
+
+
+def test_rp_filter_splits_an_open_source_by_the_way_back():
+    found = ways("", sysctl=STRICT, in_interface="cni0")
+    assert found.keys() == {"eth0", "NO_ROUTE"}
+    spans = domains(found["eth0"])["source"].spans
+    ends = [str(address_of(end, 32)) for span in spans for end in span]
+    assert ends == ["10.244.1.0", "10.244.1.254"]  # neither the node's own address nor the broadcast
+    loose = ways("", sysctl={"net.ipv4.conf.all.rp_filter": 2}, in_interface="cni0")
+    assert loose.keys() == {"eth0"}
+
+
+def test_rp_filter_tells_the_interfaces_apart_that_it_filters():
+    found = ways("", sysctl=STRICT)
+    assert found.keys() == {"eth0", "NO_ROUTE"}
+    assert domains(found["NO_ROUTE"]).keys() == {"source", "incoming interface"}
+    only = ways("", sysctl={"net.ipv4.conf.eth1.rp_filter": 1})
+    assert domains(only["NO_ROUTE"])["incoming interface"].single == "eth1"
+
+
+REDIRECTED = """*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -d 8.8.8.8/32 -p tcp -j REDIRECT --to-ports 8080
+COMMIT
+"""
+
+
+def test_a_redirected_packet_is_delivered_here_whichever_interface_it_came_by():
+    assert ways("", dump=REDIRECTED).keys() == {"INPUT"}
+    answer = Machine.of(read(REDIRECTED)).trace(question_packet("8.8.8.8", 80))
+    assert [piece.outcome.verdict for piece in answer.pieces] == ["INPUT"]
+
+
+def test_a_range_of_destinations_is_routed_part_by_part():
+    dump = REDIRECTED.replace("REDIRECT --to-ports 8080", "DNAT --to-destination 10.244.1.250-10.244.1.254")
+    found = ways("", dump=dump)
+    assert found.keys() == {"cni0", "INPUT"}
+
+
+def test_a_packet_that_may_be_invalid_may_have_no_connection():
+    dump = EMPTY.replace("*filter", "*mangle").replace(":INPUT", ":PREROUTING ACCEPT [0:0]\n:INPUT")
+    dump = dump.replace("COMMIT", "-A PREROUTING -j CONNMARK --restore-mark\nCOMMIT")
+    answer = Machine.of(read(dump)).trace(question_packet("8.8.8.8", 80, mark=7, ctstate=None))
+    marks = {outcome.mark: case.conditions for case in answer.cases for _, outcome in case.outcomes}
+    assert marks == {0: ("state is ESTABLISHED or NEW or RELATED",), 7: ("state is INVALID",)}
 
 
 @pytest.mark.parametrize("origin", ["network", "local"])
