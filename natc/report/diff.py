@@ -30,7 +30,9 @@ _VERDICTS = {
 }  # fmt: skip
 _ORIGINS = {"network": "from the network", "local": "from the node itself"}
 #: Kinds of values for which trace has an option.
-_SAID_BY_OPTIONS = frozenset({"source", "source port", "incoming interface", "mark bit", "state"})
+_SAID_BY_OPTIONS = frozenset(
+    {"source", "source port", "incoming interface", "mark bit", "state", "ICMP type", "ICMP code", "length"}
+)
 #: So many classes of destinations that a change is of are named.
 _CLASSES = 4
 #: A row of the table: what becomes of packets, and its odds on both sides.

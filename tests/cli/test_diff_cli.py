@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +122,27 @@ def test_a_port_that_translation_keeps_is_asked_for_behind_it(tmp_path, capsys):
     assert run(["diff", *map(str, paths)]) == 1
     out = capsys.readouterr().out
     assert all(f"{dst}/tcp\n" in out for dst in ("10.96.0.1:8080", "10.96.0.1:8081", "10.0.0.5:8080"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "expression"),
+    [
+        ("-p icmp -m icmp --icmp-type 3/1", 'IP(dst="1.0.0.0")/ICMP(type=3, code=1)'),
+        ("-p tcp -m tcp --tcp-flags SYN,ACK ACK", 'IP(dst="1.0.0.0")/TCP(dport=1, flags="A")'),
+        ("-m ttl --ttl-lt 5", 'IP(dst="1.0.0.0", ttl=1)/TCP(dport=1, flags="S")'),
+        ("-m tos --tos 0x10", 'IP(dst="1.0.0.0", tos=16)/TCP(dport=1, flags="S")'),
+        ("-m length --length 1000:1500", 'IP(dst="1.0.0.0", len=1000)/TCP(dport=1, flags="S")'),
+    ],
+)
+def test_what_no_option_of_trace_says_is_said_to_scapy(rule, expression, tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in "ab"]
+    for path, line in zip(paths, (f"-A FORWARD {rule} -j DROP\n", ""), strict=True):
+        Path(path).write_text(f"*filter\n:FORWARD ACCEPT [0:0]\n{line}COMMIT\n")
+    assert run(["diff", *paths, "--output", "json"]) == 1
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    assert shlex.split(change["packet"]) == ["--packet", expression]
+    verdicts = []
+    for side in "ab":
+        assert run([*shlex.split(change["trace"][side])[1:], "--output", "json"]) == 0
+        verdicts.append([one["verdict"] for one in json.loads(capsys.readouterr().out)["outcomes"]])
+    assert verdicts == [["DROP"], ["FORWARD"]]

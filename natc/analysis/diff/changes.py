@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import asks_of, asks_of_node
 from natc.analysis.diff.classes import DestinationClass, classes_of
 from natc.analysis.diff.contrasts import Contest, Contrast, Unsure
 from natc.analysis.diff.differing import Compared, compared
+from natc.analysis.diff.fields import Fields
 from natc.analysis.diff.reach import covering, regions_of
 from natc.analysis.diff.sides import Side
 from natc.netfilter.header import PROTOCOLS
@@ -77,6 +78,9 @@ class Change:
 
     def options(self, contrast: Contrast) -> tuple[str, ...]:
         """Return the words for ``natc trace`` that ask about a packet of this destination."""
+        expression = contrast.witness.expression
+        if expression:
+            return ("--packet", expression, *contrast.witness.options)
         proto = () if self.proto == "tcp" else ("--proto", self.proto)
         return ("--dst", self._joined(self._host), *proto, *contrast.witness.options)
 
@@ -127,6 +131,16 @@ def compare(a: Side, b: Side, within: Wanted | None = None) -> Difference:
 class _Comparison:
     a: Side
     b: Side
+    written: Compared = field(init=False)
+    fields: Fields = field(init=False)
+
+    @written.default
+    def _written(self) -> Compared:
+        return compared(self.a.ruleset, self.b.ruleset)
+
+    @fields.default
+    def _fields(self) -> Fields:
+        return Fields(self.written.sides)
 
     @property
     def _incoming(self) -> Open:
@@ -139,8 +153,7 @@ class _Comparison:
 
     def classes(self, within: Wanted) -> Iterator[DestinationClass]:
         """Yield the classes of destinations that may be treated differently."""
-        family = self.a.ruleset.family
-        found = compared(self.a.ruleset, self.b.ruleset)
+        family, found = self.a.ruleset.family, self.written
         regions = self._regions(found, family) if found.alike and self._same_node else [Wanted()]
         asks = [
             ask
@@ -170,15 +183,15 @@ class _Comparison:
         sides = self.a, self.b
         found, unsure = list[Contrast](), list[Unsure]()
         for origin in ORIGINS:
-            packet = open_packet(destination, origin)
-            packet = evolve(packet, in_interface=self._incoming)
-            contrasting, doubts = Contest(sides, packet, origin).contrasts()
-            found += contrasting
-            unsure += doubts
-        groups: dict[bool, list[Contrast]] = {}
+            packet = evolve(open_packet(destination, origin), in_interface=self._incoming)
+            for one in self.fields.packets(packet):
+                contrasting, doubts = Contest(sides, one, origin).contrasts()
+                found += contrasting
+                unsure += doubts
+        groups: dict[bool, dict[Hashable, Contrast]] = {}
         for contrast in sorted(found, key=lambda one: not one.is_of_place):
-            groups.setdefault(contrast.on_node, []).append(contrast)
-        return [Change((destination,), tuple(group)) for group in groups.values()], unsure
+            groups.setdefault(contrast.on_node, {}).setdefault(contrast.kind, contrast)
+        return [Change((destination,), tuple(group.values())) for group in groups.values()], unsure
 
 
 def _asked(side: Side) -> tuple[Any, Packet]:

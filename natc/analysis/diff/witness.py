@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from natc.analysis.diff.classes import smallest_address
 from natc.analysis.diff.fates import Known, is_question
+from natc.analysis.diff.spoken import expression_of
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.packet import Domain, Open, Packet
 
@@ -49,12 +50,26 @@ class Witness:
         packet, fields = self.packet, dict[str, Any](mark=self._mark(self.point))
         if packet.src in self.known or packet.sport in self.known:
             fields["src"] = self._source
-        for name in ("sport", "in_interface", "uid", "gid"):
+        for name in ("sport", "in_interface", "uid", "gid", "length"):
             if getattr(packet, name) in self.known:
                 fields[name] = self.point[getattr(packet, name)]
+        if isinstance(packet.icmp_type, Open):
+            fields |= self._icmp(packet.icmp_type, packet.icmp_code)
         if isinstance(packet.ctstate, Open):
             fields["ctstate"] = self.point.get(packet.ctstate, "NEW")
         return evolve(packet, **fields)
+
+    def _icmp(self, kind: Open, code: int | Open | None) -> dict[str, Any]:
+        """Return type and code: those of an echo request unless one of them has to be another."""
+        echo = 8 if self.packet.family == 4 else 128
+        if kind not in self.known and code not in self.known:
+            return {"icmp_type": echo, "icmp_code": 0}
+        return {"icmp_type": self.point.get(kind, echo), "icmp_code": self.point.get(code, 0)}
+
+    @property
+    def expression(self) -> str:
+        """The packet in scapy's words, where no option of trace says what it has to be; else empty."""
+        return expression_of(self.as_asked)
 
     @property
     def _source(self) -> int:
@@ -91,7 +106,7 @@ class Witness:
     def _options(self) -> Iterator[str]:
         packet = self.packet
         port = packet.sport
-        if packet.src in self.known or port in self.known:
+        if (packet.src in self.known or port in self.known) and not self.expression:
             chosen = self.point[port] if port in self.known else None
             yield from ("--src", _joined(packet.show(self._source), chosen))
         if self.origin == "local":
