@@ -60,6 +60,8 @@ class Asked:
     proto: str = "tcp"
     src: str | None = None
     interface: str | None = None
+    family: int | None = None
+    """Of which family the node's own address is to be; None for that of its dump."""
 
     def packet(self, own: str) -> Packet:
         """Return the packet; ``own`` is the node's address."""
@@ -127,10 +129,10 @@ def shares_of(content: bytes, name: str, asked: Asked, *, table: str | None = No
 
     source = source_of(content, name)
     read, _ = read_pasted(source.text, file=name, table=table, cache=known_shapes())
-    family = ip_address(asked.dst).version if asked.dst else read.family
+    family = ip_address(asked.dst).version if asked.dst else asked.family or read.family
     ruleset = read.of_family(family)
     if ruleset.family != family:
-        raise DumpError(f"is of IPv{ruleset.family}, {asked.dst} of IPv{family}", Span(name))
+        raise DumpError(f"is of IPv{ruleset.family}, the question of IPv{family}", Span(name))
     bundle = source.bundle
     return node_shares(
         ruleset, asked, bundle.host(family) if bundle else None, bundle.sets() if bundle else None

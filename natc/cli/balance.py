@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from natc.analysis.shares import Asked, NodeShares
     from natc.cli.fleet import Crew
 
+_WEIGHT = re.compile(r"\d{1,9}(?:\.\d{1,9}|/[1-9]\d{0,8})?")
 _EXPECTED = ":PORT, IP:PORT or [IPV6]:PORT"
 
 
 @click.command("balance")
 @click.argument("nodes", metavar="NODE[=WEIGHT]...", type=click.Path(), nargs=-1, required=True)
-@click.option("--dst", required=True, help="What the balancer sends to: a NodePort such as :30090, or the "
-              "service's own address such as 203.0.113.10:80.")  # fmt: skip
+@click.option("--dst", required=True, help="What the balancer sends to: a NodePort such as :30090 (of IPv6 "
+              "[::]:30090), or the service's own address such as 203.0.113.10:80.")  # fmt: skip
 @click.option("--proto", type=click.Choice(["tcp", "udp", "sctp"]), default="tcp", show_default=True,
               help="The protocol of the connections, such as udp.")  # fmt: skip
 @click.option("--src", help="Where connections come from, such as 198.51.100.7. Left open by default.")
@@ -77,14 +79,16 @@ def _question(asked: dict[str, str | None]) -> Asked:
     from natc.analysis.shares import Asked
 
     host, port = _destination(str(asked["dst"]))
+    family = ip_address(host).version if host else None
     source = address_and_port("--src", asked["src"])[0] if asked["src"] else None
-    if host and source and ip_address(source).version != ip_address(host).version:
+    if host and source and ip_address(source).version != family:
         raise UsageError(f"--src {source} is not of one family with --dst {host}")
-    return Asked(host, port, str(asked["proto"]), source, interface_name(asked["interface"]))
+    to = None if host is None or ip_address(host).is_unspecified else host
+    return Asked(to, port, str(asked["proto"]), source, interface_name(asked["interface"]), family)
 
 
 def _destination(text: str) -> tuple[str | None, int]:
-    """Return the address, None for any of the node's own, and the port."""
+    """Return the address, None where there is none, and the port."""
     from natc.netfilter.kinds import port
 
     host, number = (None, None) if text.startswith(":") else address_and_port("--dst", text)
@@ -99,19 +103,14 @@ def _weighed(word: str) -> tuple[str, Fraction]:
     name, equals, text = word.rpartition("=")
     if not equals or Path(word).exists():
         return word, Fraction(1)
-    try:
-        weight = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        weight = Fraction(-1)
-    if weight < 0 or not name:
-        raise UsageError(
-            f"{text!r} is no weight", Span("NODE", 1, len(name) + 2, word, len(text)), "5, 0.5 or 1/3"
-        )
-    return name, weight
+    if not name or not _WEIGHT.fullmatch(text):
+        at = Span("NODE", 1, len(name) + 2, word, len(text))
+        raise UsageError(f"{text!r} is no weight", at, "5, 0.5 or 1/3")
+    return name, Fraction(text)
 
 
 def _answers(names: list[str], question: Asked, asked: dict[str, str | None]) -> Iterator[NodeShares]:
-    """Ask every node; raise the errors of all that cannot be read."""
+    """Ask every node; raise the errors of all that cannot be read. What many nodes answer is kept once."""
     from natc.analysis.shares import shares_of
     from natc.cli.fleet import Failed, all_cores, answers, right_here
 
@@ -124,11 +123,12 @@ def _answers(names: list[str], question: Asked, asked: dict[str, str | None]) ->
     else:
         crew = all_cores(names, work) if len(names) > 1 else right_here(work)
     wrong: list[NatcError] = []
+    kept: dict[NodeShares, NodeShares] = {}
     for found in answers(names, crew):
         if isinstance(found, Failed):
             wrong.append(found.error)
         else:
-            yield found
+            yield kept.setdefault(found, found)
     if wrong:
         raise ErrorList.of(wrong)
 

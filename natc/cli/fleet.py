@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import frozen
 
 from natc.errors import DumpError, NatcError
-from natc.inputs import name_of, read_bytes
+from natc.inputs import STDIN, name_of, read_bytes
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -70,7 +70,18 @@ def all_cores(dumps: Sequence[str], work: Work[T]) -> Iterator[Crew[T]]:
     """Have processes on this machine read the dumps and do the work."""
     cores = min(len(dumps), len(os.sched_getaffinity(0)))
     with ProcessPoolExecutor(cores) as pool:
-        yield Crew(lambda name: pool.submit(_read_and_do, work, name), cores)
+
+        def submit(name: str) -> Waiting[T | Failed]:
+            if name != STDIN:
+                return pool.submit(_read_and_do, work, name)
+            content = contents(name)  # only this process has the standard input
+            return (
+                Done(content)
+                if isinstance(content, Failed)
+                else pool.submit(done, work, content, name_of(name))
+            )
+
+        yield Crew(submit, cores)
 
 
 @contextmanager

@@ -145,24 +145,23 @@ def _exactly(part: Part) -> str:
 
 def balance_json(found: Balance) -> dict[str, Any]:
     """Return the document's content. Of one set of conditions shares and what is lost sum to exactly 1."""
+    cases = [(case, list(found.told(case.brought))) for case in found.cases]
     return {
         "dst": found.asked.dst,
         "port": found.asked.port,
         "proto": found.asked.proto,
         "shares": [
-            {"ip": pod.ip, "port": pod.port}
-            | _part_json(part)
-            | {"conditions": list(found.told(case.brought))}
-            for case in found.cases
+            {"ip": pod.ip, "port": pod.port} | _part_json(part) | {"conditions": conditions}
+            for case, conditions in cases
             for pod, part in found.shares(case)
         ],
         "lost": [
-            {"verdict": verdict} | _part_json(part) | {"conditions": list(found.told(case.brought))}
-            for case in found.cases
+            {"verdict": verdict} | _part_json(part) | {"conditions": conditions}
+            for case, conditions in cases
             for verdict, part in case.lost.items()
         ],
         "left_out": found.left_out,
-        "cases": [_case_json(found, case) for case in found.cases],
+        "cases": [{"conditions": conditions} | _case_json(found, case) for case, conditions in cases],
         "nodes": [
             _node_json(found, node, weight) for node, weight in zip(found.nodes, found.weights, strict=True)
         ],
@@ -172,7 +171,6 @@ def balance_json(found: Balance) -> dict[str, Any]:
 def _case_json(found: Balance, case: BalanceCase) -> dict[str, Any]:
     shares, ratio = found.shares(case), found.unevenness(case)
     return {
-        "conditions": list(found.told(case.brought)),
         "pods": len(shares),
         "even": fraction_json(Fraction(1, len(shares))) if shares else None,
         "least": _part_json(shares[0][1]) if shares else None,
