@@ -93,7 +93,7 @@ def test_five_thousand_endpoints_answer_at_once():
 
 def test_an_unknown_match_is_a_question_not_a_yes():
     counted = "-A PREROUTING -m statistic --mode nth --every 3 --packet 0"
-    ruleset = nat(f"{counted} -j DNAT --to-destination 10.0.0.2:80")
+    ruleset = nat(f"{counted} -p tcp -j DNAT --to-destination 10.0.0.2:80")
     answer = trace(ruleset, question_packet("10.0.0.1", 80))
     assert {outcome.dnat is None for case in answer.cases for _, outcome in case.outcomes} == {True, False}
     assert len(answer.cases) == 2
@@ -125,7 +125,7 @@ def test_branches_come_likeliest_first_and_sum_to_one(origin):
 
 
 def test_a_question_names_the_rule_that_asks():
-    ruleset = nat("-A PREROUTING -m recent --rcheck --name seen -j DNAT --to-destination 10.0.0.2:80")
+    ruleset = nat("-A PREROUTING -p tcp -m recent --rcheck --name seen -j DNAT --to-destination 10.0.0.2:80")
     (question,) = trace(ruleset, question_packet("10.0.0.1", 80)).questions
     assert question.rule is not None
     assert question.rule.line == 6
@@ -135,7 +135,7 @@ def test_a_question_names_the_rule_that_asks():
 def test_the_sender_is_open_by_user_and_the_source_is_the_nodes():
     ruleset = nat(
         "-A OUTPUT -m owner --uid-owner 1337 -j RETURN",
-        "-A OUTPUT -m addrtype --src-type LOCAL -j DNAT --to-destination 10.0.0.2:80",
+        "-A OUTPUT -p tcp -m addrtype --src-type LOCAL -j DNAT --to-destination 10.0.0.2:80",
     )
     answer = trace(ruleset, question_packet("10.0.0.1", 80), origin="local")
     found = {case.conditions: [str(o.dnat) for _, o in case.outcomes] for case in answer.cases}

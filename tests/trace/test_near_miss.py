@@ -120,7 +120,7 @@ def test_source_ranges_of_a_load_balancer():
         "-A PREROUTING -d 192.0.2.1/32 -p tcp -m tcp --dport 80 -j FW",
         "-A FW -s 10.0.0.0/8 -j SVC",
         "-A FW -j MARK-DROP",
-        "-A SVC -j DNAT --to-destination 10.244.0.1:8080",
+        "-A SVC -p tcp -j DNAT --to-destination 10.244.0.1:8080",
         "-A MARK-DROP -j MARK --set-xmark 0x8000/0x8000",
         chains="FW SVC MARK-DROP",
     )
