@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 @name_options
 @url_options
 @start_options
-@click.option("--lazy", is_flag=True, help="Read only the chains that are reached: three times as fast.")
+@click.option(
+    "--lazy", is_flag=True, help="Read only the chains that are reached, which saves a third of the time."
+)
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
 @click.option("--output", type=click.Choice(["text", "json", "dot", "html"]), default="text",
               show_default=True)  # fmt: skip
