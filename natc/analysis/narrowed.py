@@ -165,8 +165,11 @@ def _named(line: str) -> str:
 
 def _commented(chains: Chains) -> bool:
     """Tell whether the last rules of endpoints' chains have comments, or there are no endpoints."""
-    texts = [text for name, text in chains.items() if text and name.startswith(ENDPOINT) and kind_of(name)]
-    return not texts or any(" --comment " in text[text.rfind("\n", 0, -1) + 1 :] for text in texts)
+    texts = [(name, text) for name, text in chains.items() if text and name.startswith(ENDPOINT)]
+    last = ((name, text[text.rfind("\n", 0, -1) + 1 :]) for name, text in texts)
+    if any(" --comment " in line and kind_of(name) for name, line in last):
+        return True
+    return not any(kind_of(name) for name, _ in texts)
 
 
 def _last_moved(expected: _Side, found: _Side, place: tuple[str, str]) -> bool:
