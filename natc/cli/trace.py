@@ -114,10 +114,10 @@ def _show(machine: Machine, answer: Distribution, output: str, said: Said | None
     if output == "json":
         from natc import __version__
         from natc.report.destination import with_said
-        from natc.report.document import document
+        from natc.report.document import emit_document
         from natc.report.trace_json import trace_json
 
-        sys.stdout.write(document(__version__, with_said(trace_json(answer, misses), said)))
+        emit_document(__version__, with_said(trace_json(answer, misses), said))
         return
     if output in ("dot", "html"):
         from natc.cli.picture import show_picture

@@ -11,6 +11,9 @@ from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
 
+#: How many random rules that were passed by are listed with an outcome.
+_LISTED = 64
+
 if TYPE_CHECKING:
     from natc.trace.near_miss import NearMiss
 
@@ -77,8 +80,19 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "connection": _connection(outcome),
         "path": [_step(step) for step in outcome.path],
-        "factors": [_step(step) | {"matched": step.taken} for step in outcome.factors],
+        "factors": [_step(step) | {"matched": step.taken} for step in _factors(outcome)],
+        "passed_by": outcome.passed_by,
     }
+
+
+def _factors(outcome: Outcome) -> Sequence[Step]:
+    """Return the random rules on the way; of very many that were passed by, none: their number is said.
+
+    Those of 5,000 endpoints would be listed 12 million times.
+    """
+    if outcome.passed_by <= _LISTED:
+        return outcome.factors
+    return [step for step in outcome.path if step.odds is not None]
 
 
 def _connection(outcome: Outcome) -> dict[str, Any] | None:

@@ -70,7 +70,12 @@ class Outcome:
     @property
     def path(self) -> tuple[Step, ...]:
         """The rules that matched and the policies that applied, in order."""
-        return tuple(step for step in self.steps if step.taken)
+        return tuple(self.trail.path(self.known))
+
+    @property
+    def passed_by(self) -> int:
+        """How many random rules on the way did not match."""
+        return sum(part.passed for part in self.trail.parts(self.known))
 
     @property
     def factors(self) -> tuple[Step, ...]:

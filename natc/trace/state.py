@@ -44,10 +44,27 @@ class Trail:
     ways: tuple[tuple[Facts, Odds, Trail], ...] = ()
     fork: Trail | None = field(init=False, repr=False)
     """The fork nearest behind, this trail itself if it is one."""
+    sooner: Trail | None = field(init=False, repr=False)
+    """The end of the nearest step behind that was taken, as far as the fork: a path to the last of 5,000
+    endpoints has ten steps and passes 5,000 rules by."""
+    passed: int = field(init=False, repr=False)
+    """How many random rules were passed by since the fork."""
 
     @fork.default
     def _fork(self) -> Trail | None:
         return self if self.ways else self.before.fork if self.before else None
+
+    @sooner.default
+    def _sooner(self) -> Trail | None:
+        before = self.before
+        if before is None or before.ways or (before.step is not None and before.step.taken):
+            return None if before is None or before.ways else before
+        return before.sooner
+
+    @passed.default
+    def _passed(self) -> int:
+        own = self.step is not None and not self.step.taken
+        return own + (self.before.passed if self.before is not None and not self.before.ways else 0)
 
     def and_then(self, step: Step) -> Trail:
         return Trail(step, self)
@@ -58,6 +75,17 @@ class Trail:
         while (fork := out[-1].fork) is not None:
             out.append(_likeliest(fork.ways, known))
         return out
+
+    def path(self, known: Mapping[Open, Domain] | None = None) -> list[Step]:
+        """Return the steps that were taken, in their order, on the likeliest way under what is known."""
+        out: list[Step] = []
+        for part in self.parts(known or {}):
+            trail: Trail | None = part
+            while trail is not None and not trail.ways:
+                if trail.step is not None and trail.step.taken:
+                    out.append(trail.step)
+                trail = trail.sooner
+        return out[::-1]
 
     def steps(self, known: Mapping[Open, Domain] | None = None) -> list[Step]:
         """Return the steps in the order they were taken, on the likeliest way under what is known."""
