@@ -36,6 +36,7 @@ class Input:
     """One of the two things compared, as it was given."""
 
     path: str
+    text: str = ""
     ruleset: Ruleset | None = None
     bundle: Bundle | None = None
     cluster: Cluster | None = None
@@ -88,9 +89,11 @@ class Both:
 
     def difference(self) -> Difference:
         """Compare what both have, family by family."""
-        from natc.analysis.diff.changes import compare
+        from natc.analysis.diff.changes import Difference, compare
         from natc.report.diff import together
 
+        if self._same_text:
+            return Difference()
         within = self._within()
         families = self.inputs[0].families & self.inputs[1].families
         if not families:
@@ -101,6 +104,12 @@ class Both:
         return together(
             compare(*self._sides(family), within[family]) for family in sorted(families & {*within})
         )
+
+    @property
+    def _same_text(self) -> bool:
+        """Whether both sides are one dump, or two that say the same."""
+        a, b = self.inputs
+        return bool(a.text) and a.text == b.text and not (a.bundle or b.bundle)
 
     def _within(self) -> dict[int, Wanted | None]:
         """Return by family the destinations that are wanted; a family without is not compared."""
@@ -142,7 +151,7 @@ def _read(path: str, asked: dict[str, Any]) -> Input:
     source = read_source(path)
     if source.bundle is None and not _TABLE.search(source.text) and _MANIFEST.search(source.text):
         return Input(path, cluster=read_cluster((path,)))
-    return Input(path, read_for_answers(source, asked["table"]), source.bundle)
+    return Input(path, source.text, read_for_answers(source, asked["table"]), source.bundle)
 
 
 def _compiled(one: Input, other: Input, asked: dict[str, Any]) -> Input:

@@ -16,7 +16,7 @@ from natc.netfilter.ruleset import Rule
 from natc.probability import NEVER, Odds, total
 
 #: So many packets are looked at for more contrasts, beside one that is there already.
-_TRIED = 50
+_TRIED = 6
 #: So many contrasts of where packets to one destination end are told.
 _MOST = 2
 
@@ -137,7 +137,9 @@ def _unlike_each_other(contrasts: Iterator[Contrast]) -> list[Contrast]:
     found: dict[Hashable, Contrast] = {}
     for one in islice(contrasts, _TRIED):
         found.setdefault((_ends(placed(one.a)), _ends(placed(one.b))), one)
-    return [*found.values()][:_MOST]
+        if len(found) == _MOST:
+            break
+    return [*found.values()]
 
 
 def _shared(pair: Pair, point: Point) -> Point:

@@ -78,10 +78,14 @@ class Fields:
         return self._asked[name]
 
     def _leaves(self, name: str) -> Iterator[Iterable[Condition]]:
-        places = _places(_WORDS[name])
-        for table in (table for side in self.sides for table in side.values()):
-            for chain in table.chains_with(places):
-                for rule in chain.rules:
+        words = _WORDS[name]
+        places = _places(words)
+        for side in self.sides:
+            books = {key: book for table in side.values() for key, book in table.books.items()}
+            spoken_of = any(word in book.text for book in books.values() for word in words)
+            for table in side.values():
+                chains = table.chains_with(places) if spoken_of else table.made
+                for rule in (rule for chain in chains for rule in chain.rules):
                     yield leaves(rule.condition, None, Packet())
 
 
