@@ -18,7 +18,14 @@ from natc.netfilter.kinds import number as number_of
 from natc.netfilter.opaque import OPAQUE_TARGETS, UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class
-from natc.text.folded import Folded, chains_named, declared, names_declared, place_of_chain
+from natc.text.folded import (
+    Folded,
+    chains_named,
+    declared,
+    names_declared,
+    place_of_chain,
+    special_names_declared,
+)
 from natc.text.outline import Outline
 from natc.text.source import Source
 from natc.values import define
@@ -57,6 +64,8 @@ class Tables:
     """What has been seen of the open table."""
     names: set[str] = field(factory=set)
     """The names of the open table's chains."""
+    all_named: bool = True
+    """Whether these are all of them, and not only those that mean something else, too."""
     unnamed: str | None = None
     """The table of the lines that stand before any ``*TABLE``; None refuses them."""
     missing: list[str] | None = None
@@ -94,6 +103,7 @@ class Tables:
         self.remarks = []
         self.outline = Outline(doubtful=self.keep)
         self.names = set(self.table.chains)
+        self.all_named = True
         self.open_ended = self.missing is not None
         self.rules_began = False
 
@@ -124,6 +134,16 @@ class Tables:
         """Carry out lines ``:CHAIN - [PACKETS:BYTES]`` that name chains of one's own."""
         table, text = self.opened(number), self.source.text
         self._chain_made()
+        if self.unseen and table.later is None and not self.rules_began:
+            special = special_names_declared(text, start, end)
+            if special.isdisjoint(BUILTIN_CHAINS[table.name]):
+                self._folded(book).declare(start, end, number)
+                self.names |= special
+                self.all_named = False
+                return
+        if not self.all_named:
+            self.names |= table.chains.keys()
+            self.all_named = True
         found = names_declared(text, start, end)
         names = set(found)
         if len(names) == len(found) and names.isdisjoint({*self.names, *BUILTIN_CHAINS[table.name]}):
@@ -427,7 +447,7 @@ class Tables:
                 raise self.source.error_at(f"line {leading.line} leads to chain {name!r}", number, name)
         for name in names:
             del table.chains[name]
-            self.names.remove(name)
+            self.names.discard(name)
 
     def rename_chain(self, values: tuple[str, ...], number: int) -> None:
         """Carry out ``-E OLD NEW``: the jumps follow."""

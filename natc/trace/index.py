@@ -28,12 +28,14 @@ _DPORT = frozenset({"--dport", "--destination-port", "--destination-ports"})
 #: Matches that change nothing and draw nothing: a port asked behind them may be asked before them.
 _PURE = frozenset({"comment", "tcp", "udp", "sctp", "addrtype", "conntrack", "mark"})
 
-#: A line of a chain as a save begins it, with the destination of one that is a single rule, else nothing.
-_LINE = re.compile(r"(?:(?:\[\d+:\d+\] )?-A \S+ -d ([^\s,/]+/\d+) [^,\n]*\n|.*\n)")
-
 #: An address as the index has it: of IPv4 as it is written, which saves reading it; of IPv6 its number.
 Address = str | int
-_DOTTED = re.compile(r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}")
+_DOTTED = r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}"
+#: A line of a chain as a save begins it, with the destination of one that is a single rule, else nothing.
+_LINE = {
+    family: re.compile(rf"(?:(?:\[\d+:\d+\] )?-A \S+ -d ({host})/{bits} [^,\n]*\n|.*\n)")
+    for family, host, bits in ((4, _DOTTED, 32), (6, "[0-9a-fA-F:.]+", 128))
+}
 
 Places = tuple[int | None, int | None]
 
@@ -87,14 +89,14 @@ def index_of(rules: Sequence[Rule]) -> ChainIndex | None:
 
 def _indexed_lines(book: Book, start: int, end: int, family: int) -> tuple[Sequence[Rule], ChainIndex] | None:
     """Return what :func:`indexed` does for lines; None if they are few, or one of them is several rules."""
-    named = _LINE.findall(book.text, start, end)
+    named = _LINE[family].findall(book.text, start, end)
     if len(named) < _WORTH_IT:
         return None
     rules = RulesInText(book, book.text[start : end - 1].split("\n"), book.number_at(start))
     index = ChainIndex(length=len(rules))
     places: dict[Shape, Places] = {}
     for number, destination in enumerate(named):
-        address = _single_address(destination, family) if destination else None
+        address = destination or None if family == 4 else _single_address(destination, family)
         if address is not None:
             index.by_address.setdefault(address, []).append(number)
         elif rules.is_one(number):
@@ -159,7 +161,7 @@ def _single_address(text: str, family: int) -> Address | None:
     if slash and mask != ("32" if family == 4 else "128"):
         return None
     if family == 4:
-        return host if _DOTTED.fullmatch(host) else None
+        return host if re.fullmatch(_DOTTED, host) else None
     from socket import AF_INET6, inet_pton
 
     try:
