@@ -14,7 +14,7 @@ from natc.trace.effects import Effects
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.program import Program
-from natc.trace.search import branches, merged
+from natc.trace.search import CrowdedError, branches, merged
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
 from natc.trace.tracking import FirstPacket, Tracker
@@ -39,6 +39,13 @@ _FIELDS = frozenset(
 )
 
 
+#: So many states of one packet that differ in what is known of open values are followed, no more: 31 sets
+#: that nobody showed made 13,000 pieces and cases without end, their rules' questions 40.
+_CROWD = 256
+#: What a reader should know of an answer in which questions were put together.
+_AT_ONCE = (
+    "what a rule asks and the dump does not tell is one question each: some cases may contradict themselves"
+)
 #: What a reader should know of an answer from a dump of which only a part was read.
 _LAZY = "only the chains that the packet reaches were read: the rest of the dump may be wrong in any way"
 #: What the errors of sending mean.
@@ -77,7 +84,10 @@ class Machine:
         """Return what becomes of a packet that comes from the network, or from a local process."""
         tracker = self._tracker(packet, self.node.host)
         way, start = self._prepared(packet, origin, tracker)
-        finals = merged(way.step, way.start(start))
+        try:
+            finals = merged(way.step, way.start(start), None if self._last_resort else _CROWD)
+        except CrowdedError:
+            return self._at_once().trace(packet, origin)
         return Distribution(
             packet=packet,
             origin=origin,
@@ -86,6 +96,16 @@ class Machine:
             assumptions=(*self._taken_for_granted(tracker, packet), *_assumptions(self.node, finals)),
             rules_evaluated=way.chains.tally.rules,
         )
+
+    @property
+    def _last_resort(self) -> bool:
+        """Whether questions cannot be put together any further."""
+        return self.program.at_once or self.start is not NOTHING_SHOWN
+
+    def _at_once(self) -> Machine:
+        """Return the machine that makes one question of all that a rule asks and nobody can decide."""
+        program = Program(self.program.ruleset, self.program.use_index, at_once=True)
+        return Machine(program, self.node, self.backend, self.start)
 
     def branches(self, packet: Packet, origin: str = "network") -> Iterator[Piece]:
         """Yield every branch by itself, the most likely first, worked out as far as it is asked for."""
@@ -116,7 +136,8 @@ class Machine:
 
     def _taken_for_granted(self, tracker: FirstPacket, packet: Packet) -> tuple[str, ...]:
         lazy = (_LAZY,) if self.program.ruleset.lazy else ()
-        return (*self.start.assumptions, *tracker.assumptions(packet), *lazy)
+        at_once = (_AT_ONCE,) if self.program.at_once else ()
+        return (*self.start.assumptions, *tracker.assumptions(packet), *lazy, *at_once)
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""

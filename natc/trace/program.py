@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import field
 
-from natc.netfilter.condition import All, Chance, Condition, Not, Remembered
+from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Remembered, Unknown, conjuncts
 from natc.netfilter.effect import Effect
 from natc.netfilter.ruleset import Jump, Rule, Ruleset
 from natc.trace.index import ChainIndex, indexed
@@ -34,20 +34,42 @@ class ReadyChain:
     policy: str | None
     rules: Sequence[Rule]
     index: ChainIndex | None
+    at_once: bool = False
     _ready: dict[int, ReadyRule] = field(factory=dict)
 
     def rule(self, place: int) -> ReadyRule:
         """Return the rule at ``place``, counted from 0."""
         found = self._ready.get(place)
         if found is None:
-            found = self._ready[place] = _ready_rule(place + 1, self.rules[place])
+            found = self._ready[place] = _ready_rule(place + 1, self.rules[place], at_once=self.at_once)
         return found
 
 
-def _ready_rule(number: int, rule: Rule) -> ReadyRule:
+def _ready_rule(number: int, rule: Rule, *, at_once: bool) -> ReadyRule:
     target = rule.target
     action = target if target is None or isinstance(target, Jump) else target.effect()
-    return ReadyRule(number, rule, _coins_last(rule.condition), action)
+    condition = _asked_at_once(rule.condition) if at_once else rule.condition
+    return ReadyRule(number, rule, _coins_last(condition), action)
+
+
+def _asked_at_once(condition: Condition) -> Condition:
+    """Make one question of all that a rule asks and nobody can decide without the node's memory."""
+    parts = list(conjuncts(condition))
+    questions = [text for part in parts if (text := _question(part))]
+    if len(questions) < 2:
+        return condition
+    rest = [part for part in parts if not _question(part)]
+    return All((*rest, Unknown(f"all of: {'; '.join(questions)}", "rule", same_everywhere=True)))
+
+
+def _question(part: Condition) -> str:
+    """Return a part that is the same for every packet alike and cannot be decided, in words; else nothing."""
+    asked = part.body if isinstance(part, Not) else part
+    if isinstance(asked, Remembered):
+        asked = asked.unknown if not asked.changes else ALWAYS
+    if not isinstance(asked, Unknown) or not asked.same_everywhere:
+        return ""
+    return f"not: {asked.question}" if isinstance(part, Not) else asked.question
 
 
 def _coins_last(condition: Condition) -> Condition:
@@ -76,6 +98,8 @@ class Program:
 
     ruleset: Ruleset
     use_index: bool = True
+    at_once: bool = False
+    """Whether what nobody can decide is asked once a rule, instead of match by match."""
     _chains: dict[tuple[str, str], ReadyChain | None] = field(factory=dict)
 
     def chain(self, table: str, name: str) -> ReadyChain | None:
@@ -91,5 +115,5 @@ class Program:
         if chain is None:
             return None
         if not self.use_index:
-            return ReadyChain(name, chain.policy, chain.rules, None)
-        return ReadyChain(name, chain.policy, *indexed(chain, self.ruleset.family))
+            return ReadyChain(name, chain.policy, chain.rules, None, self.at_once)
+        return ReadyChain(name, chain.policy, *indexed(chain, self.ruleset.family), self.at_once)

@@ -17,11 +17,16 @@ from natc.values import frozen
 Stepper = Callable[[State], list[State]]
 
 
-def merged(step: Stepper, starts: Iterable[State]) -> list[State]:
+class CrowdedError(Exception):
+    """So many states of one packet meet at a point that what they were split by doubles them on and on."""
+
+
+def merged(step: Stepper, starts: Iterable[State], most: int | None = None) -> list[State]:
     """Return the final states, each with the summed odds of all ways that lead to it.
 
     States are taken in the order of their points, so that all states that ever reach a point are
-    there when it is its turn, and those that are equal go on as one.
+    there when it is its turn, and those that are equal go on as one. Raises :class:`CrowdedError` where
+    more than ``most`` of them differ in nothing but what is known of open values.
     """
     waiting: dict[tuple[int, ...], list[State]] = {}
     points: list[tuple[int, ...]] = []
@@ -40,9 +45,17 @@ def merged(step: Stepper, starts: Iterable[State]) -> list[State]:
 
     put(starts)
     while points:
-        for state in merge(waiting.pop(heappop(points))):
+        together = merge(waiting.pop(heappop(points)))
+        if most is not None and _crowd(together, most) > most:
+            raise CrowdedError
+        for state in together:
             put(step(state))
     return merge(final)
+
+
+def _crowd(states: list[State], most: int) -> int:
+    """Return how many states share their packet with another, counted only where there are many."""
+    return len(states) - len({state.packet for state in states}) if len(states) > most else 0
 
 
 @frozen(order=False)

@@ -19,7 +19,7 @@ def test_random_rules_that_were_passed_by_are_listed_while_they_are_few():
 
 
 def test_of_many_that_were_passed_by_the_number_is_said():
-    ends, found = outcomes(80)
+    _, found = outcomes(80)
     last = max(found, key=lambda one: one["passed_by"])
     assert (last["passed_by"], last["factors"]) == (79, [])
     assert sum(len(one["factors"]) for one in found) < 80 * 66

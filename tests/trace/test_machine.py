@@ -192,3 +192,22 @@ def test_netmap_replaces_the_network_and_keeps_the_host():
     opened = Machine.of(ruleset).trace(question_packet("10.1.3.4", 80))
     assert len(opened.cases) == 2
     assert any("172.16.0.0/16" in str(piece.outcome.snat) for piece in opened.pieces)
+
+
+def test_sets_that_nobody_showed_are_asked_together_where_their_combinations_are_too_many():
+    rules = [
+        f"-A PREROUTING -m set --match-set a{n} src -m set --match-set b{n} dst -m set ! --match-set c{n} src "
+        "-j MARK --set-xmark 0x1/0x1"
+        for n in range(9)
+    ]
+    few, many = nat("\n".join(rules[:2])), nat("\n".join(rules))
+    assert not any("contradict" in text for text in trace(few, question_packet("10.0.0.1", 80)).assumptions)
+    answer = trace(many, question_packet("10.0.0.1", 80))
+    assert any("contradict" in text for text in answer.assumptions)
+    assert answer.rules_evaluated < 100
+    assert len(answer.questions) == 9
+    assert answer.questions[0].text == (
+        "all of: set a0 has the packet's src; set b0 has the packet's dst; not: set c0 has the packet's src"
+    )
+    unmarked = [case for case in answer.cases if case.outcomes[0][1].mark == 0]
+    assert [len(case.conditions) for case in unmarked] == [9]
