@@ -89,8 +89,7 @@ class Both:
 
     def difference(self) -> Difference:
         """Compare what both have, family by family."""
-        from natc.analysis.diff.changes import Difference, compare
-        from natc.report.diff import together
+        from natc.analysis.diff.changes import Difference, compare, together
 
         if self._same_text:
             return Difference()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -255,12 +255,3 @@ def _open(one: Unsure) -> dict[str, Any]:
         "text": one.rule.text if one.rule else None,
         "dst": one.dst,
     }
-
-
-def together(parts: Iterable[Difference]) -> Difference:
-    """Return the differences of several families as one."""
-    found = [*parts]
-    return Difference(
-        tuple(change for part in found for change in part.changes),
-        tuple(one for part in found for one in part.unsure),
-    )

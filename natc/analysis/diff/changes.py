@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -127,6 +127,15 @@ def compare(a: Side, b: Side, within: Wanted | None = None) -> Difference:
     return Difference(tuple(_told(found)), tuple(unsure.values()))
 
 
+def together(parts: Iterable[Difference]) -> Difference:
+    """Return the differences of several families as one."""
+    found = [*parts]
+    return Difference(
+        tuple(change for part in found for change in part.changes),
+        tuple(one for part in found for one in part.unsure),
+    )
+
+
 @frozen(eq=False)
 class _Comparison:
     a: Side
@@ -160,7 +169,7 @@ class _Comparison:
             for side, written in zip((self.a, self.b), found.sides, strict=True)
             for ask in (*asks_of_node(side.node), *asks_of(written, regions, *_asked(side)))
         ]
-        return classes_of(list(dict.fromkeys(asks)), regions, within, family, kept=False)
+        return classes_of(list(dict.fromkeys(asks)), regions, within, family)
 
     @property
     def _same_node(self) -> bool:

@@ -82,18 +82,14 @@ def smallest_address(addresses: Intervals, family: int) -> int:
 
 
 def classes_of(
-    asks: Sequence[Ask], regions: Sequence[Wanted], within: Wanted, family: int, *, kept: bool
+    asks: Sequence[Ask], regions: Sequence[Wanted], within: Wanted, family: int
 ) -> Iterator[DestinationClass]:
-    """Yield the classes of the destinations in some regions, as far as they are within another.
-
-    ``kept``: a translation keeps what a rule behind it asks for, so no ask is left out because the
-    rest of its rule cannot match the packet as it was sent.
-    """
+    """Yield the classes of the destinations in some regions, as far as they are within another."""
     asks = [*asks, *map(_ask_of_region, regions)]  # so that what lies in two regions is one class
     seen = set[DestinationClass]()
     for region in regions:
         both = _intersection(region, within)
-        for one in _in_region(asks, both, family, kept=kept) if both else ():
+        for one in _in_region(asks, both, family) if both else ():
             if one not in seen:
                 seen.add(one)
                 yield one
@@ -115,15 +111,15 @@ def _intersection(one: Wanted, other: Wanted) -> Wanted | None:
     return Wanted(**fields)
 
 
-def _in_region(asks: Sequence[Ask], region: Wanted, family: int, *, kept: bool) -> Iterator[DestinationClass]:
+def _in_region(asks: Sequence[Ask], region: Wanted, family: int) -> Iterator[DestinationClass]:
     for protocols, ported in _protocols(asks, region, family):
-        asking = [ask for ask in asks if kept or ask.meets("proto", protocols)]
+        asking = [ask for ask in asks if ask.meets("proto", protocols)]
         if not ported:
             if region.dport is None:
                 for addresses in _addresses(asking, region, family):
                     yield DestinationClass(addresses, None, protocols, family)
             continue
-        by_port = _ByPort.of(asking, kept=kept)
+        by_port = _ByPort.of(asking)
         cuts = (values for ask in asking for values in _sets(ask, "dport"))
         for ports in atoms(ALL_PORTS if region.dport is None else region.dport, cuts):
             for addresses in _addresses(by_port.asking(ports), region, family):
@@ -157,10 +153,10 @@ class _ByPort:
     others: list[Ask]
 
     @classmethod
-    def of(cls, asks: Iterable[Ask], *, kept: bool) -> _ByPort:
+    def of(cls, asks: Iterable[Ask]) -> _ByPort:
         out = cls({}, [])
         for ask in asks:
-            port = None if ask.dport is None or kept else ask.dport.single
+            port = None if ask.dport is None or ask.translated else ask.dport.single
             (out.others if port is None else out.single.setdefault(port, [])).append(ask)
         return out
 
