@@ -45,6 +45,17 @@ class SetMark(Effect):
 
 
 @frozen
+class HandOver(Effect):
+    """A socket of the node takes the packet, if there is one: its mark becomes ``(mark & ~mask) ^ value`` and
+    the table ends; without one the packet is dropped (xt_TPROXY.c)."""
+
+    socket: str
+    """Which socket, in words."""
+    value: int
+    mask: int
+
+
+@frozen
 class ExchangeMarks(Effect):
     """Works out new marks of packet and connection from the old ones; needs a connection."""
 

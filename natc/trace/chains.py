@@ -91,9 +91,12 @@ class ChainWalk:
         if action is None:
             return [_next(state)]
         if not isinstance(action, Jump):
+            results = self.effects.apply(action, state, ready)
+            if len(results) > 1:
+                self.tally.note(ready.rule, state, [Split(True, after) for after, _ in results])
             return [
                 _next(after) if word == CONTINUE else _finish(after, word, _place(table, state, ready.number))
-                for after, word in self.effects.apply(action, state, ready)
+                for after, word in results
             ]
         if action.goto or self.program.chain(table, action.chain) is not None:
             return [_into(state, action, ready)]

@@ -12,6 +12,7 @@ from natc.netfilter.effect import (
     Change,
     Effect,
     ExchangeMarks,
+    HandOver,
     Masquerade,
     Nothing,
     Redirect,
@@ -23,9 +24,10 @@ from natc.netfilter.effect import (
     Verdict,
 )
 from natc.netfilter.hooks import NAT_SIDE
-from natc.netfilter.packet import Open, OpenMark
+from natc.netfilter.packet import YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.trace.program import ReadyRule
+from natc.trace.split import Split, question
 from natc.trace.state import State
 from natc.trace.tracking import Tracker
 from natc.values import frozen
@@ -60,6 +62,17 @@ def _set_mark(effects: Effects, effect: SetMark, state: State, ready: ReadyRule)
     if isinstance(mark, OpenMark):
         return [(state.with_packet(mark=mark.changed(effect.value, effect.mask)), CONTINUE)]
     return [(state.with_packet(mark=(mark & ~effect.mask) ^ effect.value), CONTINUE)]
+
+
+def _hand_over(effects: Effects, effect: HandOver, state: State, ready: ReadyRule) -> list[After]:
+    answer = question(state, Open("socket", effect.socket, YES_OR_NO))
+    splits = [Split(answer, state)] if isinstance(answer, bool) else answer
+    marked = SetMark(effect.value, effect.mask)
+    return [
+        (after, ACCEPT if one.truth else DROP)
+        for one in splits
+        for after, _ in (_set_mark(effects, marked, one.state, ready) if one.truth else [(one.state, DROP)])
+    ]
 
 
 def _exchange_marks(effects: Effects, effect: ExchangeMarks, state: State, ready: ReadyRule) -> list[After]:
@@ -121,6 +134,7 @@ _FORMS: dict[type[Effect], Callable[[Effects, Any, State, ReadyRule], list[After
     Verdict: _verdict,
     SetMark: _set_mark,
     ExchangeMarks: _exchange_marks,
+    HandOver: _hand_over,
     Track: _track,
     Remember: _remember,
     Change: _change,

@@ -124,3 +124,23 @@ def test_a_rule_about_something_known_splits_nothing():
 def test_the_way_back_of_an_open_source_is_a_question():
     dump = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -m rpfilter --invert -j DROP\nCOMMIT\n"
     assert ways("", dump=dump).keys() == {"eth0", "DROP"}
+
+
+def test_tproxy_asks_for_a_socket_and_drops_without_one():
+    dump = """*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p tcp -m tcp --dport 80 -j TPROXY --on-port 9999 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1
+COMMIT
+"""
+    node = NODE | {
+        "rules": ["fwmark 0x1/0x1 table 101"],
+        "routes": [*NODE["routes"], "local default dev lo table 101"],
+    }
+    machine = Machine.of(read(dump, family=4), HostNode(Host.from_node(node)))
+    answer = machine.trace(question_packet("8.8.8.8", 80))
+    socket = "a process here takes what TPROXY sends to port 9999"
+    ends = {
+        case.conditions: (o.verdict, o.mark, o.drop_at) for case in answer.cases for _, o in case.outcomes
+    }
+    assert ends == {(socket,): ("INPUT", 1, None), (f"not: {socket}",): ("DROP", 0, "mangle PREROUTING 1")}
+    assert [(question.text, question.rule.line) for question in answer.questions] == [(socket, 3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from natc.netfilter.effect import Effect, HandOver
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Address, Host, Kind, Masked, MaskedHex, address_of, resolved_port
 from natc.netfilter.targets import register_target
@@ -33,6 +34,10 @@ class Tproxy(Target):
     port: int | None = option("--on-port", _Port(), required=True)
     address: Address | None = option("--on-ip", Host())
     mark: Masked = option("--tproxy-mark", MaskedHex(always_mask=True), default=Masked(0, 0))
+
+    def effect(self) -> Effect:
+        port = f"port {self.port}" if self.port else "the packet's own port"
+        return HandOver(f"a process here takes what TPROXY sends to {port}", self.mark.value, self.mark.mask)
 
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
