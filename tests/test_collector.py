@@ -5,6 +5,7 @@ import weakref
 
 import pytest
 
+from natc.cli.fleet import done
 from natc.collector import collector_paused
 
 
@@ -55,3 +56,8 @@ def test_what_the_caller_froze_stays_frozen():
         assert gc.get_freeze_count()
     finally:
         gc.unfreeze()
+
+
+def test_a_dump_done_in_this_process_leaves_the_collector_on():
+    assert done(lambda content, name: gc.isenabled(), b"", "dump") is False
+    assert gc.isenabled()

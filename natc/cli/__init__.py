@@ -6,7 +6,6 @@ use. Exit status: 0 done, 1 the answer is "no", 2 bad input or usage.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from contextlib import suppress
@@ -65,8 +64,6 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status; errors become lines on standard error."""
-    # A command makes a million objects, keeps most of them, and ends: collecting would only walk them.
-    gc.disable()
     _leave(run(arguments))
 
 

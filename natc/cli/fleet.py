@@ -118,9 +118,11 @@ def done(work: Work[T], content: bytes, name: str) -> T | Failed:
     """Do the work on one dump. Its million objects are kept or dropped at once, not looked through."""
     import gc
 
-    gc.disable()
+    from natc.collector import collector_paused
+
     try:
-        return work(content, name)
+        with collector_paused():
+            return work(content, name)
     except NatcError as error:
         return Failed(error)
     finally:
