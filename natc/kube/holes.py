@@ -28,6 +28,8 @@ class Hole:
     is_number: bool = False
     apart: bool = False
     """No two values of the same path in one object may be the same."""
+    unread: bool = False
+    """No reader looks at it."""
     like: Path | None = None
     """The value has to be that of another, earlier path."""
 
@@ -59,6 +61,7 @@ ORDINARY_ADDRESS = Hole(_SPECIAL + _IPV4, _address)
 PORT = Hole(_NUMBER, _port, is_number=True)
 OWN_PORT = Hole(_NUMBER, _port, is_number=True, apart=True)
 TEXT = Hole("", _word)
+UNREAD = Hole("", _word, unread=True)
 
 _SERVICE: Mapping[Path, Hole] = {
     ("metadata", "name"): SERVICE_NAME,
@@ -92,10 +95,13 @@ HOLES: Mapping[tuple[str, str], Mapping[Path, Hole]] = {
     ("EndpointSlice", "discovery.k8s.io/v1"): _SLICE,
     ("EndpointSlice", "discovery.k8s.io/v1beta1"): _SLICE,
 }
+#: The field with a list of things alike, of any number, by the kind.
+RUNS: Mapping[str, str] = {"EndpointSlice": "endpoints"}
 #: What no reader looks at, with all that is inside.
 _UNREAD: tuple[Path, ...] = (
     ("metadata", "creationTimestamp"),
     ("metadata", "generateName"),
+    ("metadata", "generation"),
     ("metadata", "ownerReferences"),
     ("metadata", "resourceVersion"),
     ("metadata", "uid"),
@@ -109,5 +115,5 @@ def hole_at(kind: tuple[str, str], path: Path) -> Hole | None:
     table = HOLES[kind]
     path = tuple(0 if isinstance(key, int) else key for key in path)
     if any(path[: len(unread)] == unread for unread in _UNREAD):
-        return TEXT
+        return UNREAD
     return table.get(path) or table.get((*path[:-1], ANY))

@@ -8,7 +8,8 @@ what stands around them as if it held none. Anything unusual there leaves the wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from json.decoder import scanstring  # type: ignore[attr-defined] # typeshed leaves it out
 from typing import Any
 
 from natc.kube.json_source import JsonError, decode
@@ -30,8 +31,9 @@ _match_comma = re.compile(rf"{_BLANKS},{_BLANKS}").match
 _find_scalars = re.compile(
     r'"(?P<text>(?:[^"\\]|\\.)*+)"(?P<key>[ \t\r\n]*+:)?|(?P<number>-?[0-9][-+.0-9eE]*+)'
 ).finditer
-_is_plain_text = re.compile(r'[^"\\\x00-\x1f]*+').fullmatch
-_is_plain_number = re.compile("0|[1-9][0-9]{0,14}").fullmatch
+_PLAIN_TEXT = r'[^"\\\x00-\x1f]*+'
+_PLAIN_NUMBER = "(?:0|[1-9][0-9]{0,14}+)"
+_ESCAPED_TEXT = r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*+'
 
 
 class JsonReader:
@@ -87,11 +89,25 @@ def _decode(text: str) -> Any:
 
 
 def scalars(text: str) -> list[Scalar]:
-    """Return the strings and whole numbers of a JSON text that are written without escapes."""
-    found = []
+    """Return the strings and whole numbers of a JSON text."""
+    found: list[Scalar] = []
     for match in _find_scalars(text):
-        group = "number" if match["text"] is None else "text"
-        is_plain = _is_plain_number if match["text"] is None else _is_plain_text
-        if match["key"] is None and is_plain(match[group]):
-            found.append(Scalar(*match.span(group), group == "number", r'[^"\\\x00-\x1f]*+'))
+        if match["key"] is None:
+            group = "number" if match["text"] is None else "text"
+            fitting = (kind for kind in _KINDS[group] if kind[0](match[group]))
+            found += [Scalar(*match.span(group), means, text, text) for _, means, text in fitting][:1]
     return found
+
+
+def _unescaped(text: str) -> str:
+    return str(scanstring(f'{text}"', 0)[0])
+
+
+#: The kinds of scalars: what tells one, what its text means, the expression for any other.
+_KINDS: dict[str, list[tuple[Callable[[str], object], Callable[[str], Any] | None, str]]] = {
+    "text": [
+        (re.compile(_PLAIN_TEXT).fullmatch, None, _PLAIN_TEXT),
+        (re.compile(_ESCAPED_TEXT).fullmatch, _unescaped, _ESCAPED_TEXT),
+    ],
+    "number": [(re.compile(_PLAIN_NUMBER).fullmatch, int, _PLAIN_NUMBER)],
+}

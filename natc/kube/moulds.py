@@ -8,8 +8,8 @@ microseconds, of which the constructors are three; reading it from a decoded obj
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -19,6 +19,7 @@ from natc.values import frozen
 
 Values = tuple[Any, ...]
 Make = Callable[[Values], Any]
+MakeMany = Callable[[Sequence[Values]], Values]
 
 
 @frozen
@@ -53,6 +54,15 @@ def mould(value: Any, marks: Mapping[Any, int], size: int) -> Make:
     return _whole(_Mould(marks, size).part(value))
 
 
+def mould_of_many(value: Any, marks: Mapping[Any, int], size: int) -> MakeMany:
+    """Return what makes a tuple of objects like ``value`` from ``size`` columns of strings, in one go."""
+    parts = _Mould(marks, size).fields(value)
+    if _all_fixed(parts):
+        return lambda columns: (value,) * len(columns[0])
+    kind, made_of = value.__class__, [_column(part) for part in parts]
+    return lambda columns: tuple(map(kind, *[column(columns) for column in made_of]))
+
+
 def _whole(part: _Part) -> Make:
     if isinstance(part, _Made):
         return part.make
@@ -77,15 +87,20 @@ class _Mould:
         return self._object(value) if has(value.__class__) else _Fixed(value)
 
     def _object(self, value: Any) -> _Part:
-        parts = self._fields(value)
+        parts = self.fields(value)
         if _all_fixed(parts):
             return _Fixed(value)
         kind = value.__class__
-        pick = self._picker(parts[: _needed([parts], kind)])
+        pick = self._picker(parts)
         return _Made(lambda values: kind(*pick(values)))
 
-    def _fields(self, value: Any) -> list[_Part]:
-        return [self.part(getattr(value, field.name)) for field in fields(value.__class__)]
+    def fields(self, value: Any) -> list[_Part]:
+        """Return the parts that the constructor has to be given: those behind have their defaults."""
+        parts = [self.part(getattr(value, field.name)) for field in fields(value.__class__)]
+        defaults = [_Fixed(field.default) for field in fields(value.__class__)]
+        while parts and parts[-1] == defaults[len(parts) - 1]:
+            parts.pop()
+        return parts
 
     def _dict(self, value: dict[str, Any]) -> _Part:
         parts = [self.part(each) for each in value.values()]
@@ -101,15 +116,7 @@ class _Mould:
         at = [part.where for part in parts if isinstance(part, _Taken) and isinstance(part.where, int)]
         if len(at) == len(parts) and at == list(range(at[0], at[0] + len(at))):
             return _Taken(slice(at[0], at[-1] + 1))
-        kinds = {each.__class__ for each in value}
-        if len(value) > 1 and len(kinds) == 1 and has(kind := kinds.pop()):
-            return self._alike(kind, [self._fields(each) for each in value])
         return _Made(self._picker(parts))
-
-    def _alike(self, kind: type, rows: list[list[_Part]]) -> _Part:
-        """Return how to make a tuple of objects of one class: field by field, in one go."""
-        columns = [self._picker(column) for column in list(zip(*rows, strict=True))[: _needed(rows, kind)]]
-        return _Made(lambda values: tuple(map(kind, *[pick(values) for pick in columns])))
 
     def _picker(self, parts: Sequence[_Part]) -> Callable[[Values], tuple[Any, ...]]:
         """Return what makes a tuple of parts."""
@@ -138,10 +145,15 @@ def _all_fixed(parts: Sequence[_Part]) -> bool:
     return all(isinstance(part, _Fixed) for part in parts)
 
 
-def _needed(rows: list[list[_Part]], kind: type) -> int:
-    """Return how many fields the constructor has to be given: those behind have their defaults."""
-    defaults = [_Fixed(field.default) for field in fields(kind)]
-    needed = len(defaults)
-    while needed and all(row[needed - 1] == defaults[needed - 1] for row in rows):
-        needed -= 1
-    return needed
+def _column(part: _Part) -> Callable[[Sequence[Values]], Iterable[Any]]:
+    """Return what makes one field of many objects from the columns of what stands in their holes."""
+    if isinstance(part, _Fixed):
+        return lambda _: repeat(part.value)
+    where = part.where if isinstance(part, _Taken) else None
+    if isinstance(where, int):
+        return itemgetter(where)
+    if where is not None and where.stop - where.start == 1:
+        only = where.start
+        return lambda columns: zip(columns[only])
+    make = _whole(part)
+    return lambda columns: map(make, zip(*columns, strict=True))

@@ -7,24 +7,20 @@ holes for the values of :mod:`natc.kube.holes`, as a regular expression, and its
 same holes (:mod:`natc.kube.moulds`). A later object whose text the expression takes is the filled
 mould. Whatever no shape takes goes the careful way, which stays the judge and the only one to find fault.
 
-A shape is learnt by asking that judge twice more, with samples in the holes: what the samples become
-shows where each hole leads, and the second answer and the first object's own have to come out of the
-mould too. Of 10,000 services and their slices in JSON, 20,000 objects, this took reading from 0.34 s
-of CPU to 0.15 s, in YAML from 0.60 s to 0.27 s. tests/property/test_object_shapes.py holds the two ways
-together.
+A shape is learnt by asking that judge again, with samples in the holes (:mod:`natc.kube.shape_learning`). Of
+10,000 services and their slices in JSON, 20,000 objects, this took reading from 0.34 s of CPU to 0.15 s, in
+YAML from 0.60 s to 0.27 s. tests/property/test_object_shapes.py holds the two ways together.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from natc.kube.fields import Fields, Object, Place
-from natc.kube.holes import HOLES, Hole, Path, hole_at
-from natc.kube.moulds import Make, mould
+from natc.kube.moulds import Make, MakeMany, Values
 from natc.values import frozen
 
 Read = Callable[[Fields, Object, Place], Any]
@@ -42,25 +38,79 @@ class Scalar:
     start: int
     end: int
     """Without quotes, where there are any."""
-    is_number: bool
+    means: Callable[[str], Any] | None
+    """What makes its value of its text; None where it is the text. Numbers have ``int``."""
     any_text: str
     """The expression for any text that may stand here and means itself."""
+    unread_text: str
+    """The expression for what may stand here where nobody looks, with its quotes."""
+    quotes: int = 0
+    """How many characters of quotes stand on either side; none where they cannot be left out."""
+    unread_only: bool = False
+    """Whether it may only become a hole where nobody looks."""
     no_other: str = ""
     """A look-ahead against what would be no string here."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a whole number is written here."""
+        return self.means is int
+
+
+@frozen
+class Run:
+    """A list in an object of one shape: how many it holds is open, what they are written like is not."""
+
+    first: int
+    """Which group of the expression is the first hole of the first of them."""
+    singly: int
+    """So many have holes that are groups of the object; they end early in a short list."""
+    width: int
+    """How many holes each has."""
+    rows: Callable[[str], Iterable[Values]]
+    """Finds the holes of those that come then, in the text of the next group. Behind it are the last's."""
+    make: MakeMany
+
+    @property
+    def last(self) -> int:
+        """Which group is the first hole of the last of them."""
+        return self.first + self.singly * self.width + 1
+
+    def values(self, texts: Values) -> Values:
+        """Return the objects in the list."""
+        first, last, width = self.first, self.last, self.width
+        end = texts.index(None, first) if texts[last - 1 - width] is None else last - 1
+        if not texts[last - 1]:
+            return self.make([(*texts[first + n : end : width], texts[last + n]) for n in range(width)])
+        more = [*zip(*self.rows(texts[last - 1]), strict=True)]
+        return self.make([(*texts[first + n : end : width], *more[n], texts[last + n]) for n in range(width)])
 
 
 @frozen
 class Shape:
     """What the objects of one shape look like, and what becomes of them."""
 
+    kind: str
     match: Callable[[str, int], re.Match[str] | None]
-    numbers: Callable[[Sequence[str]], tuple[str, ...]]
+    others: Callable[[Values], Values]
+    """Picks the texts that mean something else than themselves."""
+    means: tuple[Callable[[str], Any], ...]
+    """What makes their values."""
     make: Make
+    run: Run | None = None
 
     def value(self, match: re.Match[str]) -> Any:
         """Return the model value of an object that was matched."""
         texts = match.groups()
-        return self.make(texts + tuple(map(int, self.numbers(texts))))
+        if self.run is None:
+            return self.make((*texts, *self.meant(texts)))
+        run = self.run.values(texts)
+        texts = texts[: self.run.first] + texts[self.run.last :]
+        return self.make((*texts, *self.meant(texts), run))
+
+    def meant(self, texts: Values) -> list[Any]:
+        """Return the values of the texts that mean something else than themselves."""
+        return [mean(text) for mean, text in zip(self.means, self.others(texts), strict=True)]
 
 
 class ObjectShapes:
@@ -107,137 +157,9 @@ class ObjectShapes:
         if self._misses[form] % self._enough or misses & (misses - 1):
             return
         if len(self._shapes) < _MOST_SHAPES and len(text) <= _LONGEST_TEXT:
-            shape = learn(text, scalars(text), decode, self._readers, self._end)
+            from natc.kube.shape_learning import learn  # small clusters do without it
+
+            known = {shape.kind for shape in self._shapes}
+            shape = learn(text, scalars(text), decode, self._readers, self._end, known)
             if shape is not None:
                 self._shapes.append(shape)
-
-
-def learn(
-    text: str,
-    scalars: list[Scalar],
-    decode: Decode,
-    readers: Mapping[tuple[str, str], Read],
-    end: str = "",
-) -> Shape | None:
-    """Return the shape of an object, or None where it has none that can be relied on."""
-    obj = decode(text)
-    if obj.__class__ is not dict:
-        return None
-    kind = str(obj.get("kind")), str(obj.get("apiVersion"))
-    read = readers.get(kind) if kind in HOLES else None
-    if read is None:
-        return None
-    holes = _holes(text, scalars, decode, kind)
-    pattern = re.compile(_pattern(text, holes) + end, re.ASCII)
-    if not holes or not pattern.fullmatch(text):
-        return None
-
-    def judge(text: str) -> Any:
-        fields = Fields()
-        value = read(fields, decode(text), None)
-        return None if fields.problems else value
-
-    return _tried(text, holes, pattern, judge)
-
-
-def _holes(
-    text: str, scalars: list[Scalar], decode: Decode, kind: tuple[str, str]
-) -> list[tuple[Scalar, Hole, Path]]:
-    """Return which of an object's scalars are holes, in the order of the text."""
-    marks = [str(10**15 + n) if scalar.is_number else f"mark-{n}" for n, scalar in enumerate(scalars)]
-    decoded = decode(_filled(text, scalars, marks))
-    places = {value: path for path, value in _leaves(decoded, ())}
-    holes: list[tuple[Scalar, Hole, Path]] = []
-    found: dict[Path, str] = {}
-    for scalar, mark in zip(scalars, marks, strict=True):
-        path = places.get(int(mark) if scalar.is_number else mark)
-        hole = hole_at(kind, path) if path is not None else None
-        written = text[scalar.start : scalar.end]
-        if path is None or hole is None or hole.is_number is not scalar.is_number:
-            continue
-        if hole.like is None or found.get(hole.like) == written:
-            holes.append((scalar, hole, path))
-            found[path] = written
-    return holes
-
-
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str | int]]:
-    """Yield the strings and integers of a decoded value, each with where it is."""
-    if value.__class__ is str or value.__class__ is int:
-        yield path, value
-    elif value.__class__ is dict or value.__class__ is list:
-        for key, each in value.items() if value.__class__ is dict else enumerate(value):
-            yield from _leaves(each, (*path, key))
-
-
-def _filled(text: str, scalars: Sequence[Scalar], texts: Sequence[str]) -> str:
-    """Return the text with others in the place of its scalars."""
-    parts: list[str] = []
-    at = 0
-    for scalar, new in zip(scalars, texts, strict=True):
-        parts += (text[at : scalar.start], new)
-        at = scalar.end
-    return "".join((*parts, text[at:]))
-
-
-def _pattern(text: str, holes: list[tuple[Scalar, Hole, Path]]) -> str:
-    """Return the expression for texts that differ in the holes; hole number n is the group hn."""
-    parts: list[str] = []
-    at = 0
-    first: dict[Path, int] = {}
-    apart: defaultdict[Path, list[int]] = defaultdict(list)
-    for number, (scalar, hole, path) in enumerate(holes):
-        parts.append(re.escape(text[at : scalar.start]))
-        inner = hole.pattern or scalar.any_text
-        if hole.like is not None:
-            inner = rf"(?P=h{first[hole.like]})(?![0-9.])"
-        elif hole.pattern and not hole.is_number:
-            inner = scalar.no_other + inner
-        if hole.apart:
-            kin = apart[tuple(0 if isinstance(key, int) else key for key in path)]
-            inner = "".join(rf"(?!(?P=h{other})(?![0-9]))" for other in kin) + inner
-            kin.append(number)
-        parts.append(f"(?P<h{number}>{inner})")
-        first[path] = number
-        at = scalar.end
-    return "".join((*parts, re.escape(text[at:])))
-
-
-def _tried(
-    text: str, holes: list[tuple[Scalar, Hole, Path]], pattern: re.Pattern[str], judge: Callable[[str], Any]
-) -> Shape | None:
-    """Return the shape, its mould taken of samples, if it makes what the judge makes."""
-    shape: Shape | None = None
-    numbers = _picker([n for n, (_, hole, _) in enumerate(holes) if hole.is_number])
-    for example in (_sampled(text, holes, 0), _sampled(text, holes, len(holes)), text):
-        match, wanted = pattern.fullmatch(example), judge(example)
-        if match is None or wanted is None:
-            return None
-        if shape is None:
-            shape = Shape(pattern.match, numbers, mould(wanted, *_marks(match.groups(), numbers)))
-        elif shape.value(match) != wanted:
-            return None
-    return shape
-
-
-def _sampled(text: str, holes: list[tuple[Scalar, Hole, Path]], begin: int) -> str:
-    at = {path: number for number, (_, _, path) in enumerate(holes)}
-    samples = [
-        hole.sample(begin + (at[hole.like] if hole.like else n)) for n, (_, hole, _) in enumerate(holes)
-    ]
-    return _filled(text, [scalar for scalar, _, _ in holes], samples)
-
-
-def _marks(
-    texts: Sequence[str], numbers: Callable[[Sequence[str]], tuple[str, ...]]
-) -> tuple[dict[Any, int], int]:
-    """Return the hole of each sample, and how many values fill the mould: texts, and numbers behind them."""
-    values = (*texts, *map(int, numbers(texts)))
-    return {value: at for at, value in reversed([*enumerate(values)])}, len(values)
-
-
-def _picker(at: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
-    """Return what picks the texts at some places."""
-    if len(at) > 1:
-        return itemgetter(*at)
-    return itemgetter(slice(at[0], at[0] + 1) if at else slice(0))

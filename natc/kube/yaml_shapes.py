@@ -42,6 +42,9 @@ _QUOTED = r"([ !#-&(-\[\]-~]*)"
 #: A look-ahead where an expression for strings might take a text that means something else to YAML.
 _NO_OTHER = rf"(?:{_NO_WORD}(?=[A-Za-z_/])|(?=[0-9]+\.[0-9]+\.))"
 
+#: Any value on a line, whatever it means; all of them are JSON.
+_UNREAD = rf"""(?:[A-Za-z0-9_/]{PLAIN_REST}|'{_QUOTED[1:-1]}'|"{_QUOTED[1:-1]}")"""
+_is_unread = re.compile(_UNREAD).fullmatch
 _is_string = re.compile(_STRING + r"\n").fullmatch
 _is_integer = re.compile(_INTEGER).fullmatch
 _is_quoted = re.compile(_QUOTED).fullmatch
@@ -134,11 +137,13 @@ def scalars(text: str) -> list[Scalar]:
 def _scalar(value: str, start: int, end: int) -> Iterator[Scalar]:
     if value[0] in ("'", '"'):
         if _is_quoted(value[1:-1]):
-            yield Scalar(start + 1, end - 1, is_number=False, any_text=_QUOTED[1:-1])
+            yield Scalar(start + 1, end - 1, None, _QUOTED[1:-1], _UNREAD, quotes=1)
     elif _is_integer(value):
-        yield Scalar(start, end, is_number=True, any_text="")
+        yield Scalar(start, end, int, "", _UNREAD)
     elif _is_string(value + "\n") and isinstance(resolve(value), str):
-        yield Scalar(start, end, is_number=False, any_text=f"(?:{_STRING[1:-1]})", no_other=_NO_OTHER)
+        yield Scalar(start, end, None, f"(?:{_STRING[1:-1]})", _UNREAD, no_other=_NO_OTHER)
+    elif _is_unread(value):
+        yield Scalar(start, end, None, "", _UNREAD, unread_only=True)
 
 
 def _hole(value: str) -> tuple[str, str]:

@@ -135,6 +135,8 @@ def compiling(folder: Path) -> Iterator[Row]:
     text.write_bytes(subprocess.run(from_json, check=True, capture_output=True).stdout)
     restore = ["unshare", "-n", "iptables-legacy-restore", "--test", str(text)]
     yield Row("compile from JSON", from_json, restore, f"{RESTORE} of its output", 0.45)
+    recorded = ["unshare", "-n", "iptables-legacy-restore", "--test", str(folder / "dump-10000.txt")]
+    yield Row("the same", from_json, recorded, f"{RESTORE} of the recorded dump", 0.5)
     manifests = str(folder / "cluster-10000.yaml")
     loading = python(f"import yaml; list(yaml.load_all(open({manifests!r}), yaml.CSafeLoader))")
     yield Row("compile from YAML", natc("compile", manifests, *flags), loading, "CSafeLoader alone", 0.25)

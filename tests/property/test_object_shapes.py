@@ -14,8 +14,8 @@ from natc.kube.documents import read_documents
 from natc.kube.fields import Fields
 from natc.kube.json_source import JsonError, decode
 from natc.kube.manifests import _READERS, load
-from natc.kube.model import Cluster, Service
-from natc.kube.object_shapes import learn
+from natc.kube.model import Cluster, EndpointSlice, Service
+from natc.kube.shape_learning import learn
 from natc.kube.sources import Source
 from natc.kube.yaml_shapes import scalars as yaml_scalars
 from natc.kube.yaml_source import YamlError
@@ -105,13 +105,13 @@ def judged(text, decode_one):
     return None if fields.problems else value
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     SHAPED,
     EXTRAS,
     st.sampled_from(["compact", "indented", "yaml", "quoted"]),
     EDITS,
-    st.lists(EDITS, max_size=4),
+    st.lists(EDITS, max_size=2),
 )
 def test_a_shape_takes_only_what_the_readers_take_and_makes_the_same(cluster, extra, style, first, others):
     in_json = style in ("compact", "indented")
@@ -120,17 +120,24 @@ def test_a_shape_takes_only_what_the_readers_take_and_makes_the_same(cluster, ex
     quick = judge if in_json else yaml_lines.load
     for obj in dressed(to_manifests(cluster), extra):
         text = edited(written(obj, style), scalars, first[:1])
-        try:
-            shape = learn(text, scalars(text), quick, _READERS, end=r"\Z")
-        except (JsonError, YamlError):
-            continue
-        if shape is None:
-            continue
-        for edits in ([], *others):
-            other = edited(text, scalars, edits)
-            match = shape.match(other, 0)
-            if match is not None:
-                assert shown(shape.value(match)) == shown(judged(other, judge))
+        for known in ((), ("EndpointSlice",)):
+            try:
+                shape = learn(text, scalars(text), quick, _READERS, r"\Z", known)
+            except (JsonError, YamlError):
+                shape = None
+            if shape is None:
+                continue
+            alike = [written(each, style) for each in lengths(obj)]
+            for other in (text, *(edited(each, scalars, edits) for each in alike for edits in ([], *others))):
+                match = shape.match(other, 0)
+                if match is not None:
+                    assert shown(shape.value(match)) == shown(judged(other, judge))
+
+
+def lengths(obj):
+    """An object, and others with more or fewer endpoints."""
+    endpoints = obj.get("endpoints") or []
+    return [obj, *({**obj, "endpoints": (endpoints * 9)[:count]} for count in (1, 4, 5, 7) if endpoints)]
 
 
 def outcome(text, enough):
@@ -144,7 +151,7 @@ def outcome(text, enough):
             return [error.render()]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(SHAPED, min_size=1, max_size=3), EXTRAS, STYLES,
     st.sampled_from(["List", "stream", "ServiceList", "Service"]), EDITS, CUTS,
@@ -195,3 +202,32 @@ def test_what_is_wrong_behind_objects_of_a_shape_is_found_where_it_stands(style,
     found = outcome(text, 12)
     assert len(found) == 2
     assert found == outcome(text, 10**9)
+
+
+@pytest.mark.parametrize("style", ["compact", "indented", "yaml"])
+def test_slices_of_any_length_are_read_by_two_shapes(style):
+    def piece(number):
+        endpoints = [
+            {
+                "addresses": [f"10.{number}.0.{at}"],
+                "nodeName": f"n{at}",
+                "targetRef": {"uid": f"{at}a-{number}"},
+            }
+            for at in range(1, number % 12 + 2)
+        ]
+        meta = {"name": f"s{number}", "labels": {"kubernetes.io/service-name": "s"}, "generation": number}
+        head = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": meta,
+            "addressType": "IPv4",
+        }
+        return {**head, "endpoints": endpoints, "ports": [{"port": 80 + number}]}
+
+    text = written({"apiVersion": "v1", "kind": "List", "items": [piece(n) for n in range(200)]}, style)
+    with patch.object(json_reader, "_ENOUGH", 3), patch.object(yaml_reader, "_ENOUGH", 3):
+        [(_, value)] = read_documents("f", text, [], _READERS)
+    read = value["items"][100:]
+    assert [each.__class__ for each in read] == [EndpointSlice] * 100
+    assert [len(each.endpoints) for each in read] == [number % 12 + 1 for number in range(100, 200)]
+    assert outcome(text, 3) == outcome(text, 10**9)
