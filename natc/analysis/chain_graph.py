@@ -45,6 +45,9 @@ class ChainGraph:
     _hooks: dict[str, frozenset[str]] | None = None
     _parts: dict[Shape, Part] = field(factory=dict)
     _ended: dict[str, Intervals] = field(factory=dict)
+    _telling: dict[tuple[Line, ...], tuple[int | None, ...]] = field(factory=dict)
+    _alike_ended: dict[object, Intervals] = field(factory=dict)
+    """The protocols that chains written alike end, by what they jump to; their shapes say what they ask."""
     _deciding: dict[tuple[Line, ...], tuple[Line, ...]] = field(factory=dict)
     """Of chains written alike the rules, all but the last, that chance has no part in."""
     _shadowing: dict[tuple[tuple[Line, ...], tuple[str | None, ...]], bool] = field(factory=dict)
@@ -131,9 +134,35 @@ class ChainGraph:
         return self._shadowing[key]
 
     def _walked(self, name: str) -> Intervals:
-        ended = NO_PROTOCOL
         written = self.alike.written(name)
-        for rule in self.table.chains[name].rules if written is None else _rules(*written):
+        if written is None:
+            return self._ended_by(self.table.chains[name].rules)
+        lines, values = written
+        if lines not in self._telling:
+            self._telling[lines] = tuple(self._place_that_tells(line, values) for line in lines)
+        key = lines, tuple([self._told(place, values) for place in self._telling[lines]])
+        if key not in self._alike_ended:
+            self._alike_ended[key] = self._ended_by(_rules(lines, values))
+        return self._alike_ended[key]
+
+    def _place_that_tells(self, line: Line, values: Values) -> int | None:
+        """Return the place of what a rule jumps to, None where it makes no difference."""
+        rule, jump = line.rule(values), line.shape.jump
+        if jump is None or self.part(rule).random:
+            return None
+        start: int = line.literals.start
+        return start + jump
+
+    def _told(self, place: int | None, values: Values) -> object:
+        """Return what a rule's jump comes to: a verdict, or the protocols of which nothing comes back."""
+        if place is None:
+            return None
+        to = values[place]
+        return self.ended(to) if to in self.table.chains else to
+
+    def _ended_by(self, rules: Iterable[Rule]) -> Intervals:
+        ended = NO_PROTOCOL
+        for rule in rules:
             if self._comes_back(rule):
                 return ended
             leaving = self.leaves(rule)

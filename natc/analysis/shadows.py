@@ -176,7 +176,7 @@ class _Index:
                 if length > own:
                     continue
                 address = address >> (self.bits - length) << (self.bits - length)
-                for port in {keys.port, None}:
+                for port in dict.fromkeys((keys.port, None)):  # the same answer in every process
                     for earlier in self.entries.get((side, address, length, port), ()):
                         if not left:
                             return
