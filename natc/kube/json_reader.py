@@ -33,7 +33,7 @@ _find_scalars = re.compile(
 ).finditer
 _PLAIN_TEXT = r'[^"\\\x00-\x1f]*+'
 _PLAIN_NUMBER = "(?:0|[1-9][0-9]{0,14}+)"
-_ESCAPED_TEXT = r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*+'
+_ESCAPED_TEXT = rf'{_PLAIN_TEXT}(?:\\["\\/bfnrt]{_PLAIN_TEXT})*+'
 
 
 class JsonReader:
