@@ -65,7 +65,7 @@ class Flows:
 
 
 def _flow_key(result: Result) -> FlowKey:
-    before, after = result.get("orig") or {}, result.get("final") or {}
+    before, after = result.get("orig") or {}, {} if "choices" in result else result.get("final") or {}
     flow = f"{before.get('proto', '?')} {_end(before, 'src', 'sport')} > {_end(before, 'dst', 'dport')}"
     return flow, str(result["verdict"]), _end(after, "dst", "dport") if after else ""
 
@@ -141,8 +141,17 @@ def _row_parts(result: Result) -> tuple[str | Part, ...]:
 def _flow(result: Mapping[str, Any]) -> str:
     before, after = result.get("orig") or {}, result.get("final") or {}
     text = f"{_end(before, 'src', 'sport')} > {_end(before, 'dst', 'dport')}"
+    if "choices" in result:
+        return f"{text}  becomes by chance  {', '.join(map(_choice, result['choices']))}"
     changed = f"{_end(after, 'src', 'sport')} > {_end(after, 'dst', 'dport')}"
     return text if not after or changed == text else f"{text}  became  {changed}"
+
+
+def _choice(choice: Mapping[str, Any]) -> str:
+    """Return one end that chance may bring a packet to, with its odds."""
+    to = choice["dnat"]
+    end = f"{_end(to, 'ip', 'port')} {choice['verdict']}" if to else choice["verdict"]
+    return f"{choice['odds']['value']:.4%} {end}"
 
 
 def _end(header: Mapping[str, Any], address: str, port: str) -> str:

@@ -71,10 +71,13 @@ class HostNode:
     def _arrived(self, state: State) -> list[State]:
         if isinstance(state.packet.dst, Open) and state.packet.dst.subject == "own":  # behind REDIRECT
             return [changed(state, hook="INPUT", route=Route("lo"))]
-        found = routing.route_input(self.host, flow_of(state))
+        flow, by_any = flow_of(state), isinstance(state.packet.in_interface, Open)
+        found = routing.route_input(self.host, flow)
+        if by_any and found.kind == "drop" and (found.reason or "").startswith("rp_filter"):
+            found = routing.route_input(self.host, evolve(flow, source_open=True))  # asked by interface below
         if found.kind == "drop":
             return [changed(state, verdict="NO_ROUTE", answer=found.answer, reason=found.reason)]
-        if not isinstance(state.packet.src, Open):
+        if not by_any and not isinstance(state.packet.src, Open):
             return [self._let_in(state, found)]
         from natc.trace.reverse_filter import filtered
 

@@ -26,7 +26,7 @@ from natc.trace.injection import Entry, Sender, Sent, reply_entry
 from natc.trace.machine import Machine
 from natc.trace.program import ReadyRule
 from natc.trace.responses import Response, response_to
-from natc.trace.results import Result, open_result, result_of
+from natc.trace.results import MOST_BRANCHES, Result, open_result, result_of
 from natc.trace.search import branches
 from natc.trace.starting import NOTHING_SHOWN, Lists, Start, with_lists
 from natc.trace.state import State
@@ -125,10 +125,10 @@ class Replay:
         """Do what :meth:`deliver` does; without a time, a little passes with every packet."""
         if now is not None:
             self.memory = self.memory.settled(max(now, self.memory.now))
-        finals = list(islice(branches(self._way.step, self._starts(sent), self._way.bound), 2))
-        final = finals[0]
-        if len(finals) > 1:
-            return Delivery(open_result(sent.packet, final), is_open=True)
+        ways = branches(self._way.step, self._starts(sent), self._way.bound)
+        final = next(ways)
+        if others := list(islice(ways, MOST_BRANCHES)):
+            return Delivery(open_result(sent.packet, [final, *others]), is_open=True)
         response = self._response(final)
         self.memory = (response.final if response else final).memory or self.memory
         self.memory = self.memory.settled(self.memory.now + (_TICK if now is None else 0))

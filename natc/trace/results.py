@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from natc.netfilter.packet import Open, Packet
+from natc.probability import Odds, total
 from natc.trace.responses import Response
 from natc.trace.state import State, Step
 
@@ -125,7 +127,41 @@ def step_text(step: Step) -> str:
     return f"{step.table} {step.chain} {step.number}{line}"
 
 
-def open_result(sent: Packet, final: State) -> Result:
-    """Return the result of a packet whose way natc cannot tell, with what it hangs on."""
-    questions = [value.subject or value.kind for value in final.facts.known if isinstance(value, Open)]
-    return result_of(sent, final, None) | {"verdict": "OPEN", "open": questions}
+def open_result(sent: Packet, finals: Sequence[State]) -> Result:
+    """Return the result of a packet whose way natc cannot tell, with what it hangs on.
+
+    Where that is chance alone, ``choices`` are the ends it can come to with the exact odds of each; they are
+    left out where there are more branches than :data:`MOST_BRANCHES`.
+    """
+    first = finals[0]
+    questions = [value.subject or value.kind for value in first.facts.known if isinstance(value, Open)]
+    result = result_of(sent, first, None) | {"verdict": "OPEN", "open": questions}
+    if len(finals) > MOST_BRANCHES or any(final.facts.known for final in finals):
+        return result
+    steps = (step for step in first.trail.steps() if step.odds is not None and step.rule is not None)
+    by_chance = [f"chance: line {step.rule.line}" for step in steps if step.rule is not None]
+    return result | {"open": by_chance, "choices": _choices(sent, finals)}
+
+
+#: How many random branches of one packet a replay tells apart.
+MOST_BRANCHES = 64
+
+
+def _choices(sent: Packet, finals: Sequence[State]) -> list[Result]:
+    ends: dict[tuple[str, Any], list[Odds]] = {}
+    for final in finals:
+        to, before = _destination(final.packet), _destination(sent)
+        ends.setdefault((final.verdict, None if to == before else to), []).append(final.odds)
+    return [
+        {"verdict": verdict, "dnat": to and {"ip": to[0], "port": to[1]}} | {"odds": _odds(total(parts))}
+        for (verdict, to), parts in ends.items()
+    ]
+
+
+def _destination(packet: Packet) -> tuple[str, Any]:
+    port = packet.dport
+    return packet.show(packet.dst), port.kind if isinstance(port, Open) else port
+
+
+def _odds(odds: Odds) -> Result:
+    return {"num": odds.num, "exp": odds.exp, "value": float(odds)}

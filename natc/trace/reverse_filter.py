@@ -1,4 +1,4 @@
-"""rp_filter of a packet that leaves its source open: which sources the node lets in (fib_frontend.c)."""
+"""rp_filter of a packet that leaves source or interface open: which sources are let in (fib_frontend.c)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def filtered(host: Host, state: State, out: str | None) -> list[State]:
     ``out`` is the device the packet would leave by, None when it is for the node itself.
     """
     devices = _filtering(host)
-    if host.family != 4 or not host.routes_known or not devices or not isinstance(state.packet.src, Open):
+    if host.family != 4 or not host.routes_known or not devices:
         return [state]
     arrived = state.packet.in_interface
     if not isinstance(arrived, Open):
@@ -54,8 +54,11 @@ def _where(answer: bool | list[Split], state: State, *, holds: bool) -> list[Sta
 
 def _by_source(host: Host, state: State, device: str, out: str | None) -> list[State]:
     source = state.packet.src
-    domain = state.facts.domain(source) if isinstance(source, Open) else None
-    if not isinstance(source, Open) or not isinstance(domain, Intervals):
+    if not isinstance(source, Open):
+        known = evolve(flow_of(state), in_interface=device)
+        return _ended(bool(routing.source_refusal(host, known, out)), state)
+    domain = state.facts.domain(source)
+    if not isinstance(domain, Intervals):
         return [state]
     flow = evolve(flow_of(state), in_interface=device, source_open=False)
     return _ended(split(state, source, _refused(host, flow, domain, out)), state)

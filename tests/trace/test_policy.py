@@ -3,6 +3,7 @@
 import pytest
 
 from natc.netfilter.host import Host
+from natc.netfilter.intervals import name
 from natc.netfilter.kinds import address_of
 from natc.netfilter.packet import open_mark, question_packet
 from natc.text.reader import read
@@ -56,6 +57,13 @@ def test_rp_filter_tells_the_interfaces_apart_that_it_filters():
     assert domains(found["NO_ROUTE"]).keys() == {"source", "incoming interface"}
     only = ways("", sysctl={"net.ipv4.conf.eth1.rp_filter": 1})
     assert domains(only["NO_ROUTE"])["incoming interface"].single == "eth1"
+
+
+def test_rp_filter_asks_of_a_known_source_by_which_interface_it_came():
+    found = ways("", sysctl=STRICT, src="10.244.1.5")
+    assert found.keys() == {"eth0", "NO_ROUTE"}
+    assert domains(found["eth0"])["incoming interface"] & name("cni0")
+    assert not domains(found["NO_ROUTE"])["incoming interface"] & name("cni0")
 
 
 REDIRECTED = """*nat
