@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from natc.analysis.diff.classes import smallest_address
 from natc.analysis.diff.fates import Known, is_question
 from natc.analysis.diff.spoken import expression_of
-from natc.netfilter.intervals import Intervals
+from natc.netfilter.intervals import Intervals, number
 from natc.netfilter.packet import Domain, Open, Packet
 
 #: States and types of addresses, the plainest first.
@@ -137,7 +137,10 @@ def smallest(packet: Packet, value: Open, domain: Domain) -> Any:
     if isinstance(domain, Intervals):
         if isinstance(domain.spans[0][0], str):
             return _name(domain)
-        return smallest_address(domain, packet.family) if value == packet.src else domain.spans[0][0]
+        if value == packet.src:
+            return smallest_address(domain, packet.family)
+        usual = domain - number(0) if value == packet.sport else domain  # no process sends from port 0
+        return (usual or domain).spans[0][0]
     return min(domain, key=lambda word: (_WORDS.index(word) if word in _WORDS else 0, str(word)))
 
 
