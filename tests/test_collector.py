@@ -5,6 +5,7 @@ import weakref
 
 import pytest
 
+from natc import collector
 from natc.cli.fleet import done
 from natc.collector import collector_paused
 
@@ -32,7 +33,9 @@ def test_what_was_made_counts_as_old():
     assert len(gc.get_objects(generation=0)) < len(made)
 
 
-def test_cycles_made_in_pauses_are_found_at_last():
+def test_cycles_made_in_pauses_are_found_at_last(monkeypatch):
+    monkeypatch.setattr(collector, "_LEDGER", collector._Ledger())  # whatever other tests have made
+
     class Cycle:
         def __init__(self):
             self.own = self
