@@ -139,7 +139,7 @@ def _martian_address(flow: Flow) -> str | None:
             return "martian source: a multicast or broadcast address"
         if source in _ZERO4 and not (source == 0 and destination in (0, _LIMITED_BROADCAST)):
             return "martian source: in 0.0.0.0/8"
-    if destination in _ZERO4 and not source == destination == 0:
+    if destination in _ZERO4 and (flow.source_open or not source == destination == 0):
         return "martian destination: in 0.0.0.0/8"
     return None
 

@@ -98,9 +98,10 @@ class FirstPacket:
         if effect.network is not None:
             return [self._bound(state, effect.side, {effect.side: _in_network(effect.network, address)})]
         to = _address(effect.to, f"address chosen from {effect.to.first}-{effect.to.last}", address)
-        port_field = "sport" if effect.side == "src" else "dport"
-        port = getattr(packet, port_field)
-        fields = {effect.side: to, port_field: _port(effect.to.ports, port, effect.random)}
+        if effect.side == "src":
+            fields = {"src": to, "sport": _source_port(effect.to.ports, packet.sport, effect.random)}
+        else:
+            fields = {"dst": to, "dport": _port(effect.to.ports, packet.dport, effect.random)}
         return [self._bound(state, effect.side, fields)]
 
     def masquerade(self, state: State, effect: Masquerade) -> list[State]:
@@ -113,7 +114,7 @@ class FirstPacket:
             source = routing.masquerade_address(self.host, packet.out_interface, packet.dst, gateway)
         if source is None:
             return [changed(state, verdict="DROP", frames=())]
-        fields = {"src": source, "sport": packet.sport and CHOSEN_PORT}
+        fields = {"src": source, "sport": _source_port(effect.ports, packet.sport, effect.random)}
         return [changed(self._bound(state, "src", fields), masqueraded=True)]
 
     def redirect(self, state: State, effect: Redirect) -> list[State]:
@@ -178,6 +179,17 @@ def _address(to: NatRange, kind: str, old: int | Open) -> int | Open:
     return Open(kind, "", numbers(int(to.first), int(to.last)))
 
 
+def _source_port(ports: PortRange | None, old: int | Open | None, random: bool) -> int | Open | None:
+    """Return the source port after translation: kept if it may be, else any of the range (nf_nat_core.c).
+
+    A port that clashes with another connection's is not kept either: a first packet is asked about alone.
+    """
+    if ports is None:
+        return CHOSEN_PORT if random and old is not None else old
+    kept = _port(ports, old, random)
+    return kept if kept == old or isinstance(kept, Open) or ports.low == ports.high else _any_of(ports)
+
+
 def _port(ports: PortRange | None, old: int | Open | None, random: bool) -> int | Open | None:
     """Return the port after translation: kept when it is in the range, else the lowest (nf_nat_core.c)."""
     if ports is None or old is None:
@@ -185,5 +197,9 @@ def _port(ports: PortRange | None, old: int | Open | None, random: bool) -> int 
     if ports.low == ports.high:
         return ports.low
     if random or isinstance(old, Open):
-        return Open("translated port", f"{ports.low}-{ports.high}", numbers(ports.low, ports.high))
+        return _any_of(ports)
     return old if old in ports else ports.low
+
+
+def _any_of(ports: PortRange) -> Open:
+    return Open("translated port", f"{ports.low}-{ports.high}", numbers(ports.low, ports.high))

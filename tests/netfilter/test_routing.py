@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
@@ -63,6 +64,15 @@ def test_arriving_packets_go_where_the_tables_say(
     found = route_input(HOST4, arriving)
     assert (found.kind, found.out, found.answer) == (kind, out, answer)
     assert bool(found.reason) == (kind == "drop")
+
+
+def test_nothing_but_a_packet_from_nowhere_arrives_for_nowhere() -> None:
+    nowhere = flow("0.0.0.0", "0.0.0.0", "eth0")
+    assert route_input(HOST4, nowhere).kind != "drop"
+    assert route_input(HOST4, flow("0.0.0.0", "192.168.1.77", "eth0")).kind == "drop"
+    assert (
+        route_input(HOST4, evolve(nowhere, source_open=True)).kind == "drop"
+    )  # its source stands for others
 
 
 def test_a_node_that_does_not_forward_drops_silently() -> None:

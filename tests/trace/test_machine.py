@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from natc.netfilter.packet import question_packet
+from natc.netfilter.packet import Open, question_packet
 from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
 from natc.trace import trace
@@ -211,3 +211,24 @@ def test_sets_that_nobody_showed_are_asked_together_where_their_combinations_are
     }
     unmarked = [case for case in answer.cases if case.outcomes[0][1].mark == 0]
     assert [len(case.conditions) for case in unmarked] == [9]
+
+
+@pytest.mark.parametrize(
+    ("target", "port"),
+    [
+        ("SNAT --to-source 192.0.2.1", 1000),
+        ("SNAT --to-source 192.0.2.1 --random", "translated port"),
+        ("SNAT --to-source 192.0.2.1:2000-3000", "translated port"),
+        ("MASQUERADE", 1000),
+        ("MASQUERADE --random-fully", "translated port"),
+        ("MASQUERADE --to-ports 500-1500", 1000),
+        ("MASQUERADE --to-ports 2000-3000", "translated port"),
+    ],
+)
+def test_a_source_port_is_kept_where_it_may_be(target, port):
+    text = f"*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -p tcp -j {target}\nCOMMIT\n"
+    packet = question_packet("198.51.100.9", 80, src="10.0.0.1", sport=1000)
+    (case,) = trace(read(text), packet).cases
+    ((_, outcome),) = case.outcomes
+    sport = outcome.final.sport
+    assert (sport.kind if isinstance(sport, Open) else sport) == port
