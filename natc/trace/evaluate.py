@@ -67,7 +67,10 @@ def _in(asker: Asker, condition: In, state: State) -> Answer:
             value = "NEW" if state.binding.template else "INVALID"
         return value is not None and value in condition.values
     if state.facts.domain(value) is None:
-        return question(state, Open("question", f"{value.kind} in {condition.values}", YES_OR_NO))
+        from natc.trace.wording import set_words
+
+        words = set_words(condition.field, condition.values, state.packet.bits)
+        return question(state, Open("question", f"{value.kind} in {words}", YES_OR_NO))
     return split(state, value, condition.values)
 
 
@@ -76,7 +79,8 @@ def _bits(asker: Asker, condition: Bits, state: State) -> Answer:
     if type(value) is int:
         return value & condition.mask == condition.value
     if type(value) is not OpenMark:
-        return question(state, Open("question", f"{condition}", YES_OR_NO))
+        words = f"{condition.field} & {condition.mask:#x} is {condition.value:#x}"
+        return question(state, Open("question", words, YES_OR_NO))
     known = condition.mask & ~value.unknown
     if (value.value ^ condition.value) & known or condition.value & ~condition.mask:
         return False

@@ -128,6 +128,15 @@ def _listed(items: Iterable[str]) -> str:
 # ---- numbers and names
 
 
+def set_words(field: str, values: Domain, bits: int) -> str:
+    """Return the values that a rule asks for in a field of a packet with addresses of ``bits`` bits."""
+    if not isinstance(values, Intervals):
+        return _listed(sorted(map(str, values)))
+    if field in ("src", "dst"):
+        return _listed(_networks(values, bits))
+    return _listed(_range(span, str) for span in values.spans)
+
+
 def _ranges(value: Open, domain: Intervals, show: Callable[[Any], str]) -> str:
     inside = [_range(span, show) for span in domain.spans]
     outside = (

@@ -4,6 +4,7 @@ import time
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from natc.netfilter.packet import Open, question_packet
 from natc.probability import CERTAIN, Odds, total
@@ -232,3 +233,17 @@ def test_a_source_port_is_kept_where_it_may_be(target, port):
     ((_, outcome),) = case.outcomes
     sport = outcome.final.sport
     assert (sport.kind if isinstance(sport, Open) else sport) == port
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("-d 10.0.5.0/24", "address of the incoming interface in 10.0.5.0/24"),
+        ("! -d 10.0.5.1", "address of the incoming interface in 10.0.5.1"),
+        ("-m tos --tos 0x10/0x3f", "tos & 0x3f is 0x10"),
+    ],
+)
+def test_what_is_asked_of_a_value_without_limits_is_told_in_words(words, asked):
+    text = f"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j REDIRECT\nCOMMIT\n*filter\n-A INPUT {words} -j DROP\nCOMMIT\n"
+    packet = evolve(question_packet("198.51.100.9", 80), tos=Open("tos"))
+    assert any(asked in question.text for question in trace(read(text), packet).questions)
