@@ -130,6 +130,8 @@ def _listed(items: Iterable[str]) -> str:
 
 def set_words(field: str, values: Domain, bits: int) -> str:
     """Return the values that a rule asks for in a field of a packet with addresses of ``bits`` bits."""
+    if not values:
+        return "nothing"
     if not isinstance(values, Intervals):
         return _listed(sorted(map(str, values)))
     if field in ("src", "dst"):
