@@ -1,9 +1,10 @@
-"""Flags as kube-proxy takes them: a boolean alone means true, and ``=true`` or ``=false`` says it."""
+"""Flags as kube-proxy takes them (a boolean alone means true, ``=false`` says it), and options in groups."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +12,7 @@ from natc.inputs import NO_CACHE
 
 Parameter = click.Parameter | None
 Context = click.Context | None
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True),
@@ -82,3 +84,10 @@ class GoFlagsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         alone = {name for p in self.params if isinstance(p.type, GoBoolean) for name in p.opts}
         return super().parse_args(ctx, [f"{word}=true" if word in alone else word for word in args])
+
+
+def with_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """Give a command several options, in the order in which its help shows them."""
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from natc.cli.flags import Command, with_options
 from natc.errors import NodeError, UsageError, printable
 
 if TYPE_CHECKING:
     from natc.analysis.destination import Said
     from natc.analysis.resolve import Asker, Names
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _MANIFESTS = "--manifests"
 
 _OPTIONS = (
@@ -29,11 +28,9 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def name_options(command: _F) -> _F:
+def name_options(command: Command) -> Command:
     """Add the options of this module to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS, command)
 
 
 class ManifestsCommand(click.Command):
@@ -98,7 +95,7 @@ def asker_of(names: Names, asked: dict[str, Any]) -> Asker:
     return names.in_namespace(asked["namespace"])
 
 
-def url_options(command: _F) -> _F:
+def url_options(command: Command) -> Command:
     """Add the options that send a request through an Ingress."""
     command = click.option("--ingress-class", help="Only Ingresses of this class take the URL.")(command)
     return click.option("--url", help="http://HOST/PATH: an Ingress of the manifests says where to.")(command)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from natc.cli.flags import Command, with_options
 from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from natc.text.bundle import Bundle
     from natc.trace.node import NodeView
 
-F = TypeVar("F", bound=Callable[..., Any])
 
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
 #: The longest name of an interface (IFNAMSIZ without its end).
@@ -41,11 +40,9 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def question_options(command: F) -> F:
+def question_options(command: Command) -> Command:
     """Give a command the options that say which packet is meant, and on what node."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS, command)
 
 
 def packet_of(asked: dict[str, Any]) -> Packet:

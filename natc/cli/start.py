@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from natc.cli.flags import Command, with_options
 from natc.errors import NodeError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from natc.text.recent import Seen
     from natc.trace.starting import Lists, Start
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 #: The least and the most jiffies that a kernel can count in a second (kernel/Kconfig.hz).
@@ -36,11 +36,9 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def start_options(command: F) -> F:
+def start_options(command: Command) -> Command:
     """Give a command the options of what a node remembers."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS, command)
 
 
 def starts_of(asked: dict[str, Any], ruleset: Ruleset, bundle: Bundle | None = None) -> tuple[Start, ...]:
