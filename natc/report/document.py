@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -21,16 +20,20 @@ _PIECES = 4096
 
 def document(version: str, content: Mapping[str, Any]) -> str:
     """Return one JSON document that begins with natc's version and the schema's number."""
-    return json.dumps({"natc": version, "schema": SCHEMA, **content}, indent=1, ensure_ascii=True) + "\n"
+    return json.dumps(_framed(version, content), indent=1, ensure_ascii=True) + "\n"
 
 
 def emit_document(version: str, content: Mapping[str, Any]) -> None:
     """Write the document to standard output piece by piece: 5,000 endpoints have 600 MB of odds."""
     encoder = json.JSONEncoder(indent=1, ensure_ascii=True)
-    pieces = encoder.iterencode({"natc": version, "schema": SCHEMA, **content})
+    pieces = encoder.iterencode(_framed(version, content))
     while text := "".join(islice(pieces, _PIECES)):
         sys.stdout.write(text)
     sys.stdout.write("\n")
+
+
+def _framed(version: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"natc": version, "schema": SCHEMA, **content}
 
 
 def odds_json(odds: Odds) -> dict[str, Any]:
@@ -41,9 +44,3 @@ def odds_json(odds: Odds) -> dict[str, Any]:
 def whole_json(number: int) -> int | str:
     """Return a whole number as it is printed: in hexadecimal where Python would refuse to."""
     return number if number.bit_length() < _LONGEST_BITS else hex(number)
-
-
-@lru_cache(maxsize=1 << 13)
-def _hexadecimal(number: int) -> str:
-    """Return a number in hexadecimal; an answer says each of its odds under several conditions."""
-    return hex(number)
