@@ -10,7 +10,7 @@ from attrs import field
 
 from natc.analysis.audit import Judgement, Service
 from natc.report.document import odds_json
-from natc.report.lines import Line, Part, line
+from natc.report.lines import Line, Part, counted, line
 from natc.values import define
 
 #: How many targets of an unfair service a person is shown.
@@ -21,7 +21,7 @@ def audit_lines(services: Sequence[Service]) -> Iterator[Line]:
     """Yield a summary, then what is wrong, each with its line in the dump."""
     wrong = [service for service in services if not service.fair]
     fair = len(services) - len(wrong)
-    yield line(Part(f"{len(services):,} destinations: {fair:,} fair, {len(wrong):,} not", "bold"))
+    yield line(Part(f"{counted(len(services), 'destination')}: {fair:,} fair, {len(wrong):,} not", "bold"))
     for service in wrong:
         name = f"  {service.name}" if service.name else ""
         yield line(

@@ -10,7 +10,7 @@ from natc.analysis.balance import Balance, BalanceCase, Node, Part
 from natc.analysis.shares import Place, Way
 from natc.analysis.who import NODE, OWN
 from natc.report.document import odds_json, whole_json
-from natc.report.lines import Line, line
+from natc.report.lines import Line, counted, line
 from natc.report.lines import Part as Piece
 from natc.trace.outcome import Endpoint
 
@@ -39,9 +39,8 @@ def balance_lines(found: Balance, top: int) -> Iterator[Line]:
     Of the narrowest cases only how even they are.
     """
     asked, nodes = found.asked, found.nodes
-    count = f"{len(nodes):,} node{'' if len(nodes) == 1 else 's'}"
     to = f"{asked.dst or ''}{'' if asked.port is None else f':{asked.port}'}/{asked.proto}"
-    yield line(Piece(f"{to} over {count}: {len(found.pods):,} pods", "bold"))
+    yield line(Piece(f"{to} over {counted(len(nodes), 'node')}: {counted(len(found.pods), 'pod')}", "bold"))
     failing = [
         node.name for node, weight in zip(nodes, found.weights, strict=True) if node.weight > weight == 0
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from natc.analysis.cost import Cost
-from natc.report.lines import Line, Part, line
+from natc.report.lines import Line, Part, counted, line
 
 
 def cost_lines(costs: Sequence[Cost], shown: int) -> Iterator[Line]:
@@ -17,7 +17,7 @@ def cost_lines(costs: Sequence[Cost], shown: int) -> Iterator[Line]:
     worst = max(cost.most for cost in costs)
     mean = sum(cost.most for cost in costs) / len(costs)
     yield line(
-        Part(f"{len(costs):,} destinations", "bold"),
+        Part(counted(len(costs), "destination"), "bold"),
         f": a first packet is compared with up to {worst:,} rules, {mean:,.0f} on average",
     )
     for cost in costs[:shown]:

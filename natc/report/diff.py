@@ -18,7 +18,7 @@ from natc.netfilter.intervals import ALL_PORTS, all_addresses, numbers
 from natc.netfilter.packet import Open, Packet
 from natc.probability import NEVER, Odds
 from natc.report.document import odds_json
-from natc.report.lines import Line, Part, line
+from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import percent, words_of
 from natc.trace.outcome import MASQUERADE, Endpoint
 from natc.trace.wording import condition_texts, phrase
@@ -57,8 +57,7 @@ def diff_lines(found: Difference, commands: Sequence[Command]) -> Iterator[Line]
     """Yield a summary and then each destination; nothing when there is no difference."""
     if not found:
         return
-    count = len(found.changes)
-    yield line(Part(f"{count:,} destination{'' if count == 1 else 's'} changed", "bold"))
+    yield line(Part(f"{counted(len(found.changes), 'destination')} changed", "bold"))
     for change in found.changes:
         yield line()
         yield _heading(change)

@@ -33,6 +33,11 @@ def line(*parts: str | Part) -> Line:
     return Line(tuple(Part(part) if isinstance(part, str) else part for part in parts))
 
 
+def counted(number: int, thing: str) -> str:
+    """Say how many of something there are: "1 destination", "11,000 destinations"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def emit_lines(lines: Iterable[Line]) -> None:
     """Print lines to standard output, with colour only on a terminal and without NO_COLOR."""
     if is_coloured():

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from attrs import field
 
 from natc.report.document import SCHEMA
-from natc.report.lines import Line, Part, line
+from natc.report.lines import Line, Part, counted, line
 from natc.trace.capture import Row
 from natc.values import define
 
@@ -59,7 +59,7 @@ class Flows:
     def lines(self) -> Iterator[Line]:
         """Yield the summary for a person."""
         yield line()
-        yield line(Part(f"{len({flow for flow, _, _ in self.counts}):,} flows", "bold"))
+        yield line(Part(counted(len({flow for flow, _, _ in self.counts}), "flow"), "bold"))
         for (flow, verdict, to), count in self.counts.items():
             yield line(f"{count:>7,}  {flow}  ", Part(verdict, _STYLES.get(verdict, "green")), f"  {to}")
 

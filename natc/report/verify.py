@@ -9,7 +9,7 @@ from typing import Any
 from natc.analysis.drift_codes import CODES
 from natc.analysis.verify import Verified
 from natc.report.findings import finding_json, finding_line
-from natc.report.lines import Line, Part, line
+from natc.report.lines import Line, Part, counted, line
 
 #: Settings by their flags, where the flag is not the field's own name.
 _FLAGS = {"masquerade_bit": "iptables-masquerade-bit", "localhost_nodeports": "iptables-localhost-nodeports"}
@@ -19,9 +19,9 @@ def verify_lines(result: Verified) -> Iterator[Line]:
     """Yield a summary and then every finding by service; nothing when there is none."""
     if not result.findings:
         return
-    services = {finding.service for finding in result.findings if finding.service}
+    services = counted(len({one.service for one in result.findings if one.service}), "service port")
     yield line(
-        Part(f"{len(result.findings):,} findings in {len(services):,} service ports", "bold"),
+        Part(f"{counted(len(result.findings), 'finding')} in {services}", "bold"),
         f", of {result.services:,} that should be on this node",
     )
     counts = Counter(finding.code for finding in result.findings)

@@ -8,7 +8,7 @@ from typing import Any
 from natc.analysis.who import NODE, OWN, Path
 from natc.probability import Odds
 from natc.report.document import odds_json
-from natc.report.lines import Line, Part, line
+from natc.report.lines import Line, Part, counted, line
 
 _SEEN = {OWN: "the sender's own address", NODE: "the node's address (masquerade)"}
 _ORIGINS = {
@@ -28,8 +28,7 @@ def who_lines(target: str, paths: Sequence[Path]) -> Iterator[Line]:
     destinations: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
         destinations.setdefault((path.dst, path.proto), []).append(path)
-    count = f"{len(destinations):,} service path{'' if len(destinations) == 1 else 's'}"
-    yield line(Part(f"{count} to {target}", "bold"))
+    yield line(Part(f"{counted(len(destinations), 'service path')} to {target}", "bold"))
     for (dst, proto), own in destinations.items():
         yield line()
         yield _heading(dst, proto, own[0])

@@ -189,7 +189,7 @@ def test_a_dump_among_many_that_cannot_be_read(tmp_path, capsys):
     bad.write_text("*nat\n-A X -m tcp --dprot 5\nCOMMIT\n")
     assert run(["audit", str(bad), str(good), str(tmp_path / "none.txt")]) == 2
     out, err = capsys.readouterr()
-    assert f"{good}: 1 destinations: 1 fair, 0 not" in out
+    assert f"{good}: 1 destination: 1 fair, 0 not" in out
     assert "bad.txt:2" in err
     assert "none.txt:1:1: No such file" in err
     assert run(["audit", str(bad), str(good), "--output", "json"]) == 2

@@ -24,7 +24,7 @@ def test_silence_without_drift(capsys):
 def test_drift_is_status_1_with_a_summary_first(tmp_path, capsys):
     assert run(["verify", drifted(tmp_path), MANIFESTS, "--kube-version", "1.29.1"]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[0].endswith("findings in 1 service ports, of 1 that should be on this node")
+    assert out[0].endswith("findings in 1 service port, of 1 that should be on this node")
     assert any("NV104  endpoint stale" in line for line in out)
     assert "default/nodeport-svc" in out
 
