@@ -11,7 +11,9 @@ from attrs import frozen
 
 from natc.netfilter.extension import Extension, Option
 from natc.netfilter.icmp import ICMP_NAMES, ICMPV6_NAMES
-from natc.netfilter.kinds import DSCP_CLASSES, TOS_NAMES, Kind
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.dscp import DSCP_CLASSES
+from natc.netfilter.kinds.masked import TOS_NAMES
 from natc.netfilter.matches import match_class
 from natc.netfilter.matches.ipv6header import HEADERS
 from natc.netfilter.matches.mh import TYPES as MH_TYPES

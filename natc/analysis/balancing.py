@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from natc.analysis.service_chains import ENDPOINT, jump_of, kind_of
 from natc.netfilter.header import Header
-from natc.netfilter.kinds import Probability
+from natc.netfilter.kinds.numbers import Probability
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.matches.statistic import Statistic

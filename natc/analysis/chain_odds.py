@@ -14,7 +14,8 @@ import re
 from attrs import define, field, frozen
 
 from natc.netfilter.extension import Match
-from natc.netfilter.kinds import NatTarget, Probability
+from natc.netfilter.kinds.nat import NatTarget
+from natc.netfilter.kinds.numbers import Probability
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.nfacct import Nfacct
 from natc.netfilter.matches.recent import Recent

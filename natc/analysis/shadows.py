@@ -19,7 +19,7 @@ from natc.analysis.chain_graph import ALL_PROTOCOLS, ChainGraph
 from natc.analysis.implication import Asked, implies, impossible
 from natc.netfilter.condition import All, In
 from natc.netfilter.intervals import Intervals
-from natc.netfilter.kinds import Probability
+from natc.netfilter.kinds.numbers import Probability
 from natc.netfilter.matches.addrtype import Addrtype
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.conntrack import Conntrack

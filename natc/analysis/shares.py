@@ -18,7 +18,7 @@ from natc.analysis.audit import ANY_NODE, node_address
 from natc.analysis.who import NODE, OWN
 from natc.errors import DumpError, Span
 from natc.netfilter.intervals import Intervals, union
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import YES, Open, Packet, question_packet
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds

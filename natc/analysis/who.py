@@ -14,7 +14,7 @@ from attrs import define, evolve, field, frozen
 from natc.analysis.audit import ANY_NODE
 from natc.analysis.backwards import Address, Candidate, Wanted, candidates
 from natc.netfilter.intervals import Intervals
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, question_packet
 from natc.netfilter.ruleset import Rule, Ruleset
 from natc.probability import Odds, total

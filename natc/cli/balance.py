@@ -89,7 +89,7 @@ def _question(asked: dict[str, str | None]) -> Asked:
 
 def _destination(text: str) -> tuple[str | None, int]:
     """Return the address, None where there is none, and the port."""
-    from natc.netfilter.kinds import port
+    from natc.netfilter.kinds.ports import port
 
     host, number = (None, None) if text.startswith(":") else address_and_port("--dst", text)
     try:

@@ -137,7 +137,8 @@ def interface_name(name: str | None) -> str | None:
 
 def address_and_port(option: str, text: str) -> tuple[str, int | None]:
     """Split ``IP``, ``IP:PORT``, ``IPV6`` or ``[IPV6]:PORT``; raise :class:`UsageError` for anything else."""
-    from natc.netfilter.kinds import address, port
+    from natc.netfilter.kinds.addresses import address
+    from natc.netfilter.kinds.ports import port
 
     host, number = text, ""
     if text.startswith("["):
@@ -152,7 +153,7 @@ def address_and_port(option: str, text: str) -> tuple[str, int | None]:
 
 
 def _mark(text: str) -> int:
-    from natc.netfilter.kinds import number
+    from natc.netfilter.kinds.numbers import number
 
     try:
         found = number(text)

@@ -49,7 +49,7 @@ def command(dump: str, pod: str, table: str | None, output: str) -> int:
 
 def _target(text: str) -> tuple[str, int | None]:
     """Return the address and the port, if one is given; raise UsageError for anything else."""
-    from natc.netfilter.kinds import NatTarget
+    from natc.netfilter.kinds.nat import NatTarget
 
     try:
         to = NatTarget().parse([text])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natc.netfilter.kinds import Rate
+from natc.netfilter.kinds.rates import Rate
 from natc.values import frozen
 
 

@@ -19,7 +19,7 @@ from natc.values import frozen
 if TYPE_CHECKING:
     from natc.netfilter.connection import Connection
     from natc.netfilter.extension import Term
-    from natc.netfilter.kinds import PortRange
+    from natc.netfilter.kinds.ports import PortRange
     from natc.netfilter.memory import Memory
     from natc.netfilter.packet import Domain, Packet
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from attrs import field
 
-from natc.netfilter.kinds import NatRange, Network, PortRange
+from natc.netfilter.kinds.addresses import Network
+from natc.netfilter.kinds.nat import NatRange
+from natc.netfilter.kinds.ports import PortRange
 from natc.values import frozen
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from attrs import field
 
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
-from natc.netfilter.kinds import ALL_PORTS, Kind, PortRange
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.ports import ALL_PORTS, PortRange
 from natc.values import frozen
 
 T = TypeVar("T")

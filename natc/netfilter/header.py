@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from natc.netfilter.condition import Bits, Computed, Condition, In, Unknown, both, term
 from natc.netfilter.extension import Extension, OptionError, Term, declare, option
 from natc.netfilter.intervals import masked, names_like, numbers
-from natc.netfilter.kinds import C_NUMBER, Flag, Kind, Name, Network, NetworkKind, number
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.addresses import Network, NetworkKind
+from natc.netfilter.kinds.numbers import C_NUMBER, number
+from natc.netfilter.kinds.words import Name
 from natc.values import frozen
 
 if TYPE_CHECKING:

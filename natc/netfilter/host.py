@@ -22,7 +22,7 @@ from attrs import evolve, field
 from natc.errors import NodeError
 from natc.netfilter.fib import Fib, default_rules, numbered
 from natc.netfilter.iproute import TABLES, NextHop, PolicyRule, Prefix, Route, parse_route, parse_rule
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.values import frozen
 
 #: Address scopes (rtnetlink.h): how far an address is valid; larger is narrower.

@@ -8,7 +8,8 @@ from attrs import field
 
 from natc.netfilter.condition import ALWAYS, All, Condition, In
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import Kind, NumberRange, Numbers, number
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import NumberRange, Numbers, number
 from natc.values import frozen
 
 #: The type that stands for every type in a rule.

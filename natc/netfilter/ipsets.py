@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from natc.netfilter.intervals import Intervals, masked, numbers, union
 from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset import IpSet, Probe, Sets
-from natc.netfilter.kinds import Kind, unquoted
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.words import unquoted
 from natc.netfilter.packet import Open, OpenMark, Packet
 from natc.values import frozen
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from natc.netfilter.kinds import Kind, number
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import number
 from natc.values import frozen
 
 #: Most options a rule can name (IP6T_OPTS_OPTSNR).

@@ -20,7 +20,8 @@ from attrs import evolve
 
 from natc.netfilter.connection import ICMP, ICMPV6, Connection, Status, Tuple
 from natc.netfilter.conntrack import NEVER_CLASHING, PORTED, Connections
-from natc.netfilter.kinds import NatRange, PortRange
+from natc.netfilter.kinds.nat import NatRange
+from natc.netfilter.kinds.ports import PortRange
 from natc.values import frozen
 
 #: How many ports of a range are tried one after the other before a fresh random start.

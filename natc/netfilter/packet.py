@@ -16,7 +16,7 @@ from attrs import field
 
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_NAMES, ALL_PORTS, Intervals, all_addresses, name, numbers
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.values import frozen
 
 #: The values an open field may have: a set of ordered values, or a few words.

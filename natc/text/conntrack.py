@@ -16,7 +16,7 @@ from natc.netfilter.conntrack import PORTED, Connections, Settings
 from natc.netfilter.conntrack_sctp import SctpState
 from natc.netfilter.conntrack_tcp import TcpSide, TcpState
 from natc.netfilter.iproute import parse_address
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 
 _FAMILIES = {"ipv4": 4, "ipv6": 6}
 _NAMES = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 58: "icmpv6", 132: "sctp", 136: "udplite"}

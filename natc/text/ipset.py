@@ -18,7 +18,7 @@ from natc.errors import NodeError, Span
 from natc.netfilter.header import Protocol
 from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset import TYPES, Device, Entry, IpSet, Part, PortPart, SetOptions, Sets
-from natc.netfilter.kinds import address_of, shown
+from natc.netfilter.kinds.addresses import address_of, shown
 from natc.text.ipset_elements import ICMP_NAMES, addresses, elements, port_range
 
 _WORD = re.compile(r'"[^"]*"|\S+')

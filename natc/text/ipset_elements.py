@@ -14,7 +14,8 @@ from math import prod
 from natc.netfilter.header import Protocol
 from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset import Device, IpSet, Part, PortPart
-from natc.netfilter.kinds import C_NUMBER, address_of, number
+from natc.netfilter.kinds.addresses import address_of
+from natc.netfilter.kinds.numbers import C_NUMBER, number
 from natc.netfilter.services import SERVICES
 
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}")

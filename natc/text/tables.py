@@ -14,7 +14,7 @@ from attrs import field
 from natc.errors import DumpError
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
-from natc.netfilter.kinds import number as number_of
+from natc.netfilter.kinds.numbers import number as number_of
 from natc.netfilter.opaque import OPAQUE_TARGETS, UnreadMatch, UnreadTarget
 from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
 from natc.netfilter.targets import target_class

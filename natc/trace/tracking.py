@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import NatRange, Network, PortRange
+from natc.netfilter.kinds.addresses import Network
+from natc.netfilter.kinds.nat import NatRange
+from natc.netfilter.kinds.ports import PortRange
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer, Split, split

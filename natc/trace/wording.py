@@ -8,7 +8,7 @@ from ipaddress import ip_address, summarize_address_range
 from typing import Any
 
 from natc.netfilter.intervals import Intervals, Span, union
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.packet import YES, YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.ruleset import Rule

@@ -15,7 +15,8 @@ from natc.netfilter.connection import Connection, Status, Tuple, Zone
 from natc.netfilter.conntrack import Connections, Datagram
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
-from natc.netfilter.kinds import DashedPorts, NatTarget, PortRange
+from natc.netfilter.kinds.nat import NatTarget
+from natc.netfilter.kinds.ports import DashedPorts, PortRange
 from natc.netfilter.nat import (
     Binding,
     Mapping,

@@ -14,7 +14,7 @@ from attrs import evolve
 
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.routing import (
     InputRoute,
     OutputRoute,

@@ -9,7 +9,7 @@ import pytest
 
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.routing import (
     address_type_matches,
     masquerade_address,

@@ -4,7 +4,7 @@ import pytest
 
 from natc.netfilter.host import Host
 from natc.netfilter.intervals import name
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import open_mark, question_packet
 from natc.text.reader import read
 from natc.trace.host_node import HostNode

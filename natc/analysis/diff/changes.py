@@ -17,7 +17,7 @@ from natc.analysis.diff.reach import covering, regions_of
 from natc.analysis.diff.sides import Side
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_PORTS, all_addresses, name, union
-from natc.netfilter.kinds import address_of
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import INCOMING, OWNER, Open, Packet, open_mark, question_packet
 from natc.trace.starting import NOTHING_SHOWN
 

@@ -10,7 +10,7 @@ from itertools import islice
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import comment_of, jump_of, name_in
 from natc.netfilter.header import Header
-from natc.netfilter.kinds import Network
+from natc.netfilter.kinds.addresses import Network
 from natc.netfilter.packet import question_packet
 from natc.netfilter.ruleset import Rule, Ruleset
 from natc.trace.machine import Machine

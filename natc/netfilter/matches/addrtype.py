@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from natc.netfilter.condition import AddressType, Condition, both, term
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
-from natc.netfilter.kinds import Flag, WordSet
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.words import WordSet
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

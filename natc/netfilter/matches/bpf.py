@@ -9,7 +9,8 @@ from typing import ClassVar
 from natc.netfilter.bpf_machine import run
 from natc.netfilter.condition import Computed, Condition, Unknown
 from natc.netfilter.extension import Match, option
-from natc.netfilter.kinds import Kind, Name, unquoted
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.words import Name, unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.netfilter.wire import NEEDS, encode

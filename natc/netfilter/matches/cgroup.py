@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Number, Text
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Text
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

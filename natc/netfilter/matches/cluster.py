@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Number
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

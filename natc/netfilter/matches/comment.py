@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter.condition import ALWAYS, Condition
 from natc.netfilter.extension import Match, option
-from natc.netfilter.kinds import Text
+from natc.netfilter.kinds.words import Text
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

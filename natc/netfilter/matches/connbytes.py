@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Choice, Kind, NumberRange, Numbers
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import NumberRange, Numbers
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from natc.netfilter.condition import Condition, OfConnection, Unknown
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Flag, Kind, number, unquoted
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import number
+from natc.netfilter.kinds.words import unquoted
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

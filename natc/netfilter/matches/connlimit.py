@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Flag, Number, PrefixLength
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.addresses import PrefixLength
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

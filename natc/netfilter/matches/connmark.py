@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter.condition import Condition, ConnectionMark
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Masked, MaskedHex
+from natc.netfilter.kinds.masked import Masked, MaskedHex
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

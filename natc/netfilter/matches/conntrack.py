@@ -9,7 +9,10 @@ from natc.netfilter.condition import Condition, In, OfConnection, Some, Translat
 from natc.netfilter.connection import Connection, Status
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.header import Protocol
-from natc.netfilter.kinds import Choice, Network, NetworkKind, NumberRange, Numbers, PortRange, Ports, WordSet
+from natc.netfilter.kinds.addresses import Network, NetworkKind
+from natc.netfilter.kinds.numbers import NumberRange, Numbers
+from natc.netfilter.kinds.ports import PortRange, Ports
+from natc.netfilter.kinds.words import Choice, WordSet
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

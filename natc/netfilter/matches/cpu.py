@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Number
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Number, PortRange, Ports, WordSet
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.ports import PortRange, Ports
+from natc.netfilter.kinds.words import WordSet
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from natc.netfilter.condition import Condition, DeviceGroup, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
-from natc.netfilter.kinds import Masked, MaskedOrName
+from natc.netfilter.kinds.masked import Masked, MaskedOrName
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.ipv6_options import Ipv6Option, Ipv6Options
-from natc.netfilter.kinds import Number
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from natc.netfilter.condition import Bits, Computed, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.values import frozen

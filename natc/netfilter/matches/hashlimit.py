@@ -11,17 +11,11 @@ from attrs import evolve
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import (
-    FileName,
-    Flag,
-    Kind,
-    Number,
-    PrefixLength,
-    Rate,
-    RateKind,
-    leading_number,
-    number,
-)
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.addresses import PrefixLength
+from natc.netfilter.kinds.numbers import Number, number
+from natc.netfilter.kinds.rates import Rate, RateKind, leading_number
+from natc.netfilter.kinds.words import FileName
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import EVERY_NUMBER, Flag, NumberRange, Numbers
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.numbers import EVERY_NUMBER, NumberRange, Numbers
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

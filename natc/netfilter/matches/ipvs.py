@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.header import Protocol
-from natc.netfilter.kinds import Choice, Flag, Kind, Network, NetworkKind, resolved_port
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.addresses import Network, NetworkKind
+from natc.netfilter.kinds.ports import resolved_port
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

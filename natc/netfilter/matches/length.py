@@ -5,7 +5,7 @@ from __future__ import annotations
 from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import NumberRange, Numbers
+from natc.netfilter.kinds.numbers import NumberRange, Numbers
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -9,7 +9,8 @@ from attrs import evolve
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, option
-from natc.netfilter.kinds import Number, Rate, RateKind
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.rates import Rate, RateKind
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Kind, NumberRange, number
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import NumberRange, number
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

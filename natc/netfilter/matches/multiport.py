@@ -8,7 +8,8 @@ from typing import ClassVar
 from natc.netfilter.condition import Condition, In, Some, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.intervals import Intervals, union
-from natc.netfilter.kinds import Kind, PortRange, port
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.ports import PortRange, port
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Name, Number
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

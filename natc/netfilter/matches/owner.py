@@ -9,7 +9,9 @@ from typing import ClassVar
 from natc.netfilter.condition import Computed, Condition, In, Unknown, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import Flag, Kind, Name, Number, number
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import Number, number
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

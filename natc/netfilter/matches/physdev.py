@@ -10,7 +10,8 @@ from natc.netfilter.condition import All, Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.hooks import WITH_IN_INTERFACE
 from natc.netfilter.intervals import names_like
-from natc.netfilter.kinds import Flag, Name
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

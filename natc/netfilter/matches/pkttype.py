@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Choice
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

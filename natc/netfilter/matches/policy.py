@@ -11,7 +11,10 @@ from natc.netfilter.condition import All, Condition, In, Unknown
 from natc.netfilter.extension import Extension, Match, OptionError, Term, Use, declare, option
 from natc.netfilter.header import Protocol
 from natc.netfilter.hooks import WITH_IN_INTERFACE, WITH_OUT_INTERFACE
-from natc.netfilter.kinds import Choice, Flag, Network, NetworkKind, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.addresses import Network, NetworkKind
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Number
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

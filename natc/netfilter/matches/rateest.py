@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Flag, Kind, Name, number
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import number
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Masked, MaskedOrName
+from natc.netfilter.kinds.masked import Masked, MaskedOrName
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

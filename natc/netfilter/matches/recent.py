@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 from natc.netfilter.condition import ALWAYS, NEVER, Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.intervals import Intervals, masked, union
-from natc.netfilter.kinds import Address, FileName, Flag, Host, Number, address
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.addresses import Address, Host, address
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import FileName
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Open, Packet

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import EVERY_NUMBER, Address, Flag, Kind, Number, NumberRange, Numbers, address
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.addresses import Address, address
+from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

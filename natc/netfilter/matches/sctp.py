@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from natc.netfilter.condition import All, Condition, Unknown, both, port_condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Kind, PortRange, Ports
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.ports import PortRange, Ports
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

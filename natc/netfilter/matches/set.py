@@ -16,7 +16,8 @@ from natc.netfilter.ipsets import (
     leaves_open,
     probe_of,
 )
-from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

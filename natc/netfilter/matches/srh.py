@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Network, NetworkKind, Number
+from natc.netfilter.kinds.addresses import Network, NetworkKind
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import WordSet
+from natc.netfilter.kinds.words import WordSet
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

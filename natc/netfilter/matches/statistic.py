@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from natc.netfilter.condition import NEVER, Chance, Condition, Remembered, Unknown, term
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Choice, Number, Probability
+from natc.netfilter.kinds.numbers import Number, Probability
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

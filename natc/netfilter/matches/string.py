@@ -8,7 +8,9 @@ from typing import Any
 
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Choice, Flag, Kind, Number, unquoted
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Choice, unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.netfilter.wire import NEEDS, encode

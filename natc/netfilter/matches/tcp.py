@@ -9,10 +9,44 @@ from attrs import evolve
 
 from natc.netfilter.condition import Computed, Condition, both, port_condition, term
 from natc.netfilter.extension import Match, Term, option, ports_as_nft
-from natc.netfilter.kinds import ALL_PORTS, Kind, Number, PortRange, Ports, TcpFlagPair, TcpFlags
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.ports import ALL_PORTS, PortRange, Ports
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.values import frozen
+
+_TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
+
+
+@frozen
+class TcpFlags:
+    """Which TCP flags are looked at, and which of those must be set."""
+
+    mask: frozenset[str]
+    set: frozenset[str]
+
+
+class TcpFlagPair(Kind[TcpFlags]):
+    """``MASK SET``: two comma lists of flags, or ALL or NONE (xt_tcpudp.h)."""
+
+    def parse(self, words: Sequence[str]) -> TcpFlags:
+        return TcpFlags(*(self._flags(word) for word in words))
+
+    @staticmethod
+    def _flags(text: str) -> frozenset[str]:
+        if text.upper() == "ALL":
+            return frozenset(_TCP_FLAGS)
+        chosen = frozenset() if text.upper() == "NONE" else frozenset(text.upper().split(","))
+        if not chosen <= set(_TCP_FLAGS):
+            raise ValueError(f"{text!r} has a word that is none of {', '.join(_TCP_FLAGS)}")
+        return chosen
+
+    def words(self, value: TcpFlags) -> tuple[str, ...]:
+        return tuple(
+            ",".join(flag for flag in _TCP_FLAGS if flag in flags) or "NONE"
+            for flags in (value.mask, value.set)
+        )
 
 
 class _Syn(Kind[TcpFlags]):

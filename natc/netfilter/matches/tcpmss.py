@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import NumberRange, Numbers
+from natc.netfilter.kinds.numbers import NumberRange, Numbers
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.values import frozen

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.kinds import Flag, Kind, number
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter.condition import Bits, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Masked, Tos
+from natc.netfilter.kinds.masked import Masked, Tos
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from natc.netfilter.condition import Condition, In, both, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.intervals import numbers
-from natc.netfilter.kinds import Number
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

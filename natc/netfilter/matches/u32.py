@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.kinds import Kind, NumberRange, number, unquoted
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import NumberRange, number
+from natc.netfilter.kinds.words import unquoted
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
 from natc.netfilter.wire import NEEDS, encode

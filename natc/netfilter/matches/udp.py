@@ -8,7 +8,7 @@ from attrs import evolve
 
 from natc.netfilter.condition import Condition, both, port_condition
 from natc.netfilter.extension import Match, Term, option, ports_as_nft
-from natc.netfilter.kinds import ALL_PORTS, PortRange, Ports
+from natc.netfilter.kinds.ports import ALL_PORTS, PortRange, Ports
 from natc.netfilter.matches import register_match
 from natc.values import frozen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Choice
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Choice, Flag, MacAddress, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.addresses import MacAddress
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Choice
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

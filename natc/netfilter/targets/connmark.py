@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 from natc.netfilter.effect import Effect, ExchangeMarks
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Flag, Masked, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.masked import Masked
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.targets import register_target
 from natc.netfilter.targets.mark import MARK_SPELLINGS, SET_XMARK
 from natc.values import frozen

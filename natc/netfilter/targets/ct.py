@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from natc.netfilter.connection import MARK_ZONE, Zone
 from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Flag, Kind, Name, number
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import number
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Network, Prefix64
+from natc.netfilter.kinds.addresses import Network, Prefix64
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import DSCP, DscpClass
+from natc.netfilter.kinds.dscp import DSCP, DscpClass
 from natc.netfilter.targets import register_target
 from natc.netfilter.targets.tos import set_tos
 from natc.values import frozen

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.extension import OptionError, Target, option
-from natc.netfilter.kinds import Kind, Number, PrefixLength
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.addresses import PrefixLength
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Flag, Name, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

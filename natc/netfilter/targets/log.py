@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Flag, Kind, Text, number
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import number
+from natc.netfilter.kinds.words import Text
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

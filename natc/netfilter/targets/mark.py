@@ -5,7 +5,7 @@ from __future__ import annotations
 from natc.netfilter import effect
 from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Masked, MaskedHex
+from natc.netfilter.kinds.masked import Masked, MaskedHex
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

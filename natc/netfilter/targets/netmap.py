@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from natc.netfilter.effect import Effect, Translate
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import NatRange, Network, NetworkKind
+from natc.netfilter.kinds.addresses import Network, NetworkKind
+from natc.netfilter.kinds.nat import NatRange
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

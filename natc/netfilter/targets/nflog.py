@@ -8,7 +8,8 @@ from attrs import evolve
 
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Number, Text
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Text
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Flag, Kind, Number, NumberRange, Numbers
+from natc.netfilter.kinds import Flag, Kind
+from natc.netfilter.kinds.numbers import Number, NumberRange, Numbers
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

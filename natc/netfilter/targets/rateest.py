@@ -8,7 +8,8 @@ from math import log
 from typing import Any
 
 from natc.netfilter.extension import OptionError, Target, option
-from natc.netfilter.kinds import Kind, Name
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

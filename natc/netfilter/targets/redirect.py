@@ -7,7 +7,8 @@ from typing import ClassVar
 from natc.netfilter import effect
 from natc.netfilter.effect import Effect
 from natc.netfilter.extension import WITH_PORTS, Target, option
-from natc.netfilter.kinds import DashedPorts, Flag, PortRange
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.ports import DashedPorts, PortRange
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from natc.netfilter.effect import Effect, Translate
 from natc.netfilter.extension import WITH_PORTS, Target, option
-from natc.netfilter.kinds import Flag, NatRange, NatTarget
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.nat import NatRange, NatTarget
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import CutNumber, Flag
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.targets import register_target
 from natc.values import frozen
+
+
+@frozen
+class CutNumber(Number):
+    """A number of 32 bits of which a field of ``bits`` bits keeps the lower ones, without a word."""
+
+    bits: int = 16
+
+    @property
+    def plain(self) -> str | None:
+        return None
+
+    def parse(self, words: Sequence[str]) -> int:
+        return super().parse(words) & (1 << self.bits) - 1
 
 
 @register_target("SYNPROXY")

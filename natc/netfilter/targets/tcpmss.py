@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.hooks import WITH_OUT_INTERFACE
-from natc.netfilter.kinds import Flag, Number
+from natc.netfilter.kinds import Flag
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 from natc.netfilter.values import changed

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Kind, number
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import number
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

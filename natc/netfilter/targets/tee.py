@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Address, Host, Name
+from natc.netfilter.kinds.addresses import Address, Host
+from natc.netfilter.kinds.words import Name
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

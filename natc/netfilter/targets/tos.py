@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Kind, Masked, Number, Tos
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.masked import Masked, Tos
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 from natc.netfilter.values import changed

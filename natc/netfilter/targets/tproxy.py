@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 
 from natc.netfilter.effect import Effect, HandOver
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Address, Host, Kind, Masked, MaskedHex, address_of, resolved_port
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.addresses import Address, Host, address_of
+from natc.netfilter.kinds.masked import Masked, MaskedHex
+from natc.netfilter.kinds.ports import resolved_port
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

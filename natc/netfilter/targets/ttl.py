@@ -7,7 +7,7 @@ from typing import ClassVar
 from natc.netfilter.effect import Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.hop_limit import hop_change
-from natc.netfilter.kinds import Number
+from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

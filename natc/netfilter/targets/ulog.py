@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from natc.netfilter.extension import Target, option
-from natc.netfilter.kinds import Number, Text
+from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.kinds.words import Text
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 

@@ -1,0 +1,114 @@
+"""Ports and ranges of ports, by number or by the name of a service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from natc.netfilter.kinds import Kind
+from natc.netfilter.kinds.numbers import C_NUMBER, number
+from natc.netfilter.services import SERVICES
+from natc.values import frozen
+
+#: A port, exactly.
+PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3}|0)"
+
+
+@frozen
+class PortRange:
+    """The ports from ``low`` to ``high``, both included; none when they are in the wrong order."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}:{self.high}"
+
+    def __contains__(self, port: int) -> bool:
+        return self.low <= port <= self.high
+
+
+def port(text: str) -> int:
+    """Read a port: a number 0-65535 in any of C's bases, or the name of a service."""
+    if text in SERVICES:
+        return SERVICES[text]
+    if not C_NUMBER.match(text):
+        raise ValueError(f"{text!r} is not a port")
+    if number(text) > 65535:
+        raise ValueError(f"port {text} is not between 0 and 65535")
+    return number(text)
+
+
+def resolved_port(text: str) -> int:
+    """Read a port as getaddrinfo(3) does: the name of a service, or a decimal number cut to 16 bits."""
+    if text in SERVICES:
+        return SERVICES[text]
+    if not text.isdecimal() or not text.isascii():
+        raise ValueError(f"{text!r} is not a port")
+    return int(text[-1000:]) & 0xFFFF
+
+
+@frozen
+class Ports(Kind[PortRange]):
+    """``PORT`` or ``[LOW]:[HIGH]`` (xt_tcpudp.h).
+
+    Extensions that leave reading to libxtables (``resolved``) ask getaddrinfo for a port, and take a
+    range that ends before it begins: no port is in it.
+    """
+
+    resolved: bool = False
+
+    @property
+    def plain(self) -> str:
+        return PORT
+
+    def parse(self, words: Sequence[str]) -> PortRange:
+        read = resolved_port if self.resolved else port
+        head, colon, tail = words[0].partition(":")
+        if not colon:
+            return PortRange(read(head), read(head))
+        low, high = read(head or "0"), read(tail or "65535")
+        if low > high and not self.resolved:
+            raise ValueError(f"port range {words[0]} ends before it begins")
+        return PortRange(low, high)
+
+    def words(self, value: PortRange) -> tuple[str, ...]:
+        return (str(value),)
+
+
+#: Every port; ``-m tcp`` and ``-m udp`` print it no more than if it were not given.
+ALL_PORTS = PortRange(0, 65535)
+
+
+def dashed(text: str) -> PortRange:
+    """Read ``PORT`` or ``LOW-HIGH``; raise :class:`ValueError` for what is neither."""
+    head, dash, tail = _halves(text)
+    low = port(head)
+    high = port(tail) if dash else low
+    if low > high:
+        raise ValueError(f"port range {text} ends before it begins")
+    return PortRange(low, high)
+
+
+def _halves(text: str) -> tuple[str, str, str]:
+    """Split at the dash between two ports, which the names of services may hold too."""
+    if text in SERVICES:
+        return text, "", ""
+    cuts = [place.start() for place in re.finditer("-", text)]
+    known = (at for at in cuts if _is_port(text[:at]) and _is_port(text[at + 1 :]))
+    at = next(known, cuts[0] if cuts else len(text))
+    return text[:at], text[at : at + 1], text[at + 1 :]
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() or text in SERVICES
+
+
+class DashedPorts(Kind[PortRange]):
+    """``PORT`` or ``LOW-HIGH``, as the NAT targets print it."""
+
+    def parse(self, words: Sequence[str]) -> PortRange:
+        return dashed(words[0])
+
+    def words(self, value: PortRange) -> tuple[str, ...]:
+        return (str(value).replace(":", "-"),)
