@@ -31,6 +31,7 @@ from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import any_lines
 from natc.text.good_dumps import Proof
 from natc.text.literals import Literals
+from natc.text.recognise import Found
 from natc.text.runs import Runs
 from natc.text.shapes import LineShape, line_shapes
 from natc.text.source import BYTE_ORDER_MARK, Source
@@ -194,7 +195,7 @@ class _Reader:
 
     def _walk(self) -> None:
         """Walk the text: in runs of lines as long as one expression takes them, else line by line."""
-        text, shape = self.source.text, LineShape("empty", "")
+        text, shape = self.source.text, LineShape("empty")
         while self.position <= len(text):
             match = any_lines if self.tables.unseen else self.runs.match
             if match and self.position >= self.no_run_before and self.tables.table:
@@ -265,7 +266,7 @@ class _Reader:
 
     def rules_of(self, lines: Sequence[str], number: int) -> list[Rule]:
         """Make the rules of lines that a run has taken; ``number`` is that of the first."""
-        out, shape = list[Rule](), LineShape("empty", "")
+        out, shape = list[Rule](), LineShape("empty")
         for line in lines:
             followers = shape.followers
             shape = followers[0] if followers else shape
@@ -284,9 +285,7 @@ class _Reader:
         message = f"there is no chain {name!r} in this table"
         return self.source.error_at(message, self.source.number_at(place), name)
 
-    def _recognise(
-        self, line: str, number: int, followers: list[LineShape]
-    ) -> tuple[LineShape, re.Match[str]]:
+    def _recognise(self, line: str, number: int, followers: list[LineShape]) -> tuple[LineShape, Found]:
         """Find the line's shape: among those that followed before, among those known, else by Lark."""
         for shape in followers:
             if found := shape.fullmatch(line):
@@ -299,7 +298,7 @@ class _Reader:
         del followers[_FOLLOWERS:]
         return shape, found
 
-    def _look_up(self, line: str, number: int) -> tuple[LineShape, re.Match[str]]:
+    def _look_up(self, line: str, number: int) -> tuple[LineShape, Found]:
         """Find the line's shape among those with the same option words, else ask Lark."""
         key = tuple(_OPTION_WORDS.findall(_QUOTED.sub('""', line) if '"' in line else line))
         if key in self.odd and (found := self._respelled(line, number)):
@@ -341,7 +340,7 @@ class _Reader:
             known += new
             yield from new
 
-    def _respelled(self, line: str, number: int) -> tuple[LineShape, re.Match[str]] | None:
+    def _respelled(self, line: str, number: int) -> tuple[LineShape, Found] | None:
         """Find the shape of a rule whose spelling the grammar does not know; None if that fails too."""
         if not _RULE.match(line):
             return None

@@ -1,16 +1,15 @@
 """The shapes of lines: how to recognise a line, and what a rule written like it is made of.
 
 A :class:`~natc.text.blueprints.Blueprint` is what Lark found out about the first line of a shape
-(:mod:`natc.text.parsed`). From it come the line's shapes: one regular expression each that recognises later
-lines and captures their literals. Keywords, blanks and the protocol stand in the expression as they are; a
-literal is its terminal's own pattern from the grammar, so the expression accepts what Lark would accept
-here and nothing else.
+(:mod:`natc.text.parsed`). From it come the line's shapes: what recognises later lines and takes their
+literals (:mod:`natc.text.recognise`). Keywords, blanks and the protocol stand in it as they are; a literal is
+its terminal's own pattern from the grammar, so it accepts what Lark would accept here and nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import evolve, field
@@ -24,6 +23,7 @@ from natc.netfilter.ruleset import Part, Printed, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.blueprints import Blueprint, UseWords
 from natc.text.places import is_limited
+from natc.text.recognise import PATIENCE, Found, Recogniser, expression, recogniser
 from natc.text.runs import NAME, Wording
 from natc.values import define, frozen
 
@@ -55,7 +55,10 @@ class LineShape:
 
     kind: str
     """The name of the line's node in the grammar: ``append``, ``table``, ``flush``, ...; or ``empty``."""
-    expression: str
+    fixed: tuple[str, ...] = ("",)
+    """The text before each literal and behind the last one: one more than there are literals."""
+    literals: tuple[str, ...] = ()
+    """The expression of each literal."""
     rule: Shape | None = None
     unchecked: tuple[Unchecked, ...] = ()
     """The parts whose literals the expression cannot vouch for."""
@@ -67,15 +70,21 @@ class LineShape:
     """Whether the line begins as a save writes it, so that its chain is found again when it is unfolded."""
     followers: list[LineShape] = field(factory=list)
     """The shapes that followed this one lately: the reader's guesses for the next line."""
-    fullmatch: Callable[[str], re.Match[str] | None] = field(init=False)
+    fullmatch: Recogniser = field(init=False)
+    """Recognises a line of this shape."""
+    _careful: Recogniser = field(init=False)
+    _left: int = PATIENCE
 
     def __attrs_post_init__(self) -> None:
-        self.fullmatch = self._compile_first
+        self._careful = recogniser(self.fixed, self.literals)
+        self.fullmatch = self._at_first
 
-    def _compile_first(self, line: str) -> re.Match[str] | None:
-        """Compile the expression when it is first asked for: most general ones never are."""
-        self.fullmatch = re.compile(self.expression).fullmatch
-        return self.fullmatch(line)
+    def _at_first(self, line: str) -> Found | None:
+        """Recognise a line of a shape that is not known to be common."""
+        self._left -= 1
+        if self._left == 0:
+            self.fullmatch = re.compile(expression(self.fixed, self.literals)).fullmatch
+        return self._careful(line)
 
 
 def line_shapes(blueprint: Blueprint) -> list[LineShape]:
@@ -84,9 +93,9 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     A rule has two: one for lines whose literals are all good (see
     :attr:`natc.netfilter.kinds.Kind.good`), one for any literals the grammar allows.
     """
-    general = _expression(blueprint.fixed, blueprint.literals)
+    fixed, literals = blueprint.fixed, blueprint.literals
     if blueprint.kind not in COMMANDS:
-        return [LineShape(blueprint.kind, general)]
+        return [LineShape(blueprint.kind, fixed, literals)]
     rule = _rule(blueprint)
     kinds = {
         place: kind
@@ -96,15 +105,15 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
         for place, kind in _good_words(part.kind, use, blueprint.family)
     }
     good = {place: kind.good or "" for place, kind in kinds.items()}
-    strict = _expression(blueprint.fixed, [good.get(i, p) for i, p in enumerate(blueprint.literals)])
-    rule = evolve(rule, expression=general, printed=_printed(blueprint, rule, kinds))
+    strict = tuple(good.get(place, literal) for place, literal in enumerate(literals))
+    rule = evolve(rule, expression=expression(fixed, literals), printed=_printed(blueprint, rule, kinds))
     as_saved = _begins_as_saved(blueprint)
     may_run = as_saved and _may_stand_in_runs(blueprint, rule)
     wording = _wording(blueprint, good) if may_run else None
     more = (blueprint.insert_at, wording, as_saved)
     return [
-        LineShape(blueprint.kind, strict, rule, _unchecked(rule, dict.fromkeys(good)), *more),
-        LineShape(blueprint.kind, general, rule, _unchecked(rule, good), *more),
+        LineShape(blueprint.kind, fixed, strict, rule, _unchecked(rule, dict.fromkeys(good)), *more),
+        LineShape(blueprint.kind, fixed, literals, rule, _unchecked(rule, good), *more),
     ]
 
 
@@ -161,17 +170,6 @@ def _wording(blueprint: Blueprint, good: dict[int, str]) -> Wording:
     literals = [NAME if place in names else text for place, text in enumerate(blueprint.literals)]
     free = names | {place for place in (blueprint.counters,) if place is not None}
     return Wording(blueprint.fixed, tuple(literals), good, frozenset(free))
-
-
-def _expression(fixed: Sequence[str], literals: Sequence[str]) -> str:
-    """Return the expression of the fixed texts with ``literals`` between them.
-
-    The groups are atomic: a literal ends where Lark's lexer would end it, or there is no match.
-    """
-    middle = "".join(
-        f"((?>{literal})){re.escape(text)}" for literal, text in zip(literals, fixed[1:], strict=True)
-    )
-    return re.escape(fixed[0]) + middle
 
 
 def _rule(blueprint: Blueprint) -> Shape:
