@@ -34,9 +34,6 @@ from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
 from natc.values import define, frozen
 
-#: No random rule has decided anything yet.
-NO_COINS: Mapping[str, bool] = {}
-
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
 _TICK = 0.001
 
@@ -156,18 +153,20 @@ class Replay:
             return [State(sent.packet, verdict="LOST")]
         return [_held(started) for started in self._way.start(state)]
 
-    def _response(self, final: State, fallen: Mapping[str, bool] = NO_COINS) -> Response | None:
+    def _response(self, final: State, fallen: Mapping[str, bool] | None = None) -> Response | None:
         """Follow the node's own answer, if it gives one, on the likeliest way.
 
-        In one branch a random rule does to the answer what it did to the packet: ``fallen`` says what.
+        In one branch, ``fallen``, a random rule does to the answer what it did to the packet, and nothing
+        where the packet did not meet it: this is how a kernel is made to go through branches one by one.
         """
         state = response_to(self.host, final)
         if state is None:
             return None
         ends = branches(self._way.step, self._way.start(state), self._way.bound)
-        likeliest = next(ends)
-        alike = (end for end in chain([likeliest], ends) if _agree(_coins(end), fallen))
-        end = next(alike, likeliest)
+        likeliest = end = next(ends)
+        if fallen is not None:
+            some = chain([likeliest], islice(ends, MOST_BRANCHES))
+            end = next((each for each in some if _agree(_coins(each), fallen)), likeliest)
         further = self._response(end, fallen)  # a reset that OUTPUT rejects is answered once more
         arrived = end.verdict in ("OUTPUT", "INPUT")
         return Response(end.packet, arrived, further.final if further else end)
@@ -225,7 +224,7 @@ def _coins(final: State) -> dict[str, bool]:
 
 
 def _agree(coins: Mapping[str, bool], fallen: Mapping[str, bool]) -> bool:
-    return all(fallen.get(line, taken) == taken for line, taken in coins.items())
+    return all(fallen.get(line, False) == taken for line, taken in coins.items())
 
 
 def _turned(entry: Entry, turn: int) -> Entry:
