@@ -3,7 +3,8 @@
 import random
 from ipaddress import ip_address
 
-from natc.netfilter.ipset import TYPES, Probe
+from natc.netfilter.ipset.members import TYPES
+from natc.netfilter.ipset.probe import Probe
 from natc.values import frozen
 
 Chance = random.Random

@@ -14,7 +14,8 @@ from attrs import define, field, frozen
 
 from natc.analysis.chain_forms import ChainForms, Form, Values
 from natc.analysis.chain_odds import ChainOdds
-from natc.netfilter.ruleset import Chain, Rule, Shape, Table
+from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.ruleset import Chain, Table
 
 
 @frozen(eq=False)

@@ -24,7 +24,8 @@ from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.packet import question_packet
-from natc.netfilter.ruleset import Chain, Rule, Ruleset, Shape, Table
+from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.probability import NEVER, Odds
 from natc.trace.machine import Machine
 from natc.trace.node import OpenNode

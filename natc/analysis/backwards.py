@@ -21,7 +21,8 @@ from attrs import define, evolve, field, frozen
 from natc.netfilter.condition import AddressType, Condition, In, conjuncts
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds.nat import NatTarget
-from natc.netfilter.ruleset import Book, Chain, Rule, Table
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Book, Chain, Table
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.netmap import Netmap
 

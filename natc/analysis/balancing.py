@@ -13,7 +13,7 @@ from natc.netfilter.kinds.numbers import Probability
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.matches.statistic import Statistic
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.probability import CERTAIN, DRAW_ONE, Odds, drawn
 
 #: Endpoints in a row, balanced or remembered.

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 
 from natc.analysis.chain_odds import THIS_NODE, Alternative, Alternatives, ChainOdds, destination
-from natc.netfilter.ruleset import Chain, Rule, Shape, Table
+from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.ruleset import Chain, Table
 from natc.values import value
 
 #: Longer chains are not looked at as a whole.

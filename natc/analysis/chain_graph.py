@@ -16,7 +16,8 @@ from natc.analysis.chain_odds import asks_nothing
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.matches.statistic import Statistic
-from natc.netfilter.ruleset import Chain, Rule, Shape, Table
+from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.ruleset import Chain, Table
 
 ALL_PROTOCOLS = numbers(0, 255)
 NO_PROTOCOL = Intervals()

@@ -23,7 +23,8 @@ from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
-from natc.netfilter.ruleset import Rule, Shape, Table
+from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.ruleset import Table
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
 from natc.probability import CERTAIN, NEVER, Odds, drawn

@@ -21,7 +21,8 @@ from natc.netfilter.condition import All, Condition, In, Not, Some
 from natc.netfilter.hooks import SEQUENCES
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.packet import Number, Open, Packet, question_packet
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.trace.program import Program
 
 #: The hooks behind PREROUTING of a packet for another machine and of one for the node.

@@ -21,7 +21,8 @@ from natc.analysis.service_chains import (
     owners,
 )
 from natc.compile.layouts import Layout
-from natc.netfilter.ruleset import Chain, Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Chain, Ruleset
 from natc.text.writer import Printer
 
 #: Chains whose rules are the same whatever the services are.

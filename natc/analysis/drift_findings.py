@@ -39,7 +39,8 @@ from natc.analysis.service_chains import (
     kind_of,
     references,
 )
-from natc.netfilter.ruleset import Chain, Rule
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
 
 #: In the comments on rules of KUBE-XLB- chains (history B3 g).

@@ -10,7 +10,7 @@ from natc.analysis.drift_codes import AFFINITY, FIXED, MASQUERADE, ORDER, POLICY
 from natc.analysis.findings import Finding
 from natc.analysis.service_chains import FIREWALL, jump_of, kind_of
 from natc.netfilter.matches.recent import Recent
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.netfilter.targets.reject import Reject
 
 

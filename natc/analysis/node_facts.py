@@ -22,7 +22,8 @@ from natc.analysis.service_chains import (
 from natc.kube.model import Cluster
 from natc.netfilter.header import Header
 from natc.netfilter.matches.nfacct import Nfacct
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.mark import SetMark
 

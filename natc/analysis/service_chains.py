@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from natc.netfilter.matches.comment import Comment
-from natc.netfilter.ruleset import Rule, Table
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Table
 
 SERVICE = "KUBE-SVC-"
 LOCAL = "KUBE-SVL-"

@@ -30,7 +30,8 @@ from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
-from natc.netfilter.ruleset import Chain, Part, Rule, Shape
+from natc.netfilter.rule import Part, Rule, Shape
+from natc.netfilter.ruleset import Chain
 
 #: Places of a chance that stand for "look at all of the rule" and "no need to look".
 _LOOK, _HARMLESS = -1, -2

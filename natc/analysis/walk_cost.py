@@ -33,7 +33,7 @@ from natc.netfilter.matches.sctp import Sctp
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.packet import Domain, Packet
-from natc.netfilter.ruleset import Rule, Shape
+from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
 from natc.trace.program import Program, ReadyChain
 

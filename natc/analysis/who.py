@@ -16,7 +16,8 @@ from natc.analysis.backwards import Address, Candidate, Wanted, candidates
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, question_packet
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds, total
 from natc.trace.machine import Machine
 from natc.trace.node import OpenNode

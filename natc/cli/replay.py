@@ -82,7 +82,7 @@ def _answer(
     dump: str, node: Any, packets: Any, asked: dict[str, Any], backend: str, clock: float
 ) -> dict[str, Any]:
     """Return the answer in the form of a recorded one; a dump the kernel would refuse is an answer too."""
-    from natc.netfilter.ipset import Sets
+    from natc.netfilter.ipset.all_sets import Sets
     from natc.text.files import read_dump, read_source
     from natc.trace.replay import replay
 

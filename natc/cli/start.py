@@ -13,7 +13,7 @@ from natc.errors import NodeError, UsageError
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections
-    from natc.netfilter.ipset import Sets
+    from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.ruleset import Ruleset
     from natc.text.bundle import Bundle
     from natc.text.recent import Seen

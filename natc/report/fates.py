@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from natc.netfilter.matches.mark import Mark
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.netfilter.targets.mark import SetMark
 from natc.report.conditions import conditions_of, one_of
 from natc.report.lines import Line, Part, line

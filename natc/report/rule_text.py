@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.probability import Odds
 
 _COMMENT = re.compile(r'-m comment --comment ("(?:[^"\\]|\\.)*"|\S+)')

@@ -19,7 +19,7 @@ from natc.values import frozen
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections
     from natc.netfilter.host import Host
-    from natc.netfilter.ipset import Sets
+    from natc.netfilter.ipset.all_sets import Sets
     from natc.text.recent import Seen
 
 #: The folder in the tar, and the file in it that says what the tar is.

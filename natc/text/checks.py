@@ -16,7 +16,8 @@ from attrs import field
 
 from natc.errors import DumpError, Span
 from natc.netfilter.hooks import VERDICTS
-from natc.netfilter.ruleset import Chain, Rule, Ruleset, Table
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.text.places import ANYWHERE, HOOKS, Places, checked, interface_faults, names_in
 from natc.values import define
 

@@ -1,4 +1,4 @@
-"""The text of ``ipset save``: read into :class:`~natc.netfilter.ipset.Sets`, and written back.
+"""The text of ``ipset save``: read into :class:`~natc.netfilter.ipset.all_sets.Sets`, and written back.
 
 Every line is words; what a word of a member means depends on the set's type, so there is no grammar here
 beyond splitting. A member that nothing changed is written as it was read.
@@ -17,7 +17,9 @@ from typing import Any
 from natc.errors import NodeError, Span
 from natc.netfilter.header import Protocol
 from natc.netfilter.iproute import Prefix
-from natc.netfilter.ipset import TYPES, Device, Entry, IpSet, Part, PortPart, SetOptions, Sets
+from natc.netfilter.ipset.all_sets import Sets
+from natc.netfilter.ipset.members import TYPES, Device, Entry, Part, PortPart, SetOptions
+from natc.netfilter.ipset.one_set import IpSet
 from natc.netfilter.kinds.addresses import address_of, shown
 from natc.text.ipset_elements import ICMP_NAMES, addresses, elements, port_range
 

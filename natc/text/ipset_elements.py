@@ -13,7 +13,8 @@ from math import prod
 
 from natc.netfilter.header import Protocol
 from natc.netfilter.iproute import Prefix
-from natc.netfilter.ipset import Device, IpSet, Part, PortPart
+from natc.netfilter.ipset.members import Device, Part, PortPart
+from natc.netfilter.ipset.one_set import IpSet
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.kinds.numbers import C_NUMBER, number
 from natc.netfilter.services import SERVICES

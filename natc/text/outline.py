@@ -18,7 +18,7 @@ from attrs import field
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
-from natc.netfilter.ruleset import Shape
+from natc.netfilter.rule import Shape
 from natc.netfilter.targets import target_class
 from natc.text.grammar import extensions
 from natc.text.places import NO_INTERFACE, is_limited

@@ -14,7 +14,7 @@ from attrs import field
 from natc.netfilter.extension import Extension
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
-from natc.netfilter.ruleset import Part, Rule, Shape, UseForm
+from natc.netfilter.rule import Part, Rule, Shape, UseForm
 from natc.values import define
 
 HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")

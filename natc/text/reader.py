@@ -25,7 +25,8 @@ from natc.collector import collector_paused
 from natc.errors import DumpError
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS, Opaque
-from natc.netfilter.ruleset import Rule, Ruleset, Shape
+from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.ruleset import Ruleset
 from natc.text import grammar
 from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import any_lines

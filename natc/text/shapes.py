@@ -19,7 +19,7 @@ from natc.netfilter.header import Header, Protocol
 from natc.netfilter.kinds import Kind
 from natc.netfilter.matches import match_class
 from natc.netfilter.opaque import opaque_match, opaque_target
-from natc.netfilter.ruleset import Part, Printed, Shape, UseForm
+from natc.netfilter.rule import Part, Printed, Shape, UseForm
 from natc.netfilter.targets import target_class
 from natc.text.blueprints import Blueprint, UseWords
 from natc.text.places import is_limited

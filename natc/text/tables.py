@@ -16,7 +16,8 @@ from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.kinds.numbers import number as number_of
 from natc.netfilter.opaque import OPAQUE_TARGETS, UnreadMatch, UnreadTarget
-from natc.netfilter.ruleset import Book, Chain, Part, Rule, Ruleset, Shape, Table, UseForm
+from natc.netfilter.rule import Part, Rule, Shape, UseForm
+from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
 from natc.netfilter.targets import target_class
 from natc.text.folded import (
     Folded,

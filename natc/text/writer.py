@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import evolve, field
 
 from natc.netfilter.hooks import BUILTIN_CHAINS
-from natc.netfilter.ruleset import TABLES, Chain, Printed, Rule, Ruleset, Shape, Table
+from natc.netfilter.rule import Printed, Rule, Shape
+from natc.netfilter.ruleset import TABLES, Chain, Ruleset, Table
 from natc.values import define, frozen
 
 #: Words that must be the same may all differ: so many forms are kept.

@@ -8,7 +8,8 @@ from ipaddress import ip_address, ip_network
 from attrs import field
 
 from natc.netfilter.packet import Packet
-from natc.netfilter.ruleset import Part, Rule, Shape, Table
+from natc.netfilter.rule import Part, Rule, Shape
+from natc.netfilter.ruleset import Table
 from natc.values import define
 
 _ADDRESS = frozenset({"-d", "--dst", "--destination"})

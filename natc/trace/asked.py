@@ -8,7 +8,7 @@ from typing import Any
 from natc.netfilter.condition import AddressType, Bits, Condition, In, Not, Some, conjuncts
 from natc.netfilter.header import PROTOCOLS, Header
 from natc.netfilter.packet import Open, Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.values import frozen
 
 _NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}

@@ -12,7 +12,7 @@ from attrs import field
 
 from natc.netfilter.condition import All, Chance, Condition, Not
 from natc.netfilter.effect import Change, Effect, ExchangeMarks, Nothing, Remember, SetMark, Track
-from natc.netfilter.ruleset import Jump
+from natc.netfilter.rule import Jump
 from natc.probability import CERTAIN, DRAW_ONE, NEVER, Odds, drawn
 from natc.trace.program import Action, Program, ReadyChain
 from natc.trace.state import State

@@ -7,7 +7,7 @@ from attrs import field
 from natc.errors import DumpError, Span
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
-from natc.netfilter.ruleset import Jump, Rule
+from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.values import changed
 from natc.trace.bounds import Bounds
 from natc.trace.effects import CONTINUE, DROP, Effects

@@ -18,7 +18,8 @@ from typing import overload
 from attrs import field
 
 from natc.netfilter.packet import Packet
-from natc.netfilter.ruleset import Book, Chain, Part, Rule, Shape
+from natc.netfilter.rule import Part, Rule, Shape
+from natc.netfilter.ruleset import Book, Chain
 from natc.values import define, frozen
 
 #: Chains shorter than this are scanned.

@@ -16,7 +16,8 @@ from attrs import field
 from natc.netfilter.condition import ALWAYS
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.packet import OUTGOING
-from natc.netfilter.ruleset import Jump, Rule, Table
+from natc.netfilter.rule import Jump, Rule
+from natc.netfilter.ruleset import Table
 from natc.netfilter.values import changed
 from natc.trace.about import About
 from natc.trace.asked import Asked, asked_by, possessed

@@ -9,7 +9,7 @@ from attrs import field
 
 from natc.netfilter.connection import Connection
 from natc.netfilter.packet import Domain, Facts, Open, Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.probability import Odds, total
 from natc.trace.state import Step, Trail
 from natc.values import define, frozen

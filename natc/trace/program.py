@@ -8,7 +8,8 @@ from attrs import field
 
 from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Remembered, Unknown, conjuncts
 from natc.netfilter.effect import Effect
-from natc.netfilter.ruleset import Jump, Rule, Ruleset
+from natc.netfilter.rule import Jump, Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.trace.index import ChainIndex, indexed
 from natc.values import define, frozen
 

@@ -33,7 +33,7 @@ from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Answer, Change, Effect, Remember
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.packet import Packet
-from natc.netfilter.ruleset import Jump
+from natc.netfilter.rule import Jump
 from natc.trace.capture_file import Frame
 from natc.trace.frames import network_layer
 from natc.trace.program import ReadyRule

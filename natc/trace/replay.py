@@ -15,8 +15,8 @@ from natc.errors import NatcError
 from natc.netfilter.conntrack import Connections, Settings
 from natc.netfilter.datagrams import TABLE
 from natc.netfilter.host import Host
-from natc.netfilter.ipset import Sets
-from natc.netfilter.ipsets import SETS
+from natc.netfilter.ipset.all_sets import Sets
+from natc.netfilter.ipset.lookup import SETS
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed

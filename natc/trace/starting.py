@@ -13,12 +13,13 @@ from attrs import evolve, field
 
 from natc.errors import NodeError
 from natc.netfilter.memory import Memory
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections
-    from natc.netfilter.ipset import Sets
+    from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.recent import Entry
 
 Lists = Mapping[str, "tuple[Entry, ...]"]
@@ -40,7 +41,7 @@ class Start:
         loaded = with_lists(Memory(), ruleset, backend, self.lists)
         known: dict[Hashable, Any] = {("recent", name): loaded.get(("recent", name)) for name in self.lists}
         if self.sets is not None:
-            from natc.netfilter.ipsets import SETS
+            from natc.netfilter.ipset.lookup import SETS
 
             known[SETS] = self.sets
         return Memory(known, partial=True)

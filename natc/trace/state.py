@@ -10,7 +10,7 @@ from attrs import field
 from natc.netfilter.connection import NO_ZONE, Connection, Zone
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
 from natc.values import frozen

@@ -11,7 +11,7 @@ from natc.netfilter.intervals import Intervals, Span, union
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.packet import YES, YES_OR_NO, Domain, Open, Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 
 #: The longest gap, in pieces, that reads better as an exception than as two ranges.
 _FEW = 4

@@ -6,7 +6,9 @@ import subprocess
 import pytest
 
 from natc.netfilter.iproute import Prefix
-from natc.netfilter.ipset import CounterLimits, Device, Entry, PortPart, Probe, Sets
+from natc.netfilter.ipset.all_sets import CounterLimits, Sets
+from natc.netfilter.ipset.members import Device, Entry, PortPart
+from natc.netfilter.ipset.probe import Probe
 from natc.text.ipset import read_sets, write_sets
 from tests.netfilter.nodes import number
 from tests.support import need_kernel

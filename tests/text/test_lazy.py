@@ -9,7 +9,7 @@ from natc.cli import cli
 from natc.errors import DumpError
 from natc.netfilter import ruleset as ruleset_module
 from natc.netfilter.packet import question_packet
-from natc.netfilter.ruleset import Jump
+from natc.netfilter.rule import Jump
 from natc.text import reader
 from natc.text.reader import read
 from natc.text.writer import save

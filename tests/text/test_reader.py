@@ -8,7 +8,7 @@ from natc.errors import DumpError
 from natc.netfilter.condition import Unknown
 from natc.netfilter.extension import Term
 from natc.netfilter.kinds.ports import PortRange
-from natc.netfilter.ruleset import Jump
+from natc.netfilter.rule import Jump
 from natc.text.dumps import family_of
 from natc.text.grammar import Grammar
 from natc.text.reader import read

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from natc.errors import NatcError
 from natc.netfilter.host import Host
-from natc.netfilter.ipset import Sets
+from natc.netfilter.ipset.all_sets import Sets
 from natc.text.ipset import read_sets
 from natc.text.reader import read
 from natc.trace.replay import Replay

@@ -19,7 +19,7 @@ from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.iproute import PolicyRule, Prefix
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
 from natc.trace.node import NodeView, OpenNode

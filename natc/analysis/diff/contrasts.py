@@ -12,7 +12,7 @@ from natc.analysis.diff.joint import Pair, Point, Shares
 from natc.analysis.diff.sides import Answer, Side
 from natc.analysis.diff.witness import Witness, witness_of
 from natc.netfilter.packet import Packet
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 from natc.probability import NEVER, Odds, total
 
 #: So many packets are looked at for more contrasts, beside one that is there already.

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
-from natc.netfilter.ruleset import Book, Chain, Rule, Ruleset, Table
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
 
 _COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
 _APPENDED = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)")

@@ -13,7 +13,8 @@ from typing import Any
 from attrs import evolve, frozen
 
 from natc.netfilter.packet import YES_OR_NO, Domain, Open, Packet
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
 from natc.probability import Odds
 from natc.trace.outcome import Distribution, Endpoint, Outcome, Piece

@@ -10,7 +10,7 @@ from attrs import evolve
 from natc.analysis.backwards import Wanted, candidates
 from natc.analysis.diff.differing import Written
 from natc.netfilter.kinds.addresses import address_of
-from natc.netfilter.ruleset import Rule
+from natc.netfilter.rule import Rule
 
 #: The builtin chains in which packets have the destination they were sent to. A packet that the node
 #: sends to itself comes to PREROUTING again, with the destination that nat gave it.

@@ -8,7 +8,8 @@ from attrs import evolve, field, frozen
 
 from natc.analysis.diff.fates import Questions, Term, terms_of
 from natc.netfilter.packet import Domain, Open, Packet
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.trace.host_node import HostNode
 from natc.trace.machine import Machine
 from natc.trace.node import NodeView, OpenNode

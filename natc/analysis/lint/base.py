@@ -10,7 +10,8 @@ from natc.analysis.audit import Service, audit
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.findings import Finding
 from natc.errors import DumpError
-from natc.netfilter.ruleset import Chain, Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Chain, Ruleset
 
 
 @define

@@ -9,7 +9,7 @@ from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import EXTERNAL_LOCAL, FIREWALL, comment_of, kind_of, name_in, owners
 from natc.analysis.shadows import Impossible, shadows
 from natc.netfilter.header import Header
-from natc.netfilter.ruleset import Rule, Shape
+from natc.netfilter.rule import Rule, Shape
 
 Found = Iterator[tuple[int, str, str]]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import jump_of
 from natc.netfilter.matches.mark import Mark
-from natc.netfilter.ruleset import Rule, Shape
+from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.connmark import SetConnmark
 from natc.netfilter.targets.mark import SetMark
 

@@ -12,7 +12,8 @@ from natc.analysis.service_chains import comment_of, jump_of, name_in
 from natc.netfilter.header import Header
 from natc.netfilter.kinds.addresses import Network
 from natc.netfilter.packet import question_packet
-from natc.netfilter.ruleset import Rule, Ruleset
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Ruleset
 from natc.trace.machine import Machine
 from natc.trace.outcome import Outcome
 

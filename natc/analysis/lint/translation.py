@@ -9,7 +9,7 @@ from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.chain_odds import literal
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import comment_of, jump_of, name_in
-from natc.netfilter.ruleset import Rule, Shape
+from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.netmap import Netmap
 from natc.netfilter.targets.redirect import Redirect

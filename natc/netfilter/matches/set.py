@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from natc.netfilter.condition import Condition, In, Remembered, Unknown
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipset import CounterLimits
-from natc.netfilter.ipsets import (
+from natc.netfilter.ipset.all_sets import CounterLimits
+from natc.netfilter.ipset.lookup import (
     SETS,
     SetLookup,
     SetLookupKind,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from natc.netfilter.effect import Effect, Remember, Undecided
 from natc.netfilter.extension import Target, option
-from natc.netfilter.ipsets import SETS, SetLookup, SetLookupKind, leaves_open, probe_of
+from natc.netfilter.ipset.lookup import SETS, SetLookup, SetLookupKind, leaves_open, probe_of
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.memory import Memory

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from attrs import field
 
 from natc.netfilter.effect import ExchangeMarks, Nothing, Remember, SetMark
-from natc.netfilter.ruleset import Jump, Rule
+from natc.netfilter.rule import Jump, Rule
 from natc.probability import CERTAIN, Odds, total
 from natc.report.conditions import conditions_of
 from natc.report.fates import fate_of
