@@ -75,7 +75,7 @@ def likeliest(
 
     With them the versions that the dump may be of, the newest of each layout, newest first.
     """
-    found = settings_shown(node.ruleset, cluster)
+    found = settings_shown(node, cluster)
     shown = {name: value for name, value in found.items() if name not in given}
     versions = (given["kube_version"],) if "kube_version" in given else recognise(node.tables) or (NEWEST,)
     return {**shown, **given, "kube_version": versions[0]}, versions

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator, Mapping
 
 from attrs import field, frozen
 
-from natc.analysis.service_chains import SHARED_CHAINS
 from natc.compile import ProxyConfig
 from natc.compile.compiler import node_tables
 from natc.kube.model import Cluster
+from natc.netfilter.blocks import Blocks
 from natc.netfilter.hooks import BUILTIN_CHAINS
-from natc.netfilter.ruleset import Chain, Passage, Ruleset, Table
+from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
 from natc.text.respell import Respeller
@@ -68,30 +69,35 @@ class Shown:
 
     ruleset: Ruleset
     tables: Mapping[str, Chains]
-    passages: Mapping[tuple[str, str], Passage] = field(repr=False)
-    """Where the rules of the chains that all share stand, noted before anybody asks for them."""
+    blocks: Mapping[str, Blocks] = field(repr=False)
+    """Of each table where its rules stand, of those whose chains did not have to be made."""
 
     @classmethod
     def of(cls, ruleset: Ruleset) -> Shown:
         """Take down a dump; for most chains that is what stands in its text."""
-        tables: dict[str, dict[str, str]] = {}
-        passages: dict[tuple[str, str], Passage] = {}
-        counted: dict[int, bool] = {}  # by a book's identity: whether counters stand before its rules
-        for name, table in ruleset.tables.items():
-            texts = tables[name] = {}
-            for chain in table.chains.values():
-                passage = chain.passage
-                if passage is None:
-                    texts[chain.name] = "".join([f"{rule.save()}\n" for rule in chain.rules])
-                    continue
-                book, start, end = passage
-                if (name, chain.name) in SHARED_CHAINS:
-                    passages[name, chain.name] = passage
-                if id(book) not in counted:
-                    counted[id(book)] = "\n[" in book.text or book.text.startswith("[")
-                text = book.text[start:end]
-                texts[chain.name] = _COUNTERS.sub("", text) if counted[id(book)] else text
-        return cls(ruleset, tables, passages)
+        found = {name: table.blocks() for name, table in ruleset.tables.items()}
+        blocks = {name: each for name, each in found.items() if each is not None}
+        tables = {
+            name: _plain(blocks[name]) if name in blocks else _made(table)
+            for name, table in ruleset.tables.items()
+        }
+        return cls(ruleset, tables, blocks)
+
+    def rules(self, table: str, chain: str, most: int | None = None) -> list[Rule]:
+        """Return the first rules of a chain or all, none where there is no such chain."""
+        if table in self.blocks:
+            return self.blocks[table].rules(chain, most)
+        return self._chain_rules(table, chain)[:most]
+
+    def rules_with(self, table: str, chain: str, word: str) -> list[Rule]:
+        """Return the rules of a chain in whose text a word stands."""
+        if table in self.blocks:
+            return self.blocks[table].rules_with(chain, word)
+        return [rule for rule in self._chain_rules(table, chain) if word in rule.text]
+
+    def _chain_rules(self, table: str, chain: str) -> list[Rule]:
+        found = self.ruleset.tables.get(table)
+        return found.chains[chain].rules if found and chain in found.chains else []
 
     def part(self, kept: Kept) -> Ruleset:
         """Return a ruleset of some of the chains; their rules are those of the dump, lines and all."""
@@ -99,12 +105,11 @@ class Shown:
         for name, chains in kept.items():
             if name in self.ruleset.tables:
                 whole = self.ruleset.tables[name]
+                found = {chain: whole.chain(chain) for chain in self.tables[name] if chain in chains}
                 own = {
-                    chain.name: chain
-                    if chains[chain.name] is None
-                    else self._some(name, chain, chains[chain.name])
-                    for chain in whole.chains.values()
-                    if chain.name in chains
+                    chain: made if chains[chain] is None else self._some(name, made, chains[chain])
+                    for chain, made in found.items()
+                    if made is not None
                 }
                 out.tables[name] = Table(name, own, whole.line)
         return out
@@ -112,13 +117,31 @@ class Shown:
     def _some(self, table: str, chain: Chain, lines: Collection[str] | None) -> Chain:
         assert lines is not None
         out = Chain(chain.name, chain.policy, chain.counters, chain.line)
-        passage = self.passages.get((table, chain.name))
-        if passage is None:
+        if table not in self.blocks:
             out.rules.extend(rule for rule in chain.rules if f"{rule.save()}\n" in lines)
-            return out
-        book, place, end = passage
-        for line in book.text[place:end].splitlines(True):
-            if _COUNTERS.sub("", line) in lines:
-                out.append_later((book, place, place + len(line)))
-            place += len(line)
+        elif self.blocks[table].texts[chain.name]:
+            book, place, end = self.blocks[table].passage(chain.name)
+            for line in book.text[place:end].splitlines(keepends=True):
+                if _COUNTERS.sub("", line) in lines:
+                    out.append_later((book, place, place + len(line)))
+                place += len(line)
         return out
+
+
+def _plain(blocks: Blocks) -> Chains:
+    """Return the texts of chains without counters."""
+    if not blocks.counted:
+        return blocks.texts
+    return {chain: _COUNTERS.sub("", lines) for chain, lines in blocks.texts.items()}
+
+
+def _made(table: Table) -> Chains:
+    """Return the texts of a table's chains: what stands in its text, or how a save shows the rules."""
+    return {chain.name: _text_of(chain) for chain in table.chains.values()}
+
+
+def _text_of(chain: Chain) -> str:
+    if chain.passage is None:
+        return "".join([f"{rule.save()}\n" for rule in chain.rules])
+    book, start, end = chain.passage
+    return _COUNTERS.sub("", book.text[start:end])

@@ -6,12 +6,15 @@ What was read from a large text stays text until it is asked for: the chains of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import field
 
 from natc.netfilter.rule import Rule
 from natc.values import define
+
+if TYPE_CHECKING:
+    from natc.netfilter.blocks import Blocks
 
 #: How many chains of a large table are looked for one by one.
 _SEARCHES = 32
@@ -113,6 +116,9 @@ class Later(Protocol):
     def find(self, name: str, chains: dict[str, Chain]) -> Chain | None:
         """Make one chain, or append the rules that belong to one that is there; None if there is none."""
 
+    def blocks(self, chains: dict[str, Chain]) -> Blocks | None:
+        """Return the rules of each chain as text; None if those of a chain may stand in several places."""
+
 
 @define(eq=False)
 class Table:
@@ -145,6 +151,10 @@ class Table:
         if self.later is None or self._searches > _SEARCHES:
             return self.chains.get(name)
         return self.later.find(name, self._chains)
+
+    def blocks(self) -> Blocks | None:
+        """Return the rules of each chain as text, None where that is not known without making chains."""
+        return None if self.later is None else self.later.blocks(self._chains)
 
     @property
     def chains(self) -> dict[str, Chain]:
