@@ -25,7 +25,7 @@ from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.packet import question_packet
 from natc.netfilter.rule import Rule, Shape
-from natc.netfilter.ruleset import Chain, Ruleset, Table
+from natc.netfilter.ruleset import Ruleset, Table
 from natc.probability import NEVER, Odds
 from natc.trace.machine import Machine
 from natc.trace.node import OpenNode
@@ -38,6 +38,9 @@ _NAME = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?
 #: Chains that kube-proxy makes for a service port: without a target behind them, it is lost.
 _SERVICE_CHAIN = re.compile(r"KUBE-(?:SVC|SVL|XLB|EXT|FW)-")
 _REFUSED = re.compile(r"\S+ (has no (?:local )?endpoints)$")
+
+#: Options that name a destination. Rules that ask for any other than that name none.
+_NAMING = frozenset({"-d", "--destination", "--dst", "--dport", "--destination-port"})
 
 #: Stands for an address of the node where every one takes NodePorts (RFC 5737, RFC 3849).
 ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -67,8 +70,10 @@ class Judgement:
 class Service:
     """One destination of a dump."""
 
-    dst: str
-    """ADDRESS:PORT, or :PORT for every address of the node."""
+    address: str
+    """As the rule gives it, of one address without its length; empty for every address of the node."""
+    port: str
+    """As the rule gives it: a range may be asked for, too."""
     proto: str
     name: str
     """The service by the rule's comment, empty without one."""
@@ -77,6 +82,11 @@ class Service:
     judgement: Judgement
     places: tuple[str, ...] = ()
     """The destinations by number."""
+
+    @property
+    def dst(self) -> str:
+        """ADDRESS:PORT, NETWORK:PORT, or :PORT for every address of the node."""
+        return f"{f'[{self.address}]' if ':' in self.address else self.address}:{self.port}"
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -131,10 +141,8 @@ class _Auditor:
     machine: Machine | None = None
     nodes: dict[str, Machine] = field(factory=dict)
     """By an address: the machine of a node that has it."""
-    addresses: dict[str, str] = field(factory=dict)
-    """By a chain of NodePorts: an address of the node."""
     services: list[Service] = field(factory=list)
-    found: dict[tuple[str, str], list[Service]] = field(factory=dict)
+    found: dict[tuple[str, str, str], list[Service]] = field(factory=dict)
     """By destination. Those with the same targets are one: old kube-proxies write two rules for one."""
     shapes: dict[Shape, _Places | None] = field(factory=dict)
     judged: dict[Effects, tuple[Judgement, bool]] = field(factory=dict)
@@ -229,11 +237,6 @@ class _Auditor:
             self.nodes[address] = Machine.of(self.ruleset, OpenNode(frozenset({int(ip_address(address))})))
         return self.nodes[address], address
 
-    def _node_address(self, chain: str) -> str:
-        if chain not in self.addresses:
-            self.addresses[chain] = node_address(self.ruleset, chain)
-        return self.addresses[chain]
-
     def refused(self, rule: Rule) -> None:
         """Note a destination that filter refuses because it has no endpoints."""
         places = self._places(rule.shape)
@@ -246,12 +249,12 @@ class _Auditor:
     def _note(self, rule: Rule, judgement: Judgement, targets: tuple[str, ...]) -> None:
         places, values = self._places(rule.shape), rule.values
         assert places is not None
-        address = "" if places.address is None else values[places.address].split("/")[0]
-        host = f"[{address}]" if ":" in address else address
+        address = "" if places.address is None else _bare(values[places.address])
         comment = "" if places.comment is None else _unquoted(values[places.comment])
         name = _NAME.match(comment)
         service = Service(
-            f"{host}:{values[places.port]}",
+            address,
+            values[places.port],
             places.proto,
             name.group(1) if name else "",
             rule,
@@ -262,7 +265,7 @@ class _Auditor:
 
     def _enter(self, service: Service) -> None:
         """Keep a service, unless the same destination with the same targets is there already."""
-        key = (service.dst, service.proto)
+        key = (service.address, service.port, service.proto)
         before = self.found.setdefault(key, [])
         if not any(one.targets == service.targets for one in before):
             before.append(service)
@@ -274,7 +277,15 @@ class _Auditor:
         return self.shapes[shape]
 
 
+def _bare(word: str) -> str:
+    """Return one address without its length, and a network as it is."""
+    host, _, length = word.partition("/")
+    return host if length in ("", "128" if ":" in host else "32") else word
+
+
 def _places_of(shape: Shape) -> _Places | None:
+    if any(use.inverted and use.name in _NAMING for part in shape.parts() for use in part.uses):
+        return None
     for kind in (Tcp, Udp, Sctp):
         port = literal(shape, kind, "--dport", "--destination-port")
         if port is not None:
@@ -285,7 +296,9 @@ def _places_of(shape: Shape) -> _Places | None:
 
 def node_address(ruleset: Ruleset, chain: str) -> str:
     """Return an address of the node that leads to a chain of NodePorts: one that a jump asks for, or any."""
-    for rule in ruleset.tables["nat"].chains.get("KUBE-SERVICES", Chain("")).rules:
+    nat = ruleset.tables.get("nat")
+    services = nat.chains.get("KUBE-SERVICES") if nat else None
+    for rule in services.rules if services else ():
         to = rule.header.destination if _jumps_to(rule, chain) else None
         if to is not None and not to.inverted:
             return str(to.value).split("/")[0]

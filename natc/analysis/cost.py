@@ -3,28 +3,34 @@
 Counted from PREROUTING, where a packet arrives from the network, to its verdict: through every table
 and hook, and behind a translation on to the endpoint. Whatever the rules ask of anything but the
 destination (the source, interfaces, marks, chance) makes the count a range, and so does whether an
-endpoint is on the node itself. Packets to NodePorts go to an address of the node.
+endpoint is on the node itself. Packets to NodePorts go to an address of the node, those to a network
+to its first host, those to a range of ports to the first.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
 from attrs import define, evolve, field, frozen
 
-from natc.analysis.audit import Service, audit, node_address
+from natc.analysis.audit import ANY_NODE, Service, audit, node_address
 from natc.analysis.walk_cost import END, ON, Range, Walker
 from natc.netfilter.condition import All, Condition, In, Not, Some
 from natc.netfilter.hooks import SEQUENCES
 from natc.netfilter.intervals import Intervals
+from natc.netfilter.kinds.ports import Ports
 from natc.netfilter.packet import Number, Open, Packet, question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.program import Program
 
+#: A port as iptables-save writes it.
+_NUMBER = re.compile("0|[1-9][0-9]*").fullmatch
 #: The hooks behind PREROUTING of a packet for another machine and of one for the node.
 _FORWARDED = ("FORWARD", "POSTROUTING")
 _DELIVERED = ("INPUT",)
@@ -74,17 +80,28 @@ class Counter:
 
     def cost(self, service: Service) -> Cost:
         """Return the cost of one destination."""
-        address, _, port = service.dst.rpartition(":")
-        node_port = not address
-        host = self._node_address(service.rule.chain) if node_port else address.strip("[]")
-        packet = question_packet(host, int(port), proto=service.proto, ctstate="NEW")
-        least, most = self.of(packet, True if node_port else None)
+        ours = not service.address
+        host = self._node_address(service.rule.chain) if ours else self._first(service.address)
+        port = int(service.port) if _NUMBER(service.port) else Ports().parse([service.port]).low
+        packet = question_packet(host, port, proto=service.proto, ctstate="NEW")
+        least, most = self.of(packet, True if ours else None)
         return Cost(service.dst, service.proto, service.name, service.rule, least, most)
 
     def _node_address(self, chain: str) -> str:
         if chain not in self._addresses:
             self._addresses[chain] = node_address(self.ruleset, chain)
         return self._addresses[chain]
+
+    def _first(self, address: str) -> str:
+        """Return an address, or the first host of a network; for a host's name any address stands."""
+        if "/" not in address:
+            with suppress(OSError):
+                inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+                return address
+        with suppress(ValueError):
+            network = ip_network(address, strict=False)
+            return str(network[min(1, network.num_addresses - 1)])
+        return ANY_NODE[self.ruleset.family]
 
     def of(self, packet: Packet, local: bool | None) -> Range:
         """Return with how many rules a packet from the network is compared, at least and at most.

@@ -57,6 +57,8 @@ class Path:
     comment: str
     rule: Rule = field(eq=False)
     """The rule that asks for the destination."""
+    anywhere: bool = field(default=False, eq=False)
+    """Whether the rules take any address for that of the node, because they do not ask for it."""
 
 
 def who(ruleset: Ruleset, ip: str, port: int | None = None) -> tuple[Path, ...]:
@@ -171,6 +173,7 @@ class _Asker:
                 yield Path(
                     question.dst, question.proto, question.origin, to, total(odds), case.conditions, seen,
                     is_open, service_of(rule) or "", comment_of(rule), rule,
+                    question.ours and not candidate.wanted.local,
                 )  # fmt: skip
 
     def _machine(self, question: _Question) -> Machine:

@@ -37,9 +37,12 @@ def who_lines(target: str, paths: Sequence[Path]) -> Iterator[Line]:
 
 
 def _heading(dst: str, proto: str, path: Path) -> Line:
-    where = " on the node's addresses" if not dst or dst.startswith(":") else ""
+    ours = not dst or dst.startswith(":")
+    where = " on the node's addresses" if ours else ""
+    where = " on any address that the rules take" if path.anywhere else where
     says = f"  {path.comment}" if path.comment else ""
-    return line(Part(f"{dst}/{proto}", "bold"), f"{where}{says}  ", Part(f"line {path.rule.line}", "cyan"))
+    to = dst or "any port"
+    return line(Part(f"{to}/{proto}", "bold"), f"{where}{says}  ", Part(f"line {path.rule.line}", "cyan"))
 
 
 def _answers(paths: Sequence[Path]) -> Iterator[tuple[tuple[str, ...], _Answer]]:
@@ -63,8 +66,10 @@ def _answer_lines(answer: _Answer, origin: str) -> Iterator[Line]:
         whens.setdefault((seen, is_open), []).append(" and ".join(conditions))
     for (seen, is_open), texts in whens.items():
         doubt = "; natc cannot tell whether it arrives" if is_open else ""
-        when = "" if "" in texts else f" when {', or '.join(texts)}"
-        yield line(f"                 the pod sees {_SEEN.get(seen, seen)}{when}{doubt}")
+        first, *others = [""] if "" in texts else [f" when {text}" for text in texts]
+        yield line(f"                 the pod sees {_SEEN.get(seen, seen)}{first}{doubt}")
+        for other in others:
+            yield line(f"                   or{other}")
 
 
 def who_json(paths: Sequence[Path]) -> dict[str, Any]:

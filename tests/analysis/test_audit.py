@@ -90,6 +90,25 @@ def test_a_refused_service_is_listed():
     assert only(text).problem == "has no endpoints"
 
 
+@pytest.mark.parametrize(("asked", "dst"), [
+    ("-d 10.0.0.1", "10.0.0.1:80"), ("-d 10.0.0.1/32", "10.0.0.1:80"), ("-d 10.0.0.0/8", "10.0.0.0/8:80"),
+    ("", ":80"), ("! -d 10.0.0.1/32", None),
+])  # fmt: skip
+def test_what_a_rule_asks_for_is_named(asked, dst):
+    rule = f"-A KUBE-SERVICES {asked} -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.9:80"
+    assert [service.dst for service in audit(read(nat(rule)))] == [dst] * (dst is not None)
+
+
+def test_any_port_but_one_is_no_destination():
+    rule = "-A KUBE-SERVICES -d 10.0.0.1/32 -p tcp -m tcp ! --dport 80 -j DNAT --to-destination 10.0.0.9:80"
+    assert audit(read(nat(rule))) == ()
+
+
+def test_a_network_of_ipv6_is_named():
+    rule = "-A PREROUTING -d 2001:db8::/32 -p tcp -m tcp --dport 80:82 -j DNAT --to-destination [2001:db8::9]"
+    assert only(f"*nat\n:PREROUTING ACCEPT [0:0]\n{rule}\nCOMMIT\n").dst == "[2001:db8::/32]:80:82"
+
+
 @pytest.mark.parametrize(("text", "status"), [
     (balanced("0.50000000000", endpoints=2), 0), (balanced("0.6", endpoints=2), 1),
 ])  # fmt: skip

@@ -134,6 +134,22 @@ def test_a_count_by_hand():
     assert counted == [("10.96.0.2:80", 5, 8), ("10.96.0.1:80", 3, 6)]
 
 
+@pytest.mark.parametrize(
+    "asked", ["", "-d 10.96.0.1", "-d 10.96.0.0/24", "-d a-host.example", "-d 10.96.0.0/255.0.255.0"]
+)
+@pytest.mark.parametrize("port", ["80", "80:90", "http", ":80"])
+def test_networks_ranges_and_names_are_counted_too(asked, port):
+    rule = f"-A PREROUTING {asked} -p tcp -m tcp --dport {port} -j DNAT --to-destination 10.244.0.1:80"
+    text = f"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j ACCEPT\n{rule}\nCOMMIT\n"
+    assert [(cost.least, cost.most) for cost in costs(read(text))] == [(2, 2)]
+
+
+def test_a_refused_service_is_counted_where_there_is_no_nat():
+    refusal = '--comment "a/b has no endpoints" -m addrtype --dst-type LOCAL -m tcp --dport 30080 -j REJECT'
+    text = f"*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m comment {refusal}\nCOMMIT\n"
+    assert [(cost.dst, cost.least, cost.most) for cost in costs(read(text))] == [(":30080", 1, 1)]
+
+
 def test_the_helper_counts_what_the_engine_evaluates():
     ruleset = read(SMALL)
     machine = Machine.of(ruleset, use_index=False)

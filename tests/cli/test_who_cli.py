@@ -28,6 +28,28 @@ def test_json_has_a_row_for_each_condition(capsys):
     assert own == [["source is not the chosen endpoint", "source in 10.244.0.0/16"]] * 2
 
 
+ROUTER = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -i wan -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.5
+-A PREROUTING -i wan -p udp -j DNAT --to-destination 10.0.0.5
+-A POSTROUTING -s 10.0.0.0/8 -o lan -j MASQUERADE
+-A POSTROUTING -s 172.16.0.0/12 -j MASQUERADE
+COMMIT
+"""
+
+
+def test_a_router_translates_whatever_address_it_is_asked_for(tmp_path, capsys):
+    (tmp_path / "router.txt").write_text(ROUTER)
+    assert run(["who", str(tmp_path / "router.txt"), "10.0.0.5"]) == 0
+    out = capsys.readouterr().out
+    assert ":80/tcp on any address that the rules take  line 4\n" in out
+    assert "\nany port/udp on any address that the rules take  line 5\n" in out
+    assert "(masquerade) when " in out
+    assert "\n                   or when source in 172.16.0.0/12 and incoming interface is wan\n" in out
+
+
 @pytest.mark.parametrize("pod", ["10.244.0.99", "10.244.0.23:99", "::1"])
 def test_nothing_leads_there(capsys, pod):
     assert run(["who", DUMP, pod]) == 1
