@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How many targets a person is shown before "and N more".
 _SHOWN = 20
+#: How many services a destination may be: more come with a port left open, and say nothing.
+_NAMED = 3
 #: How many near misses.
 _MISSES = 5
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
@@ -49,8 +51,8 @@ def headline(answer: Distribution) -> str:
     source = (
         "source left open" if isinstance(packet.src, Open) else f"from {_endpoint(packet, 'src', 'sport')}"
     )
-    name = _service_name(answer)
-    what = f"is {name}" if name else ""
+    names = _service_names(answer)
+    what = f"is {' or '.join(names)}" if 0 < len(names) <= _NAMED else ""
     protocol = _PROTOCOLS.get(packet.proto, str(packet.proto)) if isinstance(packet.proto, int) else "any"
     return ", ".join(
         filter(None, [f"{_endpoint(packet, 'dst', 'dport')}/{protocol} {what}".rstrip(), origin, source])
@@ -62,11 +64,15 @@ def _endpoint(packet: Packet, address: str, port: str) -> str:
     return str(Endpoint(packet.show(getattr(packet, address)), number if isinstance(number, int) else None))
 
 
-def _service_name(answer: Distribution) -> str | None:
-    """Return the service that a matched rule's comment names; one way of each case is looked at."""
-    ways = (outcome.path for case in answer.cases for _, outcome in case.outcomes[:1])
-    names = (service_of(step.rule) for way in ways for step in way if step.rule is not None)
-    return next(filter(None, names), None)
+def _service_names(answer: Distribution) -> list[str]:
+    """Return the services that comments of matched rules name first; one way of each case is looked at."""
+    found: dict[str, None] = {}
+    for case in answer.cases:
+        for _, outcome in case.outcomes[:1]:
+            names = (service_of(step.rule) for step in outcome.path if step.rule is not None)
+            if name := next(filter(None, names), None):
+                found[name] = None
+    return list(found)
 
 
 # ---- where to

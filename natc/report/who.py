@@ -11,6 +11,9 @@ from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
 
 _SEEN = {OWN: "the sender's own address", NODE: "the node's address (masquerade)"}
+_INDENT = " " * 17
+#: So much of a line conditions may take.
+_WIDE = 110
 _ORIGINS = {
     ("network",): "from the network",
     ("local",): "from the node itself",
@@ -66,10 +69,18 @@ def _answer_lines(answer: _Answer, origin: str) -> Iterator[Line]:
         whens.setdefault((seen, is_open), []).append(" and ".join(conditions))
     for (seen, is_open), texts in whens.items():
         doubt = "; natc cannot tell whether it arrives" if is_open else ""
-        first, *others = [""] if "" in texts else [f" when {text}" for text in texts]
-        yield line(f"                 the pod sees {_SEEN.get(seen, seen)}{first}{doubt}")
-        for other in others:
-            yield line(f"                   or{other}")
+        yield from _seen_lines(f"the pod sees {_SEEN.get(seen, seen)}", texts, doubt)
+
+
+def _seen_lines(what: str, whens: Sequence[str], doubt: str) -> Iterator[Line]:
+    """Yield what a pod sees, and when: on one line what fits on one."""
+    when = "" if "" in whens else f" when {', or '.join(whens)}"
+    if len(when) <= _WIDE:
+        yield line(f"{_INDENT}{what}{when}{doubt}")
+        return
+    yield line(f"{_INDENT}{what}{doubt} when")
+    for number, text in enumerate(whens):
+        yield line(f"{_INDENT}  {'or ' if number else ''}{text}")
 
 
 def who_json(paths: Sequence[Path]) -> dict[str, Any]:

@@ -46,8 +46,11 @@ def test_a_router_translates_whatever_address_it_is_asked_for(tmp_path, capsys):
     out = capsys.readouterr().out
     assert ":80/tcp on any address that the rules take  line 4\n" in out
     assert "\nany port/udp on any address that the rules take  line 5\n" in out
-    assert "(masquerade) when " in out
-    assert "\n                   or when source in 172.16.0.0/12 and incoming interface is wan\n" in out
+    assert (
+        "the pod sees the node's address (masquerade) when\n                   source in 10.0.0.0/8 and "
+        in out
+    )
+    assert "\n                   or source in 172.16.0.0/12 and incoming interface is wan\n" in out
 
 
 @pytest.mark.parametrize("pod", ["10.244.0.99", "10.244.0.23:99", "::1"])

@@ -3,9 +3,11 @@
 import re
 from ipaddress import ip_address
 
+import pytest
+
 from natc.netfilter.host import Host
 from natc.netfilter.packet import question_packet
-from natc.report.trace_text import trace_lines
+from natc.report.trace_text import headline, trace_lines
 from natc.text.reader import read
 from natc.trace.host_node import HostNode
 from natc.trace.machine import Machine
@@ -119,3 +121,20 @@ def test_chains_nested_by_the_thousand_are_told_one_by_one():
 def test_branches_come_out_of_chains_nested_by_the_thousand():
     (only,) = Machine.of(nested(1500)).branches(question_packet("10.0.0.1", 80))
     assert str(only.outcome.dnat) == "10.1.1.1:80"
+
+
+TWO_PORTS = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -d 10.96.0.1/32 -p tcp -m comment --comment "a/web:http cluster IP" -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1:8080
+-A PREROUTING -d 10.96.0.1/32 -p tcp -m comment --comment "a/web:https cluster IP" -m tcp --dport 443 -j DNAT --to-destination 10.0.0.1:8443
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(("port", "name"), [
+    (80, " is a/web:http"), (443, " is a/web:https"), (None, " is a/web:http or a/web:https"), (81, ""),
+])  # fmt: skip
+def test_the_first_line_names_each_service_that_is_meant(port, name):
+    answer = Machine.of(read(TWO_PORTS)).trace(question_packet("10.96.0.1", port))
+    assert headline(answer).partition("/tcp")[2].partition(",")[0] == name
