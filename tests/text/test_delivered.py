@@ -51,3 +51,16 @@ def test_a_shape_that_is_not_delivered_is_learnt_beside_them(monkeypatch, tmp_pa
     assert list(tmp_path.glob("natc/*"))
     monkeypatch.setattr(grammar, "build", None)
     assert save(read_dump(tmp_path / "dump")) == text
+
+
+def test_for_one_line_lark_gets_the_blocks_of_that_line_and_then_those_of_the_text(monkeypatch):
+    built = []
+    build = grammar.build
+    monkeypatch.setattr(grammar, "build", lambda blocks: built.append(blocks) or build(blocks))
+    odd = ["-A INPUT -p udplite -m comment --comment x -j LOG", "-A INPUT -m ttl --ttl-eq 3 -j LOG"]
+    texts = [DUMP.read_text().replace("-A INPUT", "\n".join([*odd[:n], "-A INPUT"]), 1) for n in (1, 2)]
+    read(texts[0], cache=delivered.DeliveredShapes(None))
+    assert built == [{"matches/comment", "targets/LOG"}]
+    read(texts[1], cache=delivered.DeliveredShapes(None))
+    assert built[2] > {"matches/comment", "matches/ttl", "matches/statistic", "targets/DNAT", "targets/LOG"}
+    assert len(built) == 3
