@@ -15,6 +15,7 @@ from natc.cli.question import address_and_port, node_of
 from natc.errors import UsageError
 from natc.inputs import name_of
 from natc.report.diff import Command
+from natc.text.revised import Seen
 
 if TYPE_CHECKING:
     from natc.analysis.backwards import Wanted
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from natc.kube.model import Cluster
     from natc.netfilter.ruleset import Ruleset
     from natc.text.bundle import Bundle
+    from natc.text.revised import Revision
     from natc.trace.node import NodeView
 
 #: What every Kubernetes object has, in YAML or JSON, and what every dump has.
@@ -57,14 +59,17 @@ class Both:
 
     inputs: tuple[Input, Input]
     asked: dict[str, Any]
+    revision: Revision | None = None
+    """In which lines two dumps differ, if reading has shown it."""
 
     @classmethod
     def read(cls, a: str, b: str, asked: dict[str, Any]) -> Both:
         """Read both sides, and compile those that are manifests; raises NatcError for what is neither."""
         if a == b == "-":
             raise UsageError("both sides cannot be standard input")
-        one, other = _read(a, asked), _read(b, asked)
-        return cls((_compiled(one, other, asked), _compiled(other, one, asked)), asked)
+        seen = Seen()
+        one, other = _read(a, asked, seen), _read(b, asked, seen)
+        return cls((_compiled(one, other, asked), _compiled(other, one, asked)), asked, seen.revision)
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -101,7 +106,8 @@ class Both:
             for family in one.families - families:
                 say(f"{name_of(one.path)}: its rules of IPv{family} have no others to compare with")
         return together(
-            compare(*self._sides(family), within[family]) for family in sorted(families & {*within})
+            compare(*self._sides(family), within[family], self.revision)
+            for family in sorted(families & {*within})
         )
 
     @property
@@ -144,13 +150,15 @@ def _side(one: Input, node: NodeView | None, family: int, asked: dict[str, Any])
     return Side(one.ruleset.of_family(family), node, start, asked["backend"])
 
 
-def _read(path: str, asked: dict[str, Any]) -> Input:
+def _read(path: str, asked: dict[str, Any], seen: Seen) -> Input:
+    """Read a side; a tar of natc collect knows of sets, by which rules that say the same ask other things."""
     from natc.text.files import read_source
 
     source = read_source(path)
     if source.bundle is None and not _TABLE.search(source.text) and _MANIFEST.search(source.text):
         return Input(path, cluster=read_cluster((path,)))
-    return Input(path, source.text, read_for_answers(source, asked["table"]), source.bundle)
+    ruleset = read_for_answers(source, asked["table"], seen=None if source.bundle else seen)
+    return Input(path, source.text, ruleset, source.bundle)
 
 
 def _compiled(one: Input, other: Input, asked: dict[str, Any]) -> Input:

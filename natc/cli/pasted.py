@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from natc.errors import DumpError
     from natc.netfilter.ruleset import Ruleset
     from natc.text.files import Source
+    from natc.text.revised import Seen
 
 #: How many notes are shown.
 _SHOWN = 10
@@ -30,16 +31,20 @@ table_option = click.option(
 
 
 def read_for_answers(
-    dump: str | Source, table: str | None, problems: list[DumpError] | None = None
+    dump: str | Source,
+    table: str | None,
+    problems: list[DumpError] | None = None,
+    seen: Seen | None = None,
 ) -> Ruleset:
     """Read a dump with what people paste around it; say on standard error what was passed over.
 
     Raises :class:`~natc.errors.DumpError` for a rule that cannot be read, or adds it to ``problems``.
+    ``seen`` is that of :func:`natc.text.reader.read`, for two dumps that may be much alike.
     """
     from natc.text.files import Source, read_pasted_dump, read_source
 
     source = dump if isinstance(dump, Source) else read_source(dump)
-    ruleset, notes = read_pasted_dump(source, table=table, problems=problems)
+    ruleset, notes = read_pasted_dump(source, table=table, problems=problems, seen=seen)
     if source.bundle and source.bundle.both_backends:
         notes = [f"{source.name}: {_BOTH_BACKENDS}", *notes]
     for note in notes[:_SHOWN]:

@@ -110,6 +110,10 @@ class Chain:
 class Later(Protocol):
     """Chains that have not been made yet."""
 
+    @property
+    def book(self) -> Book:
+        """The text in which all their rules stand."""
+
     def unfold(self, chains: dict[str, Chain]) -> None:
         """Make the chains, and append the rules that belong to those that are there."""
 
@@ -140,15 +144,15 @@ class Table:
     later: Later | None = field(default=None, init=False, repr=False)
     """What is still to be made of the chains and rules, behind those that are."""
 
-    _searches: int = field(default=0, init=False, repr=False)
+    _sought: set[str] = field(factory=set, init=False, repr=False)
 
     def chain(self, name: str) -> Chain | None:
         """Return a chain, None if there is none: of a large text only that one is made.
 
         Looking for one chain takes a fiftieth of the time of making all: after some, all are made.
         """
-        self._searches += 1
-        if self.later is None or self._searches > _SEARCHES:
+        self._sought.add(name)
+        if self.later is None or len(self._sought) > _SEARCHES:
             return self.chains.get(name)
         return self.later.find(name, self._chains)
 

@@ -81,11 +81,11 @@ def dumps_in(text: str) -> list[Dump]:
 
 def _may_be_several(text: str) -> bool:
     """Tell whether both families are announced, or a table comes twice: a quick look at a large text."""
-    names = [name for at in _starred(text) for name in _NAME.findall(text, at, at + _LONGEST_LINE)[:1]]
+    names = [name for at in starred(text) for name in _NAME.findall(text, at, at + _LONGEST_LINE)[:1]]
     return len(names) > len(set(names)) or len({found[1] for found in _announcements(text)}) > 1
 
 
-def _starred(text: str) -> Iterator[int]:
+def starred(text: str) -> Iterator[int]:
     """Yield where lines begin with an asterisk, in no time: few lines of a dump have one anywhere."""
     at = text.find("*")
     while at >= 0:
@@ -98,7 +98,7 @@ def _starred(text: str) -> Iterator[int]:
 def _announcements(text: str) -> Iterator[re.Match[str]]:
     """Yield what tells the family of what follows, in front of the first rule and behind each table."""
     before = 0
-    for table in (*filter(None, _starred(text)), len(text)):
+    for table in (*filter(None, starred(text)), len(text)):
         at = text.rfind("\nCOMMIT", before, table) if before else 0
         for pattern in (SAVED, _COMMAND) if at >= 0 else ():
             yield from pattern.finditer(text, at, table)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.ruleset import Ruleset
     from natc.text.bundle import Bundle
-    from natc.text.recent import Seen
+    from natc.text.recent import Seen as SeenAddress
+    from natc.text.revised import Seen
 
 #: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
@@ -77,17 +78,19 @@ def read_pasted_dump(
     table: str | None = None,
     cache: bool = True,
     problems: list[DumpError] | None = None,
+    seen: Seen | None = None,
 ) -> tuple[Ruleset, list[str]]:
     """Read a file as people send it, with prompts and other lines around the rules.
 
-    Returns the ruleset and notes on what was passed over (:func:`natc.text.pasted.read_pasted`).
+    Returns the ruleset and notes on what was passed over (:func:`natc.text.pasted.read_pasted`). ``seen`` is
+    that of :func:`natc.text.reader.read`.
     """
     from natc.text.delivered import known_shapes
     from natc.text.pasted import read_pasted
 
     text, name = _text_of(path)
     kept = known_shapes() if cache else None
-    return read_pasted(text, file=name, family=family, table=table, cache=kept, problems=problems)
+    return read_pasted(text, file=name, family=family, table=table, cache=kept, problems=problems, seen=seen)
 
 
 def _text_of(path: str | Path | Source) -> tuple[str, str]:
@@ -139,7 +142,7 @@ def read_connection_file(path: str | Path) -> Connections:
     return read_connections(read_bytes(path, error=NodeError).decode(**ENCODING), file=name_of(path))
 
 
-def read_recent_file(path: str | Path) -> tuple[Seen, ...]:
+def read_recent_file(path: str | Path) -> tuple[SeenAddress, ...]:
     """Read a file of /proc/net/xt_recent; raise :class:`~natc.errors.NodeError` for what is none."""
     from natc.text.recent import read_recent
 

@@ -68,6 +68,13 @@ class Outline:
         elif shape.target is not None:
             self.leads.setdefault(kind, set()).add(f"{shape.target.kind.name} ")
 
+    def joined(self, other: Outline, gone: set[str]) -> Outline:
+        """Return what has been seen of both, without what leads to chains that are gone."""
+        leads = {kind: names - gone for kind, names in self.leads.items()}
+        for kind, names in other.leads.items():
+            leads[kind] = leads.get(kind, set()) | names
+        return Outline(leads, self.doubtful or other.doubtful)
+
     def is_sound(self, table: str, chains: set[str]) -> bool:
         """Tell whether it is certain that :func:`natc.text.checks.faults` finds nothing.
 

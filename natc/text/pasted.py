@@ -9,6 +9,7 @@ from natc.errors import DumpError, printable
 from natc.netfilter.ruleset import Ruleset
 
 if TYPE_CHECKING:
+    from natc.text.revised import Seen
     from natc.text.shape_cache import Kept
 
 #: What iptables-save says when it does not show everything.
@@ -23,6 +24,7 @@ def read_pasted(
     table: str | None = None,
     cache: Kept | None = None,
     problems: list[DumpError] | None = None,
+    seen: Seen | None = None,
 ) -> tuple[Ruleset, list[str]]:
     """Read a text as people paste it; return the ruleset and notes on what was passed over or is missing.
 
@@ -33,7 +35,7 @@ def read_pasted(
     from natc.text.reader import read
 
     try:
-        ruleset = read(text, file=file, family=family, table=table, cache=cache)
+        ruleset = read(text, file=file, family=family, table=table, cache=cache, seen=seen)
         return ruleset, not_all(ruleset)
     except DumpError:
         from natc.text.tidy import tidy

@@ -42,6 +42,7 @@ from natc.values import define
 if TYPE_CHECKING:
     from natc.text.blueprints import Blueprint
     from natc.text.grammar import Grammar
+    from natc.text.revised import Seen
     from natc.text.shape_cache import Kept, Shelf
 
 #: Names are read by extension first; a chain may have taken the name of an opaque one.
@@ -72,6 +73,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     table: str | None = None,
     missing: list[str] | None = None,
     lazy: bool = False,
+    seen: Seen | None = None,
 ) -> Ruleset:
     """Read a dump, or carry out a rules file as iptables-restore does on a node without rules.
 
@@ -87,6 +89,8 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     list of ``missing`` COMMIT may be missing, and chains that rules lead to, whose names go to the list.
     With ``lazy`` the rules of a chain are read, and their errors raised, when the chain is asked for;
     rules and chains that nobody asks for are not looked at.
+    Two dumps that are read with the same ``seen``, one after the other, may be much alike: then of the second
+    only the lines that the first does not have are looked at with care.
     Raises :class:`~natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if problems is not None:
@@ -97,9 +101,14 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     dumps = dumps_in(text)
     if len(dumps) == 1 and family:
         dumps = [evolve(dumps[0], family=family)]
-    usual = not (lazy or noflush or family or table or problems is not None or missing is not None)
+    strict = not (lazy or noflush or problems is not None or missing is not None)
+    usual = strict and not (family or table)
     proof = Proof.of(text, cache.dumps if cache and usual else None)
-    tables = partial(Tables, keep=noflush, unnamed=table, missing=missing, proved=proof.given)
+    vouched = seen is not None and usual and not proof.given and seen.vouches_for(dumps)
+    tables = partial(
+        Tables, keep=noflush, unnamed=table, missing=missing, seen=seen,
+        proved=proof.given or vouched, together=proof.given,
+    )  # fmt: skip
     reader = partial(_Reader, cache=cache, problems=problems)
     try:
         with collector_paused(len(text)):
@@ -111,8 +120,11 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
         raise foreign(text, file) or error from None
     if cache:
         cache.save()
-    if all(each.tables.usual for each in readers):
+    good = all(each.tables.usual for each in readers)
+    if good and not vouched:
         proof.note()
+    if seen:
+        seen.note(dumps, usual=good and strict)
     return parts[0] if len(parts) == 1 else Ruleset.joined(parts, family or parts[0].family)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from attrs import field
 
@@ -30,6 +31,9 @@ from natc.text.folded import (
 from natc.text.outline import Outline
 from natc.text.source import Source
 from natc.values import define
+
+if TYPE_CHECKING:
+    from natc.text.revised import Seen
 
 #: Most bytes in the name of a chain (XT_EXTENSION_MAXNAMELEN less the final zero).
 LONGEST_CHAIN_NAME = 28
@@ -76,7 +80,11 @@ class Tables:
     taken: set[str] = field(factory=set)
     """The names of all tables' chains that are those of opaque targets, for rules that are made later."""
     proved: bool = False
-    """Whether the text is known to be good (:mod:`natc.text.good_dumps`)."""
+    """Whether the text is known to be good (:mod:`natc.text.good_dumps`, :mod:`natc.text.revised`)."""
+    together: bool = False
+    """Whether it is known beforehand that the rules of each chain stand together."""
+    seen: Seen | None = None
+    """Where to note what is seen of each table."""
     usual: bool = True
     """Whether all that was read may stay text unseen the next time."""
     rules_began: bool = False
@@ -192,7 +200,7 @@ class Tables:
         """Return what is to be made of the open table later."""
         assert self.table is not None
         if not isinstance(self.table.later, Folded):
-            self.table.later = Folded(self.source.text, book, self.proved)
+            self.table.later = Folded(self.source.text, book, self.together)
         return self.table.later
 
     def _chain_made(self) -> None:
@@ -209,6 +217,8 @@ class Tables:
             return
         if self.unseen:
             return
+        if self.seen:
+            self.seen.see(table.name, self.outline, names)
         sound = self.outline.is_sound(table.name, names)
         self.usual &= sound and (not isinstance(table.later, Folded) or table.later.together)
         if not sound:

@@ -20,6 +20,7 @@ from natc.netfilter.iproute import PolicyRule, Prefix
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Rule
+from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
 from natc.trace.node import NodeView, OpenNode
@@ -58,23 +59,33 @@ class Ask:
 
 
 def asks_of(
-    side: Mapping[str, Written], regions: Iterable[Wanted], memory: Memory | None, packet: Packet
+    side: Mapping[str, Written],
+    regions: Iterable[Wanted],
+    memory: Memory | None,
+    packet: Packet,
+    *,
+    kept: bool,
 ) -> Iterator[Ask]:
     """Yield what the rules of one side ask of destinations in some regions.
 
     ``memory`` is what the node remembers, ``packet`` one whose destination is open: what sets hold that
-    are known is asked of them.
+    are known is asked of them. ``kept``: whether a translation of either side keeps the destination's port,
+    or a part of its address. What a table's base asks is left out, unless it may be another thing here.
     """
     wide = [region for region in regions if not all(map(_single, (region.dst, region.dport, region.proto)))]
     if not wide:
         return
     ports = {region.dport.spans[0][0] for region in wide if region.dport and _single(region.dport)}
     narrow = all(_single(region.dport) and _single(region.proto) for region in wide)
-    kept = "nat" in side and _keeps(side["nat"])
     seen: set[Ask] = set()
     for name, table in side.items():
         late = kept and name != "nat"
-        chains = table.table.chains.values() if kept or not narrow else table.chains_with(_lines_about(ports))
+        if table.base is not None and not kept:
+            chains: Iterable[Chain] = table.news
+        elif kept or not narrow:
+            chains = table.table.chains.values()
+        else:
+            chains = table.chains_with(_lines_about(ports))
         behind = _behind_translation(table) if kept and name == "nat" else frozenset()
         for chain in chains:
             for rule in chain.rules:
@@ -84,10 +95,9 @@ def asks_of(
                     yield ask
 
 
-def _keeps(nat: Written) -> bool:
-    """Tell whether a translation keeps the destination's port, or a part of its address."""
-    made = (rule.text for chain in nat.made for rule in chain.rules)
-    return any(_KEEPING.search(text) for text in (*(book.text for book in nat.books.values()), *made))
+def keeps(side: Mapping[str, Written]) -> bool:
+    """Tell whether a translation of one side keeps the destination's port, or a part of its address."""
+    return "nat" in side and side["nat"].says(_KEEPING)
 
 
 def _behind_translation(nat: Written) -> frozenset[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
 from natc.analysis.backwards import Wanted
-from natc.analysis.diff.asks import asks_of, asks_of_node
+from natc.analysis.diff.asks import asks_of, asks_of_node, keeps
 from natc.analysis.diff.classes import DestinationClass, classes_of
 from natc.analysis.diff.contrasts import Contest, Contrast, Unsure
 from natc.analysis.diff.differing import Compared, compared
@@ -20,6 +20,9 @@ from natc.netfilter.intervals import ALL_PORTS, all_addresses, name, union
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import INCOMING, OWNER, Open, Packet, open_mark, question_packet
 from natc.trace.starting import NOTHING_SHOWN
+
+if TYPE_CHECKING:
+    from natc.text.revised import Revision
 
 _NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
 _TCP = 6
@@ -112,13 +115,14 @@ class Difference:
         return bool(self.changes or self.unsure)
 
 
-def compare(a: Side, b: Side, within: Wanted | None = None) -> Difference:
+def compare(a: Side, b: Side, within: Wanted | None = None, revision: Revision | None = None) -> Difference:
     """Return every destination whose packets meet different fates, and what cannot be told.
 
-    ``within`` says which destinations are compared, None for all.
+    ``within`` says which destinations are compared, None for all; ``revision`` in which lines the two texts
+    differ, if reading has shown it.
     """
     found, unsure = list[Change](), dict[tuple[str, str], Unsure]()
-    comparison = _Comparison(a, b)
+    comparison = _Comparison(a, b, revision)
     for destination in comparison.classes(within or Wanted()):
         changes, doubts = comparison.compared(destination)
         found += changes
@@ -140,12 +144,13 @@ def together(parts: Iterable[Difference]) -> Difference:
 class _Comparison:
     a: Side
     b: Side
+    revision: Revision | None = None
     written: Compared = field(init=False)
     fields: Fields = field(init=False)
 
     @written.default
     def _written(self) -> Compared:
-        return compared(self.a.ruleset, self.b.ruleset)
+        return compared(self.a.ruleset, self.b.ruleset, self.revision)
 
     @fields.default
     def _fields(self) -> Fields:
@@ -164,10 +169,11 @@ class _Comparison:
         """Yield the classes of destinations that may be treated differently."""
         family, found = self.a.ruleset.family, self.written
         regions = self._regions(found, family) if found.alike and self._same_node else [Wanted()]
+        kept = any(map(keeps, found.sides))
         asks = [
             ask
             for side, written in zip((self.a, self.b), found.sides, strict=True)
-            for ask in (*asks_of_node(side.node), *asks_of(written, regions, *_asked(side)))
+            for ask in (*asks_of_node(side.node), *asks_of(written, regions, *_asked(side), kept=kept))
         ]
         return classes_of(list(dict.fromkeys(asks)), regions, within, family)
 

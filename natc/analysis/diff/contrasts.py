@@ -70,10 +70,15 @@ class Contest:
     packet: Packet
     origin: str
     answers: tuple[Answer, Answer] = field(init=False)
+    _sent_before: dict[tuple[Packet, frozenset[int] | None], tuple[Answer, Answer]] = field(factory=dict)
+    """What became of packets as traces were asked about them: several cells may have one smallest packet."""
 
     @answers.default
     def _answers(self) -> tuple[Answer, Answer]:
-        a, b = (side.answer(self.packet, self.origin) for side in self.sides)
+        return self._answered(self.packet)
+
+    def _answered(self, packet: Packet, own: frozenset[int] | None = None) -> tuple[Answer, Answer]:
+        a, b = (side.answer(packet, self.origin, own) for side in self.sides)
         return a, b
 
     def contrasts(self) -> tuple[list[Contrast], list[Unsure]]:
@@ -113,7 +118,9 @@ class Contest:
         packet, own = witness.as_asked, witness.own
         if self.origin == "network" and all(side.refuses(packet) for side in self.sides):
             return None
-        answers = [side.answer(packet, self.origin, own) for side in self.sides]
+        if (packet, own) not in self._sent_before:
+            self._sent_before[packet, own] = self._answered(packet, own)
+        answers = self._sent_before[packet, own]
         pair = Pair(*(answer.terms for answer in answers))
         ways = pair.shares(_shared(pair, witness.point))
         if _may_be_one(*ways):

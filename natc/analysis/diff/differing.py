@@ -2,7 +2,9 @@
 
 A packet that comes to none of them meets the same rules in the same order on both sides, so only
 destinations that lead to one of them have to be looked at packet by packet. Chains that stand in a text
-are compared there, without making their rules: 61,000 chains in 0.08 s of CPU, measured.
+are compared there, without making their rules: 61,000 chains in 0.08 s of CPU, measured. Making the chains
+takes 0.15 s more on each side; where reading has shown in which lines two texts differ, only the chains in
+those are made, and what is asked of both sides together is looked for in the rest once.
 """
 
 from __future__ import annotations
@@ -11,11 +13,16 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
+from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
+
+if TYPE_CHECKING:
+    from natc.text.revised import Revision
 
 _COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
 _APPENDED = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)")
@@ -33,6 +40,11 @@ class Written:
     """The chains whose rules do not all stand in one of them."""
     differing: list[Rule] = field(factory=list)
     """The rules that the other side does not have, or not in that order."""
+    base: Written | None = None
+    """The other side's table, where it has all rules of this one but for those of some chains."""
+    news: list[Chain] = field(factory=list)
+    """These chains."""
+    _said: dict[re.Pattern[str], bool] = field(factory=dict)
 
     def chains_with(self, places: Callable[[str], Iterable[int]]) -> Iterator[Chain]:
         """Yield the chains whose rules may mention something; ``places`` finds it in a text.
@@ -42,8 +54,26 @@ class Written:
         names = dict.fromkeys(chain.name for chain in self.made)
         for book in self.books.values():
             names |= dict.fromkeys(_chain_at(book.text, place) for place in places(book.text))
-        chains = self.table.chains
-        return (chains[name] for name in names if name in chains)
+        return (chain for name in names if (chain := self.table.chain(name)) is not None)
+
+    def says(self, words: re.Pattern[str]) -> bool:
+        """Tell whether some rule fits an expression, those of the base among them."""
+        if words not in self._said:
+            chains, books = (self.made, self.books) if self.base is None else (self.news, {})
+            rules = (rule.text for chain in chains for rule in chain.rules)
+            texts = (*(book.text for book in books.values()), *rules)
+            of_base = self.base is not None and self.base.says(words)
+            self._said[words] = of_base or any(words.search(text) for text in texts)
+        return self._said[words]
+
+    def note_text(self) -> None:
+        """Note where rules stand, without making the chains of a table that is still text."""
+        later = self.table.later
+        if later is not None:
+            self.books[id(later.book)] = later.book
+        else:
+            for chain in self.table.chains.values():
+                self.content(chain)
 
     def content(self, chain: Chain) -> str:
         """Return the lines of a chain without counters, and note where they stand."""
@@ -66,40 +96,48 @@ class Compared:
     """Whether every builtin chain has the same policy and table on both sides."""
 
 
-def compared(a: Ruleset, b: Ruleset) -> Compared:
-    """Compare two rulesets, chain by chain."""
+def compared(a: Ruleset, b: Ruleset, revision: Revision | None = None) -> Compared:
+    """Compare two rulesets, chain by chain; with a ``revision`` only those in which their texts differ."""
     sides: tuple[dict[str, Written], dict[str, Written]] = ({}, {})
     alike = a.tables.keys() == b.tables.keys()
     for name in {**a.tables, **b.tables}:
         own, other = (Written(one.tables.get(name) or Table(name)) for one in (a, b))
         sides[0][name], sides[1][name] = own, other
-        _compare(own, other)
+        if revision is None:
+            _compare(own, other, {**own.table.chains, **other.table.chains})
+        else:
+            _revise(own, other, revision)
         alike = alike and _policies(own.table) == _policies(other.table)
     return Compared(sides, alike)
 
 
+def _revise(a: Written, b: Written, revision: Revision) -> None:
+    """Compare the chains of a table in which two texts differ."""
+    a.note_text()
+    b.note_text()
+    name = a.table.name
+    _compare(a, b, revision.chains(name))
+    b.base = a
+    b.news = [chain for one in revision.news(name) if (chain := b.table.chain(one)) is not None]
+
+
 def _policies(table: Table) -> dict[str, str]:
     """Return the policies of a table's builtin chains, those aside that are as if not there."""
+    found = {name: table.chain(name) for name in BUILTIN_CHAINS[table.name]}
     return {
-        name: chain.policy for name, chain in table.chains.items() if chain.policy not in (None, "ACCEPT")
+        name: chain.policy for name, chain in found.items() if chain and chain.policy not in (None, "ACCEPT")
     }
 
 
-def _compare(a: Written, b: Written) -> None:
-    others = b.table.chains
-    for name, chain in a.table.chains.items():
-        other = others.get(name)
-        text = a.content(chain)
-        if other is None:
-            a.differing += chain.rules
-        elif text != b.content(other):
-            ours, theirs = unlike(chain.rules, other.rules)
+def _compare(a: Written, b: Written, names: Iterable[str]) -> None:
+    find, find_other = (one.table.chain if one.table.later else one.table.chains.get for one in (a, b))
+    for name in names:
+        chain, other = find(name), find_other(name)
+        text, others = (a.content(chain) if chain else ""), (b.content(other) if other else "")
+        if text != others:
+            ours, theirs = unlike(chain.rules if chain else (), other.rules if other else ())
             a.differing += ours
             b.differing += theirs
-    for name, chain in others.items():
-        if name not in a.table.chains:
-            b.content(chain)
-            b.differing += chain.rules
 
 
 def unlike(a: Sequence[Rule], b: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:

@@ -81,10 +81,11 @@ class Fields:
         words = _WORDS[name]
         places = _places(words)
         for side in self.sides:
-            books = {key: book for table in side.values() for key, book in table.books.items()}
+            tables = [table for table in side.values() if table.base is None]
+            books = {key: book for table in tables for key, book in table.books.items()}
             spoken_of = any(word in book.text for book in books.values() for word in words)
             for table in side.values():
-                chains = table.chains_with(places) if spoken_of else table.made
+                chains = table.news if table.base else table.chains_with(places) if spoken_of else table.made
                 for rule in (rule for chain in chains for rule in chain.rules):
                     yield leaves(rule.condition, None, Packet())
 

@@ -43,7 +43,7 @@ def _hooks(table: Written) -> Iterator[tuple[str, Wanted]]:
     callers: dict[str, list[Rule]] = {}
     while waiting:
         name, wanted = waiting.pop()
-        chain = table.table.chains.get(name)
+        chain = table.table.chain(name)
         if chain is not None and chain.policy is not None:
             yield name, wanted
         if name not in callers:
@@ -62,11 +62,13 @@ def _jumping_to(table: Written, name: str) -> Iterator[Rule]:
                 yield rule
 
 
-def _places(text: str, word: str) -> Iterator[int]:
-    place = text.find(word)
+def _places(text: str, name: str) -> Iterator[int]:
+    """Yield where a chain is named, but for its own rules: one for all services has 20,000."""
+    place = text.find(name)
     while place >= 0:
-        yield place
-        place = text.find(word, place + 1)
+        if not text.startswith("-A ", place - 3):
+            yield place
+        place = text.find(name, place + 1)
 
 
 def _before_translation(nat: Written | None, wanted: Wanted, family: int) -> set[Wanted]:
@@ -74,7 +76,7 @@ def _before_translation(nat: Written | None, wanted: Wanted, family: int) -> set
     if nat is None:
         return set()
     single = None if wanted.dst is None else wanted.dst.single
-    if single is None or _translates_otherwise(nat):
+    if single is None or nat.says(_ELSEWHERE):
         return {Wanted(proto=wanted.proto)}
     address = address_of(single, 32 if family == 4 else 128)
     return {
@@ -89,12 +91,6 @@ def _of_protocol(found: Wanted, wanted: Wanted) -> Wanted | None:
         return found
     proto = wanted.proto if found.proto is None else found.proto & wanted.proto
     return evolve(found, proto=proto) if proto else None
-
-
-def _translates_otherwise(nat: Written) -> bool:
-    """Tell whether there may be translations to addresses that their rules do not name."""
-    made = (rule.text for chain in nat.made for rule in chain.rules)
-    return any(_ELSEWHERE.search(text) for text in (*(book.text for book in nat.books.values()), *made))
 
 
 def covering(regions: Iterable[Wanted]) -> list[Wanted]:
