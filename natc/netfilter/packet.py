@@ -239,6 +239,10 @@ class Facts:
         """Return the values still possible."""
         return self.known.get(value, value.domain)
 
+    def narrowed(self, value: Open) -> Domain | None:
+        """Return the values still possible, None where nothing has become known."""
+        return self.known.get(value)
+
     def with_domain(self, value: Open, domain: Domain) -> Facts:
         """Return the facts with ``value`` known to lie in ``domain``."""
         known = dict(self.known)

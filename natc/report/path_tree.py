@@ -72,7 +72,7 @@ class _Layer:
         """Lay what lies between a fork and ``part``, as far as no other path has come this way."""
         new: list[Trail] = []
         place, trail = start, part
-        while trail is not None and not trail.ways:
+        while trail is not None and not trail.parts_end:
             known = self.laid.get((id(trail), id(start)))
             if known is not None:
                 place = known

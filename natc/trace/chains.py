@@ -10,6 +10,7 @@ from natc.netfilter.packet import Open
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.values import changed
 from natc.trace.bounds import Bounds
+from natc.trace.crowd import TellApartError
 from natc.trace.effects import CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker
 from natc.trace.node import NodeView
@@ -124,7 +125,14 @@ class ChainWalk:
 
 
 def _following(chain: ReadyChain, place: int, state: State) -> int:
-    return chain.index.following(place, state.packet) if chain.index else place
+    if chain.index is None:
+        return place
+    if state.crowd is None:
+        return chain.index.following(place, state.packet)
+    found = chain.index.following_crowd(place, state.crowd.addresses, state.packet)
+    if found is None:
+        raise TellApartError
+    return found
 
 
 def _at(state: State, place: int) -> State:

@@ -17,7 +17,7 @@ from typing import overload
 
 from attrs import field
 
-from natc.netfilter.packet import Packet
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Book, Chain
 from natc.values import define, frozen
@@ -55,12 +55,18 @@ class ChainIndex:
         dst, dport = packet.dst, packet.dport
         if not isinstance(dst, int) or not (dport is None or isinstance(dport, int)):
             return start
-        address = dst if packet.family == 6 else _dotted(dst)
-        lists = (
-            self.by_address.get(address),
-            self.others,
-            None if dport is None else self.by_port.get(dport),
-        )
+        address = dst if packet.family == 6 else dotted(dst)
+        return self._first(start, self.by_address.get(address), dport)
+
+    def following_crowd(self, start: int, addresses: frozenset[Address], packet: Packet) -> int | None:
+        """Return the first candidate for a packet to any of ``addresses``; None where a rule names one."""
+        dport = packet.dport
+        if isinstance(dport, Open):
+            return start
+        return self._first(start, None, dport) if addresses.isdisjoint(self.by_address) else None
+
+    def _first(self, start: int, by_address: list[int] | None, dport: int | None) -> int:
+        lists = (by_address, self.others, None if dport is None else self.by_port.get(dport))
         best = self.length
         for numbers in lists:
             if numbers:
@@ -171,7 +177,8 @@ def _single_address(text: str, family: int) -> Address | None:
         return None
 
 
-def _dotted(address: int) -> str:
+def dotted(address: int) -> str:
+    """Return an IPv4 address as the index has it."""
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
 
 

@@ -141,7 +141,7 @@ class OpenNode:
         kind = self.kind(state, address) if isinstance(address, int) else _kind_of_translated(address)
         if not isinstance(kind, Open):
             return (state, None) if kind == "LOCAL" else (None, state)
-        domain = state.facts.known.get(kind)
+        domain = state.facts.narrowed(kind)
         if domain is None or "LOCAL" not in domain:
             return None, state
         others = _TYPES & domain - {"LOCAL"}  # type: ignore[operator]  # words, never intervals

@@ -105,5 +105,4 @@ def _any_mark(state: State, mark: int | OpenMark) -> int:
     if isinstance(mark, int):
         return mark
     bits = [bit for bit in range(32) if mark.unknown & 1 << bit]
-    known = state.facts.known
-    return mark.value ^ sum(1 << bit for bit in bits if known.get(open_bit(bit)) == YES)
+    return mark.value ^ sum(1 << bit for bit in bits if state.facts.narrowed(open_bit(bit)) == YES)

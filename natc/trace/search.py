@@ -8,9 +8,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from natc.netfilter.packet import Facts, Open
+from natc.netfilter.packet import Facts, Open, Packet
 from natc.netfilter.values import changed
 from natc.probability import Odds, total
+from natc.trace.crowd import each, met, told_apart
 from natc.trace.state import State, Trail
 from natc.values import frozen
 
@@ -43,19 +44,28 @@ def merged(step: Stepper, starts: Iterable[State], most: int | None = None) -> l
                 heappush(points, point)
             waiting[point].append(state)
 
+    step = told_apart(step)
     put(starts)
     while points:
-        together = merge(waiting.pop(heappop(points)))
-        if most is not None and _crowd(together, most) > most:
+        together = met(waiting.pop(heappop(points)), merge)
+        if most is not None and _sharing(together, most) > most:
             raise CrowdedError
         for state in together:
             put(step(state))
-    return merge(final)
+    return merge([one for state in met(final, merge) for one in each(state)])
 
 
-def _crowd(states: list[State], most: int) -> int:
+def _sharing(states: list[State], most: int) -> int:
     """Return how many states share their packet with another, counted only where there are many."""
-    return len(states) - len({state.packet for state in states}) if len(states) > most else 0
+    many = sum(len(state.crowd.members) if state.crowd else 1 for state in states)
+    if many <= most:
+        return 0
+    alone = {state.packet for state in states if state.crowd is None}
+    crowds: dict[Packet, frozenset[str | int]] = {}
+    for state in states:
+        if state.crowd is not None:
+            crowds[state.packet] = state.crowd.addresses | crowds.get(state.packet, frozenset())
+    return many - len(alone) - sum(map(len, crowds.values()))
 
 
 @frozen(order=False)
@@ -96,7 +106,7 @@ def branches(
 
 def merge(states: list[State]) -> list[State]:
     """Merge states that differ in nothing, and those of equal odds that differ in one open value."""
-    if len(states) == 1 or _all_apart(states):
+    if len(states) == 1 or (states[0].crowd is None and _all_apart(states)):
         return states
     summed = _equal_summed(states)
     values = {value for state in summed for value in state.facts.known}

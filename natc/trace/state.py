@@ -36,14 +36,16 @@ class Trail:
     """The steps so far, the last one first; states share what they have in common.
 
     Where states of different facts were joined, the trail forks: each way has the facts it holds
-    under and the odds of its likeliest branch.
+    under and the odds of its likeliest branch. Where a state has left a crowd, it is joined of its own
+    trail up to there and the crowd's from there on.
     """
 
     step: Step | None = None
     before: Trail | None = None
     ways: tuple[tuple[Facts, Odds, Trail], ...] = ()
+    joined: tuple[Trail, Trail] | None = None
     fork: Trail | None = field(init=False, repr=False)
-    """The fork nearest behind, this trail itself if it is one."""
+    """The fork or joint nearest behind, this trail itself if it is one."""
     sooner: Trail | None = field(init=False, repr=False)
     """The end of the nearest step behind that was taken, as far as the fork: a path to the last of 5,000
     endpoints has ten steps and passes 5,000 rules by."""
@@ -52,28 +54,37 @@ class Trail:
 
     @fork.default
     def _fork(self) -> Trail | None:
-        return self if self.ways else self.before.fork if self.before else None
+        return self if self.ways or self.joined else self.before.fork if self.before else None
 
     @sooner.default
     def _sooner(self) -> Trail | None:
         before = self.before
-        if before is None or before.ways or (before.step is not None and before.step.taken):
-            return None if before is None or before.ways else before
+        if before is None or before.parts_end or (before.step is not None and before.step.taken):
+            return None if before is None or before.parts_end else before
         return before.sooner
 
     @passed.default
     def _passed(self) -> int:
         own = self.step is not None and not self.step.taken
-        return own + (self.before.passed if self.before is not None and not self.before.ways else 0)
+        return own + (self.before.passed if self.before is not None and not self.before.parts_end else 0)
+
+    @property
+    def parts_end(self) -> bool:
+        """Whether the steps in a row end here: at a fork or a joint."""
+        return self.fork is self
 
     def and_then(self, step: Step) -> Trail:
         return Trail(step, self)
 
     def parts(self, known: Mapping[Open, Domain]) -> list[Trail]:
-        """Return the ends of the parts between the forks, the last one first, on the likeliest way."""
+        """Return the ends of the parts between forks and joints, the last one first, on the likeliest way."""
         out = [self]
         while (fork := out[-1].fork) is not None:
-            out.append(_likeliest(fork.ways, known))
+            if fork.joined is None:
+                out.append(_likeliest(fork.ways, known))
+            else:
+                own, crowds = fork.joined
+                out += [*crowds.parts(known), own]
         return out
 
     def path(self, known: Mapping[Open, Domain] | None = None) -> list[Step]:
@@ -81,7 +92,7 @@ class Trail:
         out: list[Step] = []
         for part in self.parts(known or {}):
             trail: Trail | None = part
-            while trail is not None and not trail.ways:
+            while trail is not None and not trail.parts_end:
                 if trail.step is not None and trail.step.taken:
                     out.append(trail.step)
                 trail = trail.sooner
@@ -92,7 +103,7 @@ class Trail:
         out: list[Step] = []
         for part in self.parts(known or {}):
             trail: Trail | None = part
-            while trail is not None and not trail.ways:
+            while trail is not None and not trail.parts_end:
                 if trail.step is not None:
                     out.append(trail.step)
                 trail = trail.before
@@ -161,6 +172,15 @@ class Binding:
 NO_BINDING = Binding()
 
 
+@frozen(eq=False)
+class Crowd:
+    """States that differ in their destination, in what is known of open values and in what leads to them."""
+
+    members: tuple[State, ...]
+    addresses: frozenset[str | int] = frozenset()
+    """Their destinations, as the index of a chain writes them."""
+
+
 @frozen(slots=False)
 class State:
     """A packet at one point of its way. States at the same point that are otherwise equal merge."""
@@ -212,6 +232,8 @@ class State:
     """The odds of the branch whose trail this is; less than ``odds`` after a merge."""
     ways: int = field(default=1, eq=False)
     """How many branches merged into this state."""
+    crowd: Crowd | None = None
+    """The states that this one stands for (:mod:`natc.trace.crowd`)."""
 
     def __hash__(self) -> int:
         """Of what differs between states at one point; equal states have equal hashes."""

@@ -42,7 +42,7 @@ class Crossings:
     def _behind(self, part: Trail, before: tuple[Crossing, ...]) -> tuple[Crossing, ...]:
         met, new = before, []
         trail: Trail | None = part
-        while trail is not None and not trail.ways:
+        while trail is not None and not trail.parts_end:
             if (id(trail), before) in self.known:
                 met = self.known[id(trail), before]
                 break
@@ -71,7 +71,7 @@ def translation(outcome: Outcome) -> Step | None:
     """Return the step that gave the packet its destination; None when it came with the connection."""
     for part in outcome.trail.parts(outcome.known):
         trail: Trail | None = part
-        while trail is not None and not trail.ways:
+        while trail is not None and not trail.parts_end:
             step = trail.step
             if step and step.taken and step.rule and _translates(step.rule):
                 return step
