@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakSet
 
 from natc.errors import NatcError, Span
 
@@ -17,6 +18,9 @@ STDIN = "-"
 NO_CACHE = "NATC_NO_CACHE"
 #: Fewest bytes asked for in one read.
 _STEP = 1 << 20
+
+#: Standard inputs that were read.
+_TAKEN = WeakSet[BinaryIO]()
 
 
 def read_bytes(path: str | Path, *, error: type[NatcError] = NatcError, limit: int = MAX_BYTES) -> bytes:
@@ -46,7 +50,7 @@ def name_of(path: str | Path) -> str:
 
 def _raw(path: str | Path, name: str, error: type[NatcError], limit: int) -> bytes:
     if str(path) == STDIN:
-        return _whole(sys.stdin.buffer, limit, _STEP)
+        return _whole(_standard_input(name, error), limit, _STEP)
     try:
         with Path(path).open("rb") as file:
             return _whole(file, limit, os.fstat(file.fileno()).st_size + 1)
@@ -54,6 +58,15 @@ def _raw(path: str | Path, name: str, error: type[NatcError], limit: int) -> byt
         raise error("is a directory", Span(name), "a file") from None
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
         raise error(getattr(problem, "strerror", None) or str(problem), Span(name)) from None
+
+
+def _standard_input(name: str, error: type[NatcError]) -> BinaryIO:
+    """Return standard input the first time it is asked for: the second would find it empty."""
+    file = sys.stdin.buffer
+    if file in _TAKEN:
+        raise error("is given for two inputs", Span(name), "- for one of them")
+    _TAKEN.add(file)
+    return file
 
 
 def _whole(file: BinaryIO, limit: int, step: int) -> bytes:

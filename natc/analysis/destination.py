@@ -66,7 +66,7 @@ def destination_of(names: Names, asker: Asker, text: str, family: int, proto: st
 def _answered(found: Resolution, text: str, what: str) -> tuple[Resolution, Tried]:
     if found.answered is None:
         reasons = (f"{each.name} {each.answer.status}, {each.answer.reason}" for each in found.tried)
-        raise _without_address(text, what, "; ".join(reasons))
+        raise _without_address(text, what, "; ".join((*reasons, *found.notes)))
     return found, found.answered
 
 

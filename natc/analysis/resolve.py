@@ -15,6 +15,8 @@ from natc.kube.resolv_conf import ResolvConf
 
 #: The Service of cluster DNS, whichever server it is (kubeadm and the add-on manager call it so).
 _DNS_SERVICE = ("kube-system", "kube-dns")
+#: Of so many namespaces that have a Service of the name asked for is told.
+_OTHERS = 3
 _NAME = re.compile(r"(?=.{1,254}\Z)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII).fullmatch
 
 
@@ -123,8 +125,9 @@ class Names:
         short, _, last = name.rpartition(".")
         found = pods.get((namespace, name)) or pods.get((last, short))
         if found is None:
+            nor = f", nor {short} in {last}," if short else ""
             raise UsageError(
-                f"no Pod {name} in namespace {namespace} is given", expected="NAME or NAME.NAMESPACE"
+                f"no Pod {name} in namespace {namespace}{nor} is given", expected="NAME or NAME.NAMESPACE"
             )
         return found
 
@@ -138,7 +141,7 @@ class Names:
             tried.append(Tried(whole, search, answer))
             if answer.status == ANSWERED:
                 break
-        return Resolution(name, asker, tuple(tried), tuple(_notes(tried, asker, self.dns)))
+        return Resolution(name, asker, tuple(tried), tuple(_notes(name, tried, asker, self.dns)))
 
     def _ask(self, whole: str, asker: Asker, wanted: tuple[str, ...]) -> Answer:
         if not asker.asks_cluster:
@@ -147,10 +150,11 @@ class Names:
         return self.dns.ask(whole, wanted)
 
 
-def _notes(tried: list[Tried], asker: Asker, dns: ClusterDns) -> list[str]:
+def _notes(name: str, tried: list[Tried], asker: Asker, dns: ClusterDns) -> list[str]:
     notes = list(asker.settings.notes)
     if not tried or tried[-1].answer.status != ANSWERED:
-        return notes
+        others = sorted(space for space, service in dns.services if service == name)
+        return notes + [f"Service {space}/{name} is {name}.{space} from here" for space in others[:_OTHERS]]
     outside = [each.name for each in tried if each.answer.status == UNKNOWN]
     if outside:
         notes.append(f"holds as long as other name servers do not answer for {', '.join(outside)}")

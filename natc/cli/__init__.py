@@ -86,17 +86,21 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(f"natc: {printable(error.format_message())}{_hint(error)}")
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the latter is click's word for the former
         sys.stdout = None  # what reads our output went away: say nothing more
         return 0
     except Exception as bug:
         if os.environ.get(_TRACEBACK):
             raise
-        return _complain(_TOO_DEEP if isinstance(bug, RecursionError) else _mistake(bug))
+        return _complain(_mistake(bug))
     return result if isinstance(result, int) else 0
 
 
 def _mistake(bug: Exception) -> str:
+    if isinstance(bug, RecursionError):
+        return _TOO_DEEP
+    if isinstance(bug, OSError):  # what cannot be read is a NatcError
+        return f"natc: the answer cannot be written: {bug.strerror or bug}"
     where = f"{type(bug).__name__}: {bug}"
     return printable(f"natc: a mistake in natc itself: {where} ({_TRACEBACK}=1 shows where)")
 

@@ -91,7 +91,7 @@ def _destination(text: str) -> tuple[str | None, int]:
     """Return the address, None where there is none, and the port."""
     from natc.netfilter.kinds.ports import port
 
-    host, number = (None, None) if text.startswith(":") else address_and_port("--dst", text)
+    host, number = (None, None) if text.startswith(":") else address_and_port("--dst", text, _EXPECTED)
     try:
         return host, port(text[1:]) if number is None else number
     except ValueError:

@@ -57,7 +57,7 @@ def packet_of(asked: dict[str, Any]) -> Packet:
         raise UsageError("say where to: --dst IP:PORT, or --packet EXPRESSION")
     from natc.netfilter.packet import question_packet
 
-    dst, dport = address_and_port("--dst", asked["dst"])
+    dst, dport = address_and_port("--dst", asked["dst"], f"{_ADDRESS}; names need --manifests")
     src, sport = address_and_port("--src", asked["src"]) if asked["src"] else (None, None)
     if src is not None and ip_address(src).version != ip_address(dst).version:
         raise _wrong("--src", asked["src"], f"not of one family with --dst {dst}", f"an address like {dst}")
@@ -135,7 +135,7 @@ def interface_name(name: str | None) -> str | None:
     return name
 
 
-def address_and_port(option: str, text: str) -> tuple[str, int | None]:
+def address_and_port(option: str, text: str, expected: str = _ADDRESS) -> tuple[str, int | None]:
     """Split ``IP``, ``IP:PORT``, ``IPV6`` or ``[IPV6]:PORT``; raise :class:`UsageError` for anything else."""
     from natc.netfilter.kinds.addresses import address
     from natc.netfilter.kinds.ports import port
@@ -149,7 +149,7 @@ def address_and_port(option: str, text: str) -> tuple[str, int | None]:
     try:
         return str(address(host)), port(number) if number else None
     except ValueError as problem:
-        raise UsageError(str(problem), Span(option, 1, 1, text, len(text)), _ADDRESS) from None
+        raise UsageError(str(problem), Span(option, 1, 1, text, len(text)), expected) from None
 
 
 def _mark(text: str) -> int:

@@ -114,6 +114,7 @@ def _json(path: str) -> Any:
         line, column = getattr(problem, "lineno", 1), getattr(problem, "colno", 1)
         texts = content.decode("utf-8", "surrogateescape").split("\n")
         text = texts[line - 1] if line <= len(texts) else ""
-        raise ManifestError("is no JSON", Span(name_of(path), line, column, text), str(problem)) from None
+        what = getattr(problem, "msg", str(problem))
+        raise ManifestError(f"is no JSON: {what}", Span(name_of(path), line, column, text)) from None
     except RecursionError:
         raise ManifestError("is nested too deeply", Span(name_of(path))) from None

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _SEPARATOR = re.compile(r"^---(.*)$", re.MULTILINE)
 _JSON_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*["}]').match
 _BLANK = re.compile(r"[ \t\r\n]*").match
+#: How rules show themselves that were given for manifests, and what is said of them.
+_DUMP = re.compile(r"^\*(?:raw|mangle|nat|filter|security)\r?$", re.MULTILINE).search
+_A_DUMP = ("this is the text of iptables-save", "Kubernetes objects, as YAML or JSON")
 _NO_READERS: Mapping[tuple[str, str], Read] = {}
 
 
@@ -147,7 +150,8 @@ def _read_yaml(
     try:
         value = reader.load(content)
     except yaml_source.YamlError as error:
-        errors.append(ManifestError(error.message, text.span_from(start, error.mark), error.expected))
+        told = _A_DUMP if _DUMP(content) else (error.message, error.expected)
+        errors.append(ManifestError(told[0], text.span_from(start, error.mark), told[1]))
         return
     if value is not None:
         yield Document(text, start, end, is_json=False), value

@@ -135,7 +135,8 @@ def _number(value: Fraction) -> str:
 
 
 def _exactly(part: Part) -> str:
-    text = f"{part.low.numerator} / {part.low.denominator}" if part.exact and part.low else ""
+    said = part.exact and part.low not in (0, 1)
+    text = f"{part.low.numerator} / {part.low.denominator}" if said else ""
     return text if len(text) <= _LONGEST else ""
 
 

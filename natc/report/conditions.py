@@ -20,9 +20,10 @@ Known = Mapping[Open, Domain]
 _FEW = 12
 
 
-def one_of(texts: Iterable[str]) -> str:
+def when(texts: Iterable[str]) -> str:
     """Return conditions, each of which is enough, as one phrase."""
-    return "; or ".join(filter(None, dict.fromkeys(texts))) or "in any case"
+    said = "; or ".join(filter(None, dict.fromkeys(texts)))
+    return f"when {said}" if said else "in any case"
 
 
 def conditions_of(packet: Packet, cases: Sequence[Case]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
 from natc.probability import CERTAIN, Odds
-from natc.report.conditions import conditions_of, one_of
+from natc.report.conditions import conditions_of, when
 from natc.report.fates import fate_lines, fate_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
@@ -85,7 +85,7 @@ def _targets(answer: Distribution) -> Iterator[Line]:
         shares.setdefault(_shares(answer, case), []).append(case)
     for rows, cases in shares.items():
         if len(shares) > 1:
-            yield line(f"when {one_of(conditions_of(answer.packet, cases))}:")
+            yield line(f"{when(conditions_of(answer.packet, cases))}:")
         yield from _share_table(rows)
         yield line()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from natc.analysis.who import NODE, OWN, Path
-from natc.probability import Odds
+from natc.probability import CERTAIN, Odds
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
 
@@ -63,7 +63,10 @@ def _answers(paths: Sequence[Path]) -> Iterator[tuple[tuple[str, ...], _Answer]]
 
 def _answer_lines(answer: _Answer, origin: str) -> Iterator[Line]:
     to, odds, rows = answer
-    yield line(f"  {100 * float(odds):10.6g} %   {to}   {origin}   ", Part(str(odds), "dim"))
+    yield line(
+        f"  {100 * float(odds):10.6g} %   {to}   {origin}   ",
+        Part("" if odds == CERTAIN else str(odds), "dim"),
+    )
     whens: dict[tuple[str, bool], list[str]] = {}
     for seen, is_open, conditions in rows:
         whens.setdefault((seen, is_open), []).append(" and ".join(conditions))

@@ -22,6 +22,7 @@ _SIGNS_WITHOUT_TABLE = (
      "this is a listing of iptables -L, which does not tell all of a rule", _NEEDED),
     (r"create \S+ (?:hash|bitmap|list):", "these are sets as ipset save shows them",
      "the text of iptables-save; --ipset takes the sets"),
+    (r"apiVersion: *\S|[ \t]*\{? *\"apiVersion\" *:", "these are Kubernetes objects", _NEEDED),
     (r"Status: (?:in)?active\r?$", "this is what ufw status says", _NEEDED),
     (r"[ \t]*(?:sudo )?(?:/\S*/)?ip6?tables(?:-nft|-legacy)? .*-[ADIPNFX]\b",
      "this is a script of iptables commands",

@@ -142,3 +142,15 @@ def test_srv_records_say_whose_priorities_they_are():
     found = names(web).resolve("_http._tcp.web", names(web).in_namespace("default"))
     assert data(found) == ["0 100 80 web.default.svc.cluster.local."]
     assert "CoreDNS" in found.notes[0]
+
+
+def test_a_service_of_another_namespace_is_pointed_to():
+    known = names(service(name="my-nginx", namespace="prod"))
+    found = known.resolve("my-nginx", known.in_namespace("default"))
+    assert found.notes == ("Service prod/my-nginx is my-nginx.prod from here",)
+    assert known.resolve("my-nginx", known.in_namespace("prod")).notes == ()
+
+
+def test_a_pod_that_is_not_given_is_named_both_ways():
+    with pytest.raises(UsageError, match=r"no Pod a\.b in namespace default, nor a in b, is given"):
+        names().pod("a.b", "default")

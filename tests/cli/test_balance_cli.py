@@ -128,7 +128,7 @@ def test_a_bundle_knows_the_addresses_of_its_node(capsys, tmp_path, dumps):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--dst", "30090", "DUMP"], "expected IP:PORT"),
+        (["--dst", "30090", "DUMP"], "expected :PORT, IP:PORT"),
         (["--dst", "10.0.0.1", "DUMP"], "has no port (expected :PORT, IP:PORT or [IPV6]:PORT)"),
         (["--dst", ":nobody", "DUMP"], "expected :PORT, IP:PORT or [IPV6]:PORT"),
         (["--dst", ":30090", "DUMP=x"], "'x' is no weight (expected 5, 0.5 or 1/3)"),

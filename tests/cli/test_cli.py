@@ -217,6 +217,30 @@ def test_a_question_by_address_imports_what_it_needs(more):
     assert extensions <= mentioned
 
 
+@pytest.mark.parametrize("words", [["lint", "-", "-"], ["verify", "-", "-"], ["audit", "-", "-"]])
+def test_standard_input_is_for_one_input(words, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(DUMP).read_bytes())))
+    assert run(words) == 2
+    assert capsys.readouterr().err.startswith("<stdin>:1:1: is given for two inputs")
+
+
+def test_a_full_disk_is_no_mistake_of_natc(monkeypatch, capsys):
+    def write(text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stdout.write", write)
+    assert run(["who", DUMP, "10.244.0.23"]) == 2
+    assert capsys.readouterr().err == "natc: the answer cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_goes_away_is_no_answer_of_no():
+    words = [sys.executable, "-m", "natc", "who", DUMP, "10.244.0.23"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, check=False).returncode == 0
+    os.close(writing)
+
+
 def test_a_mistake_of_natc_is_no_traceback(monkeypatch, capsys):
     def broken(path, **options):
         raise ZeroDivisionError("nothing to do with the \x1b[31minput")
