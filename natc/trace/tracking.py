@@ -23,6 +23,7 @@ from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host
+    from natc.trace.redirected import Redirected
 
 
 class Tracker(Protocol):
@@ -120,23 +121,28 @@ class FirstPacket:
         return [changed(self._bound(state, "src", fields), masqueraded=True)]
 
     def redirect(self, state: State, effect: Redirect) -> list[State]:
-        packet = state.packet
-        to = self._own_address(state)
-        if to is None:
-            return [changed(state, verdict="DROP", frames=())]
-        fields = {"dst": to, "dport": _port(effect.ports, packet.dport, effect.random)}
-        return [self._bound(state, "dst", fields)]
+        return [self._redirected(one, to, effect) for one, to in self._own_addresses(state)]
 
-    def _own_address(self, state: State) -> int | Open | None:
-        """Return the address REDIRECT sends a packet to; None when the interface has none."""
+    def _redirected(self, state: State, to: int | Open | None, effect: Redirect) -> State:
+        if to is None:
+            return changed(state, verdict="DROP", frames=())
+        fields = {"dst": to, "dport": _port(effect.ports, state.packet.dport, effect.random)}
+        return self._bound(state, "dst", fields)
+
+    def _own_addresses(self, state: State) -> list[Redirected]:
+        """Return the addresses REDIRECT sends packets to, None where the interface has none, and which."""
         packet = state.packet
         if state.local:
-            return 0x7F000001 if packet.family == 4 else 1
-        if self.host is None or not isinstance(packet.in_interface, str) or not isinstance(packet.dst, int):
-            return Open("address of the incoming interface", "own")
+            return [(state, 0x7F000001 if packet.family == 4 else 1)]
+        if self.host is None or not isinstance(packet.dst, int):
+            return [(state, REDIRECTED)]
+        if isinstance(packet.in_interface, Open):
+            from natc.trace.redirected import by_interface
+
+            return by_interface(self.host, state, REDIRECTED)
         from natc.netfilter import routing
 
-        return routing.redirect_address(self.host, packet.in_interface, packet.dst)
+        return [(state, routing.redirect_address(self.host, packet.in_interface, packet.dst))]
 
     @staticmethod
     def _bound(state: State, side: str, fields: Mapping[str, object]) -> State:
@@ -161,6 +167,8 @@ def _bound_to(state: State, *, fresh: bool, tracked: bool) -> State:
 _INVALID = frozenset({"INVALID"})
 #: The source of a masqueraded packet, when the outgoing interface's address is not known.
 MASQUERADED = Open("address of the outgoing interface", "own")
+#: The destination of a redirected packet, when the incoming interface's address is not known.
+REDIRECTED = Open("address of the incoming interface", "own")
 CHOSEN_PORT = Open("translated port")
 
 

@@ -115,7 +115,9 @@ def the_desk(folder: Path) -> Iterator[Row]:
     dump, whole, less = (
         str(folder / name) for name in ("dump-10000.txt", "cluster-10000.json", "one-endpoint-less.json")
     )
+    pod = str(folder / "one-pod-less.txt")
     asked = {
+        "diff, one pod gone": (natc("diff", dump, pod), 3.0),
         "verify, no drift": (natc("verify", dump, whole), 3.0),
         "verify, one endpoint gone": (natc("verify", dump, less), 3.0),
         "who reaches a pod": (natc("who", dump, "10.128.0.19"), 3.0),

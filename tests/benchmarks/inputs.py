@@ -39,6 +39,7 @@ def make(folder: Path) -> None:
     (folder / "node.json").write_text(json.dumps(NODE))
     # Connections go straight to pods: to a service they would be open, since a flip of a coin chooses.
     dump = (folder / "dump-10000.txt").read_text()
+    (folder / "one-pod-less.txt").write_text(one_pod_less(dump))
     ends = re.findall(r"DNAT --to-destination ([\d.]+):(\d+)$", dump, re.MULTILINE)[:FLOWS]
     flows = [
         capture.Flow(f"10.129.{number // 250}.{number % 250 + 1}", 20_000 + number, ip, int(port))
@@ -46,6 +47,16 @@ def make(folder: Path) -> None:
     ]
     for packets in (PACKETS // 10, PACKETS):
         capture.write(folder / f"capture-{packets}.pcap", flows, packets)
+
+
+def one_pod_less(dump: str) -> str:
+    """Return a dump with one endpoint of a service gone, as kube-proxy writes what is left."""
+    chains = re.findall(r"(?:^-A (KUBE-SVC-\S+) .*\n(?:-A \1 .*\n){3,})", dump, re.MULTILINE)
+    lines = re.findall(rf"^-A {chains[len(chains) // 2]} .* -j KUBE-SEP-.*\n", dump, re.MULTILINE)
+    parts = [line.partition(" -j ") for line in lines]
+    fewer = [odds + " -j " + end for (odds, _, _), (_, _, end) in zip(parts[1:], parts, strict=False)]
+    own = re.compile(rf"^(?::|-A ){parts[-1][2].strip()} .*\n", re.MULTILINE)
+    return own.sub("", dump.replace("".join(lines), "".join(fewer)))
 
 
 def unpacked(name: str, path: Path) -> None:

@@ -124,6 +124,21 @@ def test_a_port_that_translation_keeps_is_asked_for_behind_it(tmp_path, capsys):
     assert all(f"{dst}/tcp\n" in out for dst in ("10.96.0.1:8080", "10.96.0.1:8081", "10.0.0.5:8080"))
 
 
+def test_what_is_redirected_to_the_node_is_not_forwarded(tmp_path, capsys):
+    paths = [tmp_path / name for name in "ab"]
+    for path, rule in zip(paths, ("-A FORWARD -d 10.96.0.10/32 -j DROP\n", ""), strict=True):
+        path.write_text(
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j REDIRECT\nCOMMIT\n"
+            f"*filter\n:FORWARD ACCEPT [0:0]\n{rule}COMMIT\n"
+        )
+    assert run(["diff", *map(str, paths)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("2 destinations changed\n\n10.96.0.10:1/tcp\n")
+    udp = [line for line in out.splitlines() if "--proto udp" in line]
+    assert udp and all(line.endswith("--ctstate ESTABLISHED") for line in udp)
+    assert "open:" not in out
+
+
 @pytest.mark.parametrize(
     ("rule", "expression"),
     [

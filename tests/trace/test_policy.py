@@ -79,6 +79,24 @@ def test_a_redirected_packet_is_delivered_here_whichever_interface_it_came_by():
     assert [piece.outcome.verdict for piece in answer.pieces] == ["INPUT"]
 
 
+def test_a_redirected_packet_gets_the_address_of_the_interface_it_came_by():
+    node = NODE | {"interfaces": [*NODE["interfaces"], {"name": "veth1", "addrs": []}]}
+    machine = Machine.of(read(REDIRECTED), HostNode(Host.from_node(node)))
+    pieces = machine.trace(question_packet("8.8.8.8", 80)).pieces
+    ends = {
+        name: (piece.outcome.verdict, piece.outcome.dnat and str(piece.outcome.dnat))
+        for piece in pieces
+        for name in ("eth0", "cni0", "veth1", "other")
+        if name in domains(piece.facts.known)["incoming interface"]
+    }
+    assert ends == {
+        "eth0": ("INPUT", "192.168.1.10:8080"),
+        "cni0": ("INPUT", "10.244.1.254:8080"),
+        "veth1": ("DROP", None),
+        "other": ("INPUT", "address of the incoming interface:8080"),
+    }
+
+
 def test_a_range_of_destinations_is_routed_part_by_part():
     dump = REDIRECTED.replace("REDIRECT --to-ports 8080", "DNAT --to-destination 10.244.1.250-10.244.1.254")
     found = ways("", dump=dump)

@@ -28,7 +28,9 @@ class AskingNode(OpenNode):
 
     def _sides(self, state: State) -> tuple[State | None, State | None]:
         address = state.packet.dst
-        kind = self.kind(state, address) if isinstance(address, int) else "UNICAST"
+        if isinstance(address, Open):
+            return super()._sides(state)
+        kind = self.kind(state, address)
         if not isinstance(kind, Open):
             return (state, None) if kind == "LOCAL" else (None, state)
         own, others = (
