@@ -33,9 +33,9 @@ else:
             return lambda named: define(named, eq=eq, **options)
         return _made(cls, eq=eq, hashed=False, **options)
 
-    def value(cls: type) -> type:
-        """Make ``cls`` a value: an attrs class with slots, compared and hashed by its fields."""
-        return _made(cls, eq=True, hashed=True)
+    def value(cls: type | None = None, *, eq: bool = True) -> Any:
+        """Make ``cls`` a value: an attrs class with slots, compared and hashed by its fields if at all."""
+        return _made(cls, eq=eq, hashed=True) if cls else lambda named: value(named, eq=eq)
 
     def _made(cls: type, *, eq: bool, hashed: bool, **options: bool) -> type:
         """Make a class with fields; what it defines itself stays, and errors are compared as errors are."""

@@ -271,6 +271,9 @@ def declare(cls: E_, name: str) -> E_:
 class Match(Extension):
     """Base of the match extensions (``-m NAME``)."""
 
+    asks_nothing: ClassVar[bool] = False
+    """Whether it is a remark, true of every packet."""
+
     def condition(self) -> Condition:
         """Return what the match asks of a packet; without a definition, a question left open."""
         return Unknown(f"-m {' '.join([self.shown_name, *self.words()])}")

@@ -17,7 +17,7 @@ from attrs import field
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_NAMES, ALL_PORTS, Intervals, all_addresses, name, numbers
 from natc.netfilter.kinds.addresses import address_of
-from natc.values import frozen
+from natc.values import frozen, value
 
 #: The values an open field may have: a set of ordered values, or a few words.
 Domain = Intervals | frozenset[Any]
@@ -208,7 +208,7 @@ def open_mark() -> OpenMark:
     return OpenMark(0, 0xFFFFFFFF)
 
 
-@frozen(eq=False)
+@value(eq=False)
 class Facts:
     """What is known of open values beyond their domain; an immutable mapping."""
 

@@ -102,6 +102,11 @@ class Shape:
         return part.kind.read([use.filled(values) for use in part.uses], self.family)
 
 
+def _asks(part: Part) -> bool:
+    """Whether a match asks anything: half of kube-proxy's are comments, which need not be made."""
+    return not (issubclass(part.kind, Match) and part.kind.asks_nothing)
+
+
 @frozen(eq=False)
 class Rule:
     """One rule. Two rules are equal when iptables-save would print them alike."""
@@ -138,7 +143,8 @@ class Rule:
     @property
     def condition(self) -> Condition:
         """What the rule asks of a packet: the header, then the matches in the order written."""
-        parts = (self.header.condition(), *(match.condition() for match in self.matches))
+        matches = (self.shape.read(part, self.values) for part in self.shape.matches if _asks(part))
+        parts = (self.header.condition(), *(cast(Match, match).condition() for match in matches))
         asking = [part for part in parts if part != ALWAYS]
         return both(*asking)
 

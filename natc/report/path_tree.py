@@ -11,7 +11,7 @@ from attrs import field
 from natc.probability import CERTAIN, Odds
 from natc.trace.outcome import Distribution, Outcome
 from natc.trace.state import Step, Trail
-from natc.values import define, frozen
+from natc.values import define, value
 
 #: How far what random rules leave is multiplied up, as an exponent of 2: for the first 20 of a chain.
 _FOLLOWED = 620
@@ -42,7 +42,7 @@ def sections(answer: Distribution) -> dict[str, Tree]:
     return found
 
 
-@frozen(eq=False)
+@value(eq=False)
 class _Place:
     """Where a path is: in a chain, at the rule it met last; ``caller`` is the place it was called from."""
 

@@ -16,7 +16,7 @@ from natc.trace.evaluate import Asker
 from natc.trace.node import NodeView
 from natc.trace.program import Program, ReadyChain, ReadyRule
 from natc.trace.split import Split
-from natc.trace.state import Frame, State, Step
+from natc.trace.state import Draws, Frame, State, Step
 from natc.values import define, frozen
 
 
@@ -53,6 +53,7 @@ class ChainWalk:
     effects: Effects
     tally: Tally
     bounds: Bounds
+    draws: Draws = field(factory=Draws)
 
     def enter(self, state: State, table: str) -> State | None:
         """Return the state at the head of a table's chain for its hook, None when there is no such chain."""
@@ -69,7 +70,7 @@ class ChainWalk:
         while (place := _following(chain, place, state)) < len(chain.rules):
             ready = chain.rule(place)
             self.tally.evaluated(ready)
-            answer = Asker(self.node, ready).ask(ready.condition, state)
+            answer = Asker(self.node, ready, self.draws).ask(ready.condition, state)
             if isinstance(answer, list):
                 self.tally.note(ready.rule, state, answer)
             if answer is True:
@@ -138,6 +139,8 @@ def _following(chain: ReadyChain, place: int, state: State) -> int:
 def _at(state: State, place: int) -> State:
     """Return the state at another rule of its innermost chain."""
     frame = state.frames[-1]
+    if frame.index == place:
+        return state
     return changed(state, frames=(*state.frames[:-1], Frame(frame.chain, place, frame.left)))
 
 

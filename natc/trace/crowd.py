@@ -51,7 +51,7 @@ class CrowdFacts(Facts):
     @classmethod
     def of(cls, known: dict[Open, Domain], differing: frozenset[Open]) -> CrowdFacts:
         facts = cls(known)
-        object.__setattr__(facts, "differing", differing)
+        facts.differing = differing
         return facts
 
     def _checked(self, value: Open) -> Open:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, field
 
 from natc.netfilter.condition import (
     AddressType,
@@ -38,7 +38,7 @@ from natc.probability import DRAW_ONE, Odds, drawn
 from natc.trace.node import NodeView
 from natc.trace.program import ReadyRule
 from natc.trace.split import Answer, Split, question, split
-from natc.trace.state import State
+from natc.trace.state import Draws, State
 from natc.values import frozen
 
 #: What a packet has of a connection between a CT target and its tracking: nothing but the status.
@@ -54,6 +54,7 @@ class Asker:
     rule: ReadyRule | None = None
     """The rule being asked about. Itself, and not what it says, is where matches keep a count of their own:
     two rules of the same words count apart."""
+    draws: Draws = field(factory=Draws)
 
     def ask(self, condition: Condition, state: State) -> Answer:
         """Return whether ``condition`` holds, or how it splits ``state``."""
@@ -115,11 +116,8 @@ def _bit(asker: Asker, condition: _Bit, state: State) -> Answer:
 
 def _chance(asker: Asker, condition: Chance, state: State) -> Answer:
     part = condition.part
-    return [
-        Split(truth, state.drawn(drawn(share)), drawn(share))
-        for truth, share in ((True, part), (False, DRAW_ONE - part))
-        if share
-    ]
+    shares = ((True, drawn(part)), (False, drawn(DRAW_ONE - part)))
+    return [Split(truth, state.drawn(odds, asker.draws), odds) for truth, odds in shares if odds]
 
 
 def _all(asker: Asker, condition: All, state: State) -> Answer:

@@ -12,7 +12,7 @@ from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.probability import Odds, total
 from natc.trace.state import Step, Trail
-from natc.values import define, frozen
+from natc.values import define, frozen, value
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"
@@ -20,7 +20,7 @@ MASQUERADE = "masquerade"
 LOST = frozenset({"DROP", "REJECT", "NO_ROUTE"})
 
 
-@frozen
+@value
 class Endpoint:
     """An address and port in text; the port is None for protocols without ports."""
 
@@ -33,7 +33,7 @@ class Endpoint:
         return host if self.port is None else f"{host}:{self.port}"
 
 
-@frozen
+@value
 class Outcome:
     """One end of the way. Two outcomes are equal when the packet ends alike, whatever the path."""
 
@@ -83,7 +83,7 @@ class Outcome:
         return tuple(step for step in self.steps if step.odds is not None)
 
 
-@frozen(eq=False)
+@value(eq=False)
 class Piece:
     """An outcome with the odds it has wherever its facts hold; pieces may overlap."""
 

@@ -7,10 +7,10 @@ from typing import Any
 from natc.netfilter.packet import YES, Domain, Open
 from natc.probability import Odds
 from natc.trace.state import State
-from natc.values import frozen
+from natc.values import value
 
 
-@frozen
+@value
 class Split:
     """One way a condition can come out: its truth, the state then, and the odds of a random choice."""
 

@@ -14,6 +14,8 @@ from natc.values import frozen
 class Comment(Match):
     """A remark of up to 255 bytes."""
 
+    asks_nothing = True
+
     comment: str = option("--comment", Text(255, cut=True), required=True)
 
     def condition(self) -> Condition:
