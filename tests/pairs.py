@@ -246,7 +246,7 @@ class Judge:
         if sent.origin == "local":
             packet = evolve(packet, uid=sent.uid, gid=0)
         machine = evolve(self.machine, node=OpenNode(sent.own))
-        terms = terms_of(machine.trace(packet, sent.origin), self.questions)
+        terms = terms_of(machine.trace(packet, sent.origin), self.questions, machine.node)
         values = dict.fromkeys(value for term in terms for value in term.facts)
         if any(value.kind != "outgoing interface" for value in values):
             return None  # it hangs on what nobody has said

@@ -88,7 +88,7 @@ class OpenNode:
         """Return the type of an address, or the open value that stands for it."""
         if isinstance(address, Open):
             return open_kind(state, address)
-        known = _plain_type(state.packet, address)
+        known = plain_type(state.packet, address)
         if known or self.addresses is None:
             return known or self._guess(state, address)
         return "LOCAL" if address in self.addresses else "UNICAST"
@@ -164,7 +164,7 @@ def local_question(packet: Packet, address: int) -> Open:
     return Open("address type", str(address_of(address, packet.bits)), _TYPES)
 
 
-def _plain_type(packet: Packet, address: int) -> str | None:
+def plain_type(packet: Packet, address: int) -> str | None:
     """Return the type of an address that has the same one on every node."""
     ip = ip_address(address_of(address, packet.bits))
     if ip.is_loopback:

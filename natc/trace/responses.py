@@ -23,8 +23,10 @@ _RESET = "tcp-reset"
 _ICMP = {4: 1, 6: 58}
 #: From this prefix length on an IPv6 network has no address for all its routers (RFC 6164).
 _POINT_TO_POINT = 127
+#: Types of addresses for which nobody answers by himself.
+FOR_MANY = frozenset({"BROADCAST", "MULTICAST"})
 #: ICMP types that are errors themselves: nobody answers them with an error.
-_ERRORS = {1: frozenset({3, 4, 5, 11, 12}), 58: frozenset(range(128))}
+ERRORS = {1: frozenset({3, 4, 5, 11, 12}), 58: frozenset(range(128))}
 
 
 @frozen
@@ -61,7 +63,7 @@ def _for_many(host: Host, packet: Packet) -> bool:
     assert isinstance(packet.dst, int)
     if host.family == 6:
         return packet.dst >> 120 == 0xFF
-    return routing.address_type(host, packet.dst) in ("BROADCAST", "MULTICAST")
+    return routing.address_type(host, packet.dst) in FOR_MANY
 
 
 def _reset(old: Packet) -> Packet | None:
@@ -96,7 +98,7 @@ def _next_expected(old: Packet) -> int:
 def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
     old = final.packet
     assert isinstance(old.src, int)
-    if old.proto in _ERRORS and old.icmp_type in _ERRORS[old.proto]:
+    if old.proto in ERRORS and old.icmp_type in ERRORS[old.proto]:
         return None
     if old.fragment & 0x1FFF or old.link_type != "unicast":
         return None

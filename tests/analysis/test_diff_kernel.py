@@ -55,7 +55,7 @@ def packet_of(contrast):
     interface = witness.point.get(packet.in_interface, packet.in_interface)
     interface = interface if interface in WORLD4.neighbours else "eth0"
     source = OWN if local else FOREIGN
-    if isinstance(packet.src, int) or packet.src in witness.point:
+    if isinstance(packet.src, int) or packet.src in witness.known:
         source = packet.show(witness.point.get(packet.src, packet.src))
     made = {
         "origin": "local" if local else interface, "src": source, "dst": packet.show(packet.dst),

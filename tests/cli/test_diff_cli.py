@@ -124,6 +124,17 @@ def test_a_port_that_translation_keeps_is_asked_for_behind_it(tmp_path, capsys):
     assert all(f"{dst}/tcp\n" in out for dst in ("10.96.0.1:8080", "10.96.0.1:8081", "10.0.0.5:8080"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "changes"),
+    [("-d 224.0.0.251/32", 0), ("-p icmp -m icmp --icmp-type 3", 0), ("-d 10.0.0.1/32", 1)],
+)
+def test_rejecting_what_nobody_answers_is_dropping_it(asked, changes, tmp_path, capsys):
+    paths = [tmp_path / name for name in "ab"]
+    for path, target in zip(paths, ("REJECT", "DROP"), strict=True):
+        path.write_text(f"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD {asked} -j {target}\nCOMMIT\n")
+    assert run(["diff", *map(str, paths)]) == changes
+
+
 def test_what_is_redirected_to_the_node_is_not_forwarded(tmp_path, capsys):
     paths = [tmp_path / name for name in "ab"]
     for path, rule in zip(paths, ("-A FORWARD -d 10.96.0.10/32 -j DROP\n", ""), strict=True):

@@ -12,11 +12,13 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from natc.analysis.diff.answered import is_answered
 from natc.netfilter.packet import YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
 from natc.probability import Odds
+from natc.trace.node import NodeView
 from natc.trace.outcome import Distribution, Endpoint, Outcome, Piece
 
 Known = Mapping[Open, Domain]
@@ -105,12 +107,12 @@ def _said(rule: Rule) -> str:
     return " ".join(["-A", rule.chain, *words, rule.save().rpartition(" -j ")[2]])
 
 
-def terms_of(answer: Distribution, questions: Questions) -> list[Term]:
-    """Return the pieces of an answer as they look from outside; their facts may overlap."""
-    return [_term(answer.packet, piece, questions) for piece in answer.pieces]
+def terms_of(answer: Distribution, questions: Questions, node: NodeView) -> list[Term]:
+    """Return the pieces of an answer of a node as they look from outside; their facts may overlap."""
+    return [_term(answer.packet, piece, questions, node) for piece in answer.pieces]
 
 
-def _term(sent: Packet, piece: Piece, questions: Questions) -> Term:
+def _term(sent: Packet, piece: Piece, questions: Questions, node: NodeView) -> Term:
     facts: dict[Open, Domain] = {}
     stops: list[str] = []
     for value, domain in piece.facts.known.items():
@@ -119,6 +121,8 @@ def _term(sent: Packet, piece: Piece, questions: Questions) -> Term:
             stops.append(named.subject)
         else:
             facts[named] = domain
+    if piece.outcome.verdict == "REJECT" and not is_answered(piece.outcome, piece.facts, node):
+        return Term(facts, piece.odds, Fate("DROP"))
     return Term(facts, piece.odds, _fate(sent, piece.outcome, "; ".join(stops)))
 
 

@@ -72,7 +72,7 @@ class Side:
             machine = evolve(machine, node=OpenNode(own))
         found = machine.trace(packet, origin)
         asked = {self.questions.common(one.value): one.rule for one in found.questions}
-        return Answer(found, tuple(terms_of(found, self.questions)), asked)
+        return Answer(found, tuple(terms_of(found, self.questions, machine.node)), asked)
 
     def refuses(self, packet: Packet) -> bool:
         """Tell whether a packet vanishes on its way in, on a node that is known, before any rule sees it."""
