@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from attrs import field, frozen
 
 from natc.compile import ProxyConfig
-from natc.compile.compiler import node_tables
+from natc.compile.saved import saved_tables
 from natc.kube.model import Cluster
 from natc.netfilter.blocks import Blocks
 from natc.netfilter.hooks import BUILTIN_CHAINS
@@ -20,7 +20,6 @@ from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
-from natc.text.respell import Respeller
 
 Chains = Mapping[str, str]
 """By name the lines of a chain's rules in save form without counters, each ended by a newline."""
@@ -40,11 +39,7 @@ class Expected:
     @classmethod
     def of(cls, cluster: Cluster, config: ProxyConfig) -> Expected:
         """Compile a cluster. Raises NatcError where that kube-proxy would crash on it."""
-        tables = node_tables(cluster, config).tables
-        family = 6 if config.is_ipv6 else 4
-        return cls(
-            family, {table: Respeller(table, family).chains(chains) for table, chains in tables.items()}
-        )
+        return cls(6 if config.is_ipv6 else 4, saved_tables(cluster, config))
 
     def part(self, kept: Kept) -> Ruleset:
         """Return a ruleset of some of the chains."""

@@ -56,11 +56,13 @@ def command(
 
 def _text(cluster: Cluster, config: ProxyConfig, form: str, backend: str) -> str | Iterable[str]:
     from natc import __version__
-    from natc.compile import compile as compile_cluster
     from natc.compile.compiler import restore_pieces
 
     if form == "restore":
         return restore_pieces(cluster, config)
-    from natc.text.writer import save
+    from natc.compile.saved import saved_tables
+    from natc.text.writer import save_texts
 
-    return save(compile_cluster(cluster, config), order=backend, by=f"natc {__version__}")
+    tables = saved_tables(cluster, config, nft=backend == "nft")
+    legacy = dict(reversed(tables.items()))  # the newest table stands first (end of history F)
+    return save_texts(legacy, order=backend, by=f"natc {__version__}")

@@ -73,7 +73,31 @@ def _node_text(cluster: Cluster, config: ProxyConfig) -> str:
 
 def node_tables(cluster: Cluster, config: ProxyConfig) -> NodeTables:
     """Return the node's tables, chain by chain, in the words the rules were given in; raises as above."""
+    if config.proxy_mode != "userspace":
+        sync = sync_rules(cluster, config)
+        sync.cut()
+        return tables_after(sync)
+    from natc.compile import userspace
+
+    tables = _untouched(config)
+    userspace.start(tables, cluster, config)
+    return tables
+
+
+def tables_after(sync: Sync) -> NodeTables:
+    """Return the node's tables after a sync whose buffers hold a line each; raises as above."""
     from natc.compile import base
+
+    tables = _untouched(sync.config)
+    base.prepare(tables, sync.layout)
+    _check_restore(sync, tables)
+    tables.restore("filter", sync.filter_chains, sync.filter_rules)
+    tables.restore("nat", sync.nat_chains, sync.nat_rules)
+    return tables
+
+
+def _untouched(config: ProxyConfig) -> NodeTables:
+    """Return the node's tables before kube-proxy starts."""
     from natc.compile.node import NodeTables
 
     tables = NodeTables()
@@ -81,17 +105,6 @@ def node_tables(cluster: Cluster, config: ProxyConfig) -> NodeTables:
         from natc.compile import kubelet
 
         kubelet.start(tables, config)
-    if config.proxy_mode == "userspace":
-        from natc.compile import userspace
-
-        userspace.start(tables, cluster, config)
-    else:
-        base.prepare(tables, config.layout)
-        sync = sync_rules(cluster, config)
-        sync.cut()
-        _check_restore(sync, tables)
-        tables.restore("filter", sync.filter_chains, sync.filter_rules)
-        tables.restore("nat", sync.nat_chains, sync.nat_rules)
     return tables
 
 

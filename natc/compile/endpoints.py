@@ -16,6 +16,9 @@ from natc.values import value
 #: The node label and topology key that holds a node's name.
 HOST_NAME_LABEL = "kubernetes.io/hostname"
 
+#: The highest port number.
+LAST_PORT = 65535
+
 _BY_TEXT = attrgetter("text")
 
 
@@ -58,6 +61,8 @@ class EndpointIndex:
         self._reads_unready = layout.counts_all_endpoints
         self._ipv6 = config.is_ipv6
         self._host_name = config.host_name
+        self.as_printed = True
+        """Whether what was asked for so far has addresses and ports as iptables-save shows them."""
         self._order: Callable[[ProxyEndpoint], str] = _BY_TEXT
         self._slices: dict[tuple[str, ...], list[_Group]] = {}
         self._subsets: dict[tuple[str, ...], list[_Group]] = {}
@@ -129,6 +134,8 @@ class EndpointIndex:
         for port in ports:
             if not port.port:
                 continue
+            if not 0 < port.port <= LAST_PORT:
+                self.as_printed = False
             key: tuple[str, ...] = (*service, port.name, port.protocol)
             key = key if self._by_protocol else key[:3]
             index.setdefault(key, []).append((name, port.port, endpoints))
@@ -145,6 +152,8 @@ class EndpointIndex:
             ip = canonical_ip(written)
             if ip is None or (":" in ip) is not ipv6:
                 continue
+            if ip != written or ip.startswith("::"):  # of which the C library shows some with dots
+                self.as_printed = False
             node = endpoint.node_name or endpoint.topology.get(HOST_NAME_LABEL, "")
             shown = ip if self._canonical else written
             read.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from natc.compile import (
@@ -21,7 +21,7 @@ from natc.compile.endpoints import EndpointIndex
 from natc.compile.layouts import Layout, Pass, Unmatched
 from natc.compile.node_port_addresses import node_port_addresses
 from natc.compile.plan import Plan, hashes_of
-from natc.compile.selection import Selector
+from natc.compile.selection import Selector, Used
 from natc.compile.service_ports import ProxiedPort, service_ports
 from natc.compile.stencils import Stencils, Write
 from natc.compile.sync import Sync
@@ -59,8 +59,25 @@ PASSES: Mapping[Pass, Write] = {
 }
 
 
+#: A service port, the endpoints it uses, and the hashes of its own chains and theirs.
+Planned = tuple[ProxiedPort, Used, Sequence[str]]
+
+
 def sync_rules(cluster: Cluster, config: ProxyConfig) -> Sync:
     """Return the buffers of a full sync of this cluster."""
+    sync, planned, _ = begin(cluster, config)
+    stencils = Stencils(sync, through_passes(sync))
+    for port, used, hashes in planned:
+        stencils.write(port, used, hashes)
+    fixed.finish(sync)
+    return sync
+
+
+def begin(cluster: Cluster, config: ProxyConfig) -> tuple[Sync, Iterator[Planned], EndpointIndex]:
+    """Begin a sync of this cluster: return it with the service ports that it is to hold, in their order.
+
+    The index is what finds their endpoints, as they are asked for.
+    """
     layout = config.layout
     nodes = {node.name: node for node in cluster.nodes}
     node = nodes.get(config.host_name)
@@ -75,18 +92,18 @@ def sync_rules(cluster: Cluster, config: ProxyConfig) -> Sync:
         large=_is_large(index, ports),
         external_ip_policy=config.enabled(layout.external_ip_policy),
     )
-    selector = Selector(config, place)
     fixed.begin(sync)
-    stencils = Stencils(sync, _through_passes(sync))
+    return sync, _planned(ports, index, Selector(config, place)), index
+
+
+def _planned(ports: Sequence[ProxiedPort], index: EndpointIndex, selector: Selector) -> Iterator[Planned]:
     for start in range(0, len(ports), _AT_ONCE):
         some = [(port, selector.choose(port, index.of(port))) for port in ports[start : start + _AT_ONCE]]
         for (port, used), hashes in zip(some, hashes_of(some), strict=True):
-            stencils.write(port, used, hashes)
-    fixed.finish(sync)
-    return sync
+            yield port, used, hashes
 
 
-def _through_passes(sync: Sync) -> Write:
+def through_passes(sync: Sync) -> Write:
     """Return what writes one service port, given what node ports come to."""
     usual = _writers(sync.layout, Unmatched.WRITTEN)
     unmatched = usual if sync.node_ports.anywhere else _writers(sync.layout, sync.layout.unmatched_node_ports)

@@ -11,30 +11,23 @@ stencil goes through the passes. tests/property/test_stencils.py compares the tw
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
-from operator import itemgetter
-from typing import Any
 
 from attrs import evolve
 
 from natc.compile.endpoints import ProxyEndpoint
+from natc.compile.marks import Values, holds_any, holes_of, marked, template_of
 from natc.compile.plan import Plan, make_plan
 from natc.compile.selection import Used
 from natc.compile.service_ports import ProxiedPort
 from natc.compile.sync import Sync
 from natc.values import frozen
 
-Values = tuple[Any, ...]
 #: A buffer's name, its text with ``%s`` for each hole, and what picks the values for them.
 Part = tuple[str, str, Callable[[Values], Values]]
 #: Goes through the passes, which append the lines of a service port to the buffers of a sync.
 Write = Callable[[Sync, Plan], None]
 
-#: Marks are numbers of sixteen digits; that no rule holds such a one is made sure of by the check.
-_FIRST_MARK = 10**15
-_NUMBER = re.compile("1[0-9]{15}")
 _BUFFERS = ("nat_chains", "filter_rules", "nat_rules")
 
 
@@ -73,18 +66,16 @@ class Stencils:
 
     def _learnt(self, port: ProxiedPort, used: Used, hashes: Sequence[str]) -> Stencil | None:
         """Return the stencil of a service port's kind, None where it does not do for the service port."""
-        marked = _marked(port, used)
-        holes: dict[str, int] = {}
-        for at, value in enumerate(values_of(*marked)):
-            holes.setdefault(str(value), at)
-        stencil = Stencil(tuple(_parts(self._written(*marked), holes)))
-        filled = _emptied(self._sync)
+        made = marked(port, used)
+        holes = holes_of(values_of(*made))
+        stencil = Stencil(tuple(_parts(self._written(*made), holes)))
+        filled, careful = emptied(self._sync), self._written(port, used, hashes).text()
         stencil.fill(filled, values_of(port, used, hashes))
-        return stencil if filled.text() == self._written(port, used, hashes).text() else None
+        return stencil if filled.text() == careful and not holds_any(careful, holes) else None
 
     def _written(self, port: ProxiedPort, used: Used, hashes: Sequence[str]) -> Sync:
         """Return what the passes write for one service port."""
-        alone = _emptied(self._sync)
+        alone = emptied(self._sync)
         self._write(alone, make_plan(port, used, alone.layout, hashes))
         return alone
 
@@ -137,52 +128,14 @@ def values_of(port: ProxiedPort, used: Used, hashes: Sequence[str]) -> Values:
     )
 
 
-def _marked(port: ProxiedPort, used: Used) -> tuple[ProxiedPort, Used, Sequence[str]]:
-    """Return a service port of the same kind whose values are marks."""
-    numbers = count(_FIRST_MARK)
-    words = map(str, numbers)
-    service = evolve(
-        port.service,
-        cluster_ip=next(words),
-        external_ips=tuple([next(words) for _ in port.service.external_ips]),
-        vips=tuple([next(words) for _ in port.service.vips]),
-        health_check_port=next(numbers) if port.service.health_check_port else 0,
-    )
-    marked = evolve(
-        port,
-        name=next(words),
-        port=next(numbers),
-        node_port=next(numbers) if port.node_port else 0,
-        service=service,
-    )
-    reachable = [evolve(endpoint, text=next(words), source=next(words)) for endpoint in used.reachable]
-    new = {old.text: each for old, each in zip(used.reachable, reachable, strict=True)}
-
-    def chosen(some: list[ProxyEndpoint]) -> list[ProxyEndpoint]:
-        return reachable if some is used.reachable else [new[endpoint.text] for endpoint in some]
-
-    used = evolve(
-        used,
-        cluster=chosen(used.cluster),
-        balanced=chosen(used.balanced),
-        local=chosen(used.local),
-        reachable=reachable,
-    )
-    return marked, used, [next(words) for _ in range(len(reachable) + 1)]
-
-
 def _parts(written: Sync, holes: Mapping[str, int]) -> Iterator[Part]:
     """Yield what a stencil consists of, from what the passes wrote for marks."""
     for buffer in _BUFFERS:
         lines = "\n".join(getattr(written, buffer))
-        at = [holes[number] for number in _NUMBER.findall(lines) if number in holes]
-        if at:
-            text = _NUMBER.sub(
-                lambda found: "%s" if found[0] in holes else found[0], lines.replace("%", "%%")
-            )
-            yield buffer, text, itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
+        if lines:
+            yield buffer, *template_of(lines, holes)
 
 
-def _emptied(sync: Sync) -> Sync:
+def emptied(sync: Sync) -> Sync:
     """Return a sync like another one in which nothing is written yet."""
     return evolve(sync, filter_chains=[], filter_rules=[], nat_chains=[], nat_rules=[])

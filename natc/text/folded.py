@@ -12,15 +12,18 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import count, repeat
+from typing import TYPE_CHECKING
 
 from attrs import field
 
-from natc.netfilter.blocks import Blocks
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Book, Chain, Passage
 from natc.text.runs import NAME
 from natc.values import define
+
+if TYPE_CHECKING:
+    from natc.netfilter.blocks import Blocks
 
 #: What declares a chain without a policy, with counters.
 _DECLARED = re.compile(r":(\S+) - (\S+)\n")
@@ -168,6 +171,8 @@ class Folded:
             return self._blocks
         if self._found or any(c.rules_made or c.passage for c in chains.values()):
             return None
+        from natc.netfilter.blocks import Blocks
+
         texts = dict.fromkeys(chains, "")
         for start, end, number in self.stretches:
             if number:

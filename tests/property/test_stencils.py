@@ -2,14 +2,30 @@
 
 from unittest.mock import patch
 
+import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from natc.compile import ProxyConfig
+from natc.compile import compile as compile_cluster
 from natc.compile.proxier import sync_rules
+from natc.compile.saved import saved_tables
+from natc.compile.saved_stencils import Written
 from natc.compile.stencils import Stencil, Stencils
-from natc.kube.model import Cluster, Endpoints, EndpointSubset, IngressAddress, Service, ServicePort
+from natc.errors import UsageError
+from natc.kube.model import (
+    Cluster,
+    Endpoint,
+    EndpointPort,
+    Endpoints,
+    EndpointSlice,
+    EndpointSubset,
+    IngressAddress,
+    Service,
+    ServicePort,
+)
+from natc.text.writer import save, save_texts
 from tests.property.test_compile import services, slices, versions
 
 SETTINGS = st.fixed_dictionaries(
@@ -112,6 +128,65 @@ def test_stencils_write_what_the_passes_write(cluster, version, given_settings):
     quick.cut()
     assert quick.text() == careful.text()
     assert quick.nat_rules == careful.nat_rules
+
+
+@settings(max_examples=40, deadline=None)
+@given(repeated(), versions, SETTINGS, st.booleans(), st.sampled_from(["legacy", "nft"]))
+def test_a_save_by_stencils_is_what_printing_every_rule_gives(
+    cluster, version, given_settings, kubelet, backend
+):
+    config = ProxyConfig(kube_version=version, with_kubelet=kubelet, **given_settings)
+
+    def quickly():
+        with patch("natc.compile.saved._WORTH", 2):
+            tables = saved_tables(cluster, config, nft=backend == "nft")
+        return "".join(save_texts(dict(reversed(tables.items())), order=backend, by="natc"))
+
+    try:
+        careful = save(compile_cluster(cluster, config), order=backend, by="natc")
+    except UsageError as error:
+        with pytest.raises(UsageError) as raised:
+            quickly()
+        assert (str(raised.value), raised.value.span) == (str(error), error.span)
+        return
+    assert quickly() == careful
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_save_reads_one_service_port_of_a_kind(family):
+    config = ProxyConfig(ip_family=family)
+    address = {"ipv4": "10.96.{}.1", "ipv6": "fd00:1::{}"}[family]
+    web = Service("shop", "web", ports=(ServicePort(80),))
+    many = [evolve(web, name=f"web-{n}", cluster_ip=address.format(n)) for n in range(1, 9)]
+    odd = evolve(web, name="ODD", cluster_ip=address.format(9))
+    with patch.object(Written, "into", side_effect=Written.into) as through_passes:
+        tables = saved_tables(Cluster((*many, odd)), config)
+    assert through_passes.call_count == 2 + 1  # marks and the service port they stand for; the odd one
+    rules = tables["filter"]["KUBE-SERVICES"].splitlines()
+    by_name = sorted((*many, odd), key=lambda service: service.name)
+    assert all(f" -d {each.cluster_ip}/" in rule for each, rule in zip(by_name, rules, strict=True))
+
+
+def test_two_service_ports_with_one_chain_are_left_to_the_careful_way():
+    web = Service("shop", "web", cluster_ip="10.96.0.1", ports=(ServicePort(80),))
+    many = [evolve(web, name=f"web-{n}", cluster_ip=f"10.96.0.{n}") for n in range(9)]
+    twice = evolve(web, name="web-1:x", cluster_ip="10.96.1.1")
+    again = evolve(web, name="web-1", ports=(ServicePort(80, name="x"),), cluster_ip="10.96.1.2")
+    pieces = [
+        EndpointSlice(
+            "shop",
+            each.name,
+            each.name,
+            "IPv4",
+            (EndpointPort(each.ports[0].name, port=80),),
+            (Endpoint(("10.0.0.1",)),),
+        )
+        for each in (*many, twice, again)
+    ]
+    cluster = Cluster((*many, twice, again), tuple(pieces))
+    careful = save(compile_cluster(cluster, ProxyConfig()), order="legacy", by="natc")
+    tables = saved_tables(cluster, ProxyConfig())
+    assert "".join(save_texts(dict(reversed(tables.items())), order="legacy", by="natc")) == careful
 
 
 def test_from_the_second_on_service_ports_of_a_kind_are_written_by_a_stencil():
