@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 
 from natc.analysis.chain_forms import ChainForms, Effects, numbered
 from natc.analysis.chain_odds import Alternative, Alternatives, ChainOdds, literal
+from natc.analysis.own_address import own_address
 from natc.collector import collector_paused
 from natc.netfilter.header import Header
 from natc.netfilter.matches.comment import Comment
@@ -41,9 +42,6 @@ _REFUSED = re.compile(r"\S+ (has no (?:local )?endpoints)$")
 
 #: Options that name a destination. Rules that ask for any other than that name none.
 _NAMING = frozenset({"-d", "--destination", "--dst", "--dport", "--destination-port"})
-
-#: Stands for an address of the node where every one takes NodePorts (RFC 5737, RFC 3849).
-ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
 @value
@@ -231,7 +229,9 @@ class _Auditor:
                 self.machine = Machine.of(self.ruleset)
             return self.machine, str(network.network_address)
         address = (
-            node_address(self.ruleset, rule.chain) if network is None else str(network.network_address + 1)
+            own_address(self.ruleset, None, rule.chain)
+            if network is None
+            else str(network.network_address + 1)
         )
         if address not in self.nodes:
             self.nodes[address] = Machine.of(self.ruleset, OpenNode(frozenset({int(ip_address(address))})))
@@ -292,22 +292,6 @@ def _places_of(shape: Shape) -> _Places | None:
             address = literal(shape, Header, "-d", "--destination", "--dst")
             return _Places(address, port, kind.name, literal(shape, Comment, "--comment"))
     return None
-
-
-def node_address(ruleset: Ruleset, chain: str) -> str:
-    """Return an address of the node that leads to a chain of NodePorts: one that a jump asks for, or any."""
-    nat = ruleset.tables.get("nat")
-    services = nat.chains.get("KUBE-SERVICES") if nat else None
-    for rule in services.rules if services else ():
-        to = rule.header.destination if _jumps_to(rule, chain) else None
-        if to is not None and not to.inverted:
-            return str(to.value).split("/")[0]
-    return ANY_NODE[ruleset.family]
-
-
-def _jumps_to(rule: Rule, chain: str) -> bool:
-    place = rule.shape.jump
-    return place is not None and rule.values[place] == chain
 
 
 def _distribution(way: Alternative) -> frozenset[tuple[str, Odds]]:

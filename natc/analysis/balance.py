@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from natc.analysis.audit import ANY_NODE
+from natc.analysis.own_address import ANY_NODE
 from natc.analysis.shares import BROUGHT, Asked, NodeShares, Place, Way
 from natc.errors import UsageError
 from natc.netfilter.intervals import Intervals, union

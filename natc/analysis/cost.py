@@ -18,7 +18,8 @@ from socket import AF_INET, AF_INET6, inet_pton
 
 from attrs import define, evolve, field, frozen
 
-from natc.analysis.audit import ANY_NODE, Service, audit, node_address
+from natc.analysis.audit import Service, audit
+from natc.analysis.own_address import ANY_NODE, own_address
 from natc.analysis.walk_cost import END, ON, Range, Walker
 from natc.netfilter.condition import All, Condition, In, Not, Some
 from natc.netfilter.hooks import SEQUENCES
@@ -89,7 +90,7 @@ class Counter:
 
     def _node_address(self, chain: str) -> str:
         if chain not in self._addresses:
-            self._addresses[chain] = node_address(self.ruleset, chain)
+            self._addresses[chain] = own_address(self.ruleset, None, chain)
         return self._addresses[chain]
 
     def _first(self, address: str) -> str:

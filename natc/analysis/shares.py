@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from natc.analysis.audit import ANY_NODE, node_address
+from natc.analysis.own_address import own_address
 from natc.analysis.who import NODE, OWN
 from natc.errors import DumpError, Span
 from natc.netfilter.intervals import Intervals, union
-from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import YES, Open, Packet, question_packet
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds
@@ -102,7 +101,7 @@ def node_shares(ruleset: Ruleset, asked: Asked, host: Host | None = None, sets: 
     Without a host a packet to the node itself goes to an address of its own that takes NodePorts,
     whichever that is. A first packet is of no connection and no list of ``-m recent`` remembers its sender.
     """
-    own = _own_address(ruleset, host)
+    own = own_address(ruleset, host)
     packet = asked.packet(own)
     answer = _machine(ruleset, own, asked, host, sets).trace(packet)
     pieces = [piece for piece in answer.pieces if not _remembered(piece)]
@@ -147,32 +146,6 @@ def _machine(ruleset: Ruleset, own: str, asked: Asked, host: Host | None, sets: 
         return Machine.of(ruleset, HostNode(host), start=start)
     addresses = None if asked.dst else frozenset({int(ip_address(own))})
     return Machine.of(ruleset, OpenNode(addresses), start=start)
-
-
-def _own_address(ruleset: Ruleset, host: Host | None) -> str:
-    """Return an address of the node that takes NodePorts: one that rules ask for, else its foremost."""
-    named = node_address(ruleset, "KUBE-NODEPORTS") if "nat" in ruleset.tables else ANY_NODE[ruleset.family]
-    if host is None or named != ANY_NODE[ruleset.family]:
-        return named
-    foremost = _by_default_route(host)
-    addresses = [
-        address
-        for interface in sorted(host.interfaces, key=lambda one: one.name not in foremost)
-        for address in interface.addresses
-        if address.scope == 0
-    ]
-    return str(address_of(addresses[0].address, host.bits)) if addresses else named
-
-
-def _by_default_route(host: Host) -> set[str]:
-    """Return the devices by which the node reaches everybody."""
-    return {
-        hop.device
-        for route in host.fib.routes
-        if route.destination.length == 0 and route.type == "unicast"
-        for hop in route.hops
-        if hop.device
-    }
 
 
 # ---- what becomes of the packets

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address, summarize_address_range
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
-from natc.analysis.audit import ANY_NODE
 from natc.analysis.backwards import Address, Candidate, Wanted, candidates
+from natc.analysis.own_address import own_address
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds, total
+from natc.trace.host_node import HostNode
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Case, Endpoint, Outcome
+from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.wording import comment_of, service_of
+
+if TYPE_CHECKING:
+    from natc.netfilter.host import Host
+    from natc.netfilter.ipset.all_sets import Sets
 
 #: What a pod sees as a packet's source: the sender's own address, or the node's.
 OWN, NODE = "own", "node"
@@ -61,21 +68,29 @@ class Path:
     """Whether the rules take any address for that of the node, because they do not ask for it."""
 
 
-def who(ruleset: Ruleset, ip: str, port: int | None = None) -> tuple[Path, ...]:
+def who(
+    ruleset: Ruleset,
+    ip: str,
+    port: int | None = None,
+    *,
+    host: Host | None = None,
+    sets: Sets | None = None,
+) -> tuple[Path, ...]:
     """Return every service path to ``ip``, or only to one port of it, in the order of the rules.
 
-    Paths are translations of the destination; packets sent to the pod itself are none. Raises
-    :class:`ValueError` for what is no IP address.
+    Paths are translations of the destination; packets sent to the pod itself are none. ``host`` and
+    ``sets`` are what is known of the node. Raises :class:`ValueError` for what is no IP address.
     """
     address = ip_address(ip)
     own = ruleset.of_family(address.version)
     if own.family != address.version or "nat" not in own.tables:
         return ()
-    asker = _Asker(own, address, port)
+    start = NOTHING_SHOWN if sets is None else Start(sets=sets)
+    asker = _Asker(own, address, port, host, start)
     return tuple(
         path
         for candidate in candidates(own.tables["nat"], address)
-        for question in _questions(candidate, address)
+        for question in asker.questions(candidate)
         for path in asker.paths(question, candidate)
     )
 
@@ -91,29 +106,6 @@ class _Question:
     proto: str
     origin: str
     dst: str = field(eq=False)
-
-
-def _questions(candidate: Candidate, address: Address) -> Iterator[_Question]:
-    wanted = candidate.wanted
-    for host, shown, ours in _hosts(wanted, address):
-        for number in _protocols(wanted.proto):
-            for port in _ports(wanted.dport):
-                dst = shown if port is None else f"{shown}:{port}"
-                yield _Question(host, ours, port, number, candidate.origin, dst)
-
-
-def _hosts(wanted: Wanted, address: Address) -> Iterator[tuple[str, str, bool]]:
-    """Yield each address to trace, how it is shown, and whether it stands for the node's own."""
-    bits = address.max_prefixlen
-    if wanted.dst is None:
-        yield ANY_NODE[address.version], "", True
-    elif wanted.dst.single is not None:
-        yield _single(wanted.dst.single, bits)
-    elif wanted.kept is not None:
-        yield from _mapped(wanted.dst, wanted.kept, bits)
-    else:
-        low, high = wanted.dst.spans[0]
-        yield str(address_of(low + 1, bits)), _network(low, high, bits), wanted.local
 
 
 def _mapped(dst: Intervals, kept: tuple[int, int], bits: int) -> Iterator[tuple[str, str, bool]]:
@@ -157,9 +149,41 @@ class _Asker:
     ruleset: Ruleset
     target: Address
     port: int | None
+    host: Host | None
+    start: Start
     _asked: set[_Question] = field(factory=set)
     _machines: dict[str, Machine] = field(factory=dict)
     """By an address that is the node's own, empty for none."""
+
+    def questions(self, candidate: Candidate) -> Iterator[_Question]:
+        """Yield what is to be traced for a candidate."""
+        wanted = candidate.wanted
+        for host, shown, ours in self._hosts(wanted):
+            for number in _protocols(wanted.proto):
+                for port in _ports(wanted.dport):
+                    dst = shown if port is None else f"{shown}:{port}"
+                    yield _Question(host, ours, port, number, candidate.origin, dst)
+
+    def _hosts(self, wanted: Wanted) -> Iterator[tuple[str, str, bool]]:
+        """Yield each address to trace, how it is shown, and whether it stands for the node's own."""
+        bits = self.target.max_prefixlen
+        if wanted.dst is None:
+            yield own_address(self.ruleset, self.host), "", True
+        elif wanted.dst.single is not None:
+            yield _single(wanted.dst.single, bits)
+        elif wanted.kept is not None:
+            yield from _mapped(wanted.dst, wanted.kept, bits)
+        else:
+            low, high = wanted.dst.spans[0]
+            first = self._first_own(wanted.dst) if self.host and wanted.local else low + 1
+            if first is not None:
+                yield str(address_of(first, bits)), _network(low, high, bits), wanted.local
+
+    def _first_own(self, among: Intervals) -> int | None:
+        """Return the first of the host's addresses that is in a set."""
+        assert self.host is not None
+        numbers = (int(ip_address(text)) for text in self.host.addresses)
+        return next((number for number in numbers if number in among), None)
 
     def paths(self, question: _Question, candidate: Candidate) -> Iterator[Path]:
         """Yield what a trace says of the target, the first time that question is asked."""
@@ -177,14 +201,16 @@ class _Asker:
                 )  # fmt: skip
 
     def _machine(self, question: _Question) -> Machine:
-        own = question.address if question.ours else ""
+        own = question.address if question.ours and self.host is None else ""
         if own not in self._machines:
-            node = OpenNode(frozenset({int(ip_address(own))})) if own else None
-            known = next(iter(self._machines.values()), None)
-            self._machines[own] = (
-                Machine.of(self.ruleset, node) if known is None else evolve(known, node=node or OpenNode())
-            )
+            known = next(iter(self._machines.values()), None) or Machine.of(self.ruleset, start=self.start)
+            self._machines[own] = evolve(known, node=self._node(own))
         return self._machines[own]
+
+    def _node(self, own: str) -> NodeView:
+        if self.host is not None:
+            return HostNode(self.host)
+        return OpenNode(frozenset({int(ip_address(own))}) if own else None)
 
     def _reaching(self, case: Case) -> dict[tuple[str, str, bool], list[Odds]]:
         sums: dict[tuple[str, str, bool], list[Odds]] = {}

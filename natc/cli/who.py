@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from natc.cli.flags import no_cache
 from natc.cli.pasted import read_for_answers, table_option
 from natc.collector import collector_paused
 from natc.errors import UsageError
+
+if TYPE_CHECKING:
+    from natc.analysis.who import Path
 
 
 @click.command("who")
@@ -29,10 +34,8 @@ def command(dump: str, pod: str, table: str | None, output: str) -> int:
       iptables-save | natc who - 10.244.0.23:8080
     """
     ip, port = _target(pod)
-    from natc.analysis.who import who
-
     with collector_paused():
-        paths = who(read_for_answers(dump, table), ip, port)
+        paths = _paths(dump, table, ip, port)
     if output == "json":
         from natc import __version__
         from natc.report.document import document
@@ -45,6 +48,20 @@ def command(dump: str, pod: str, table: str | None, output: str) -> int:
 
         emit_lines(who_lines(pod, paths))
     return 0 if paths else 1
+
+
+def _paths(dump: str, table: str | None, ip: str, port: int | None) -> tuple[Path, ...]:
+    """Read a dump or a bundle, and ask it."""
+    from natc.analysis.who import who
+    from natc.cli.bundled import node_in
+    from natc.text.files import read_source
+
+    source = read_source(dump)
+    ruleset, bundle = read_for_answers(source, table), source.bundle
+    if bundle is None:
+        return who(ruleset, ip, port)
+    node = node_in(bundle, ip_address(ip).version)
+    return who(ruleset, ip, port, host=node.host if node else None, sets=bundle.sets())
 
 
 def _target(text: str) -> tuple[str, int | None]:

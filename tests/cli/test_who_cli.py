@@ -5,6 +5,7 @@ import json
 import pytest
 
 from natc.cli import run
+from tests.bundles import bundle
 from tests.support import GOLDEN
 
 DUMP = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
@@ -51,6 +52,37 @@ def test_a_router_translates_whatever_address_it_is_asked_for(tmp_path, capsys):
         in out
     )
     assert "\n                   or source in 172.16.0.0/12 and incoming interface is wan\n" in out
+
+
+NODE = """\
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -m set ! --match-set s src -j DROP
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:NP - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j NP
+-A PREROUTING -d ELSEWHERE -m addrtype --dst-type LOCAL -j NP
+-A NP -p tcp -m tcp --dport 30090 -j DNAT --to-destination 10.1.0.1:80
+-A POSTROUTING -j MASQUERADE
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(("elsewhere", "more"), [
+    ("192.0.2.0/24", []), ("10.0.0.0/24", ["10.0.0.0/24:30090"]),
+])  # fmt: skip
+def test_what_a_bundle_says_of_its_node_is_known(elsewhere, more, tmp_path, capsys):
+    rules = NODE.replace("ELSEWHERE", elsewhere)
+    (tmp_path / "node.tar").write_bytes(bundle(**{"iptables-save": rules, "iptables-nft-save": rules}))
+    assert run(["who", str(tmp_path / "node.tar"), "10.1.0.1", "--output", "json"]) == 0
+    paths = json.loads(capsys.readouterr().out)["paths"]
+    assert [path["dst"] for path in paths] == [":30090", *more]
+    for path in paths:
+        assert path["source_seen"] == "10.0.0.5:source port"
+        assert path["conditions"] == ["source is 10.0.0.7"]
 
 
 @pytest.mark.parametrize("pod", ["10.244.0.99", "10.244.0.23:99", "::1"])
