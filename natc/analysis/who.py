@@ -173,17 +173,12 @@ class _Asker:
             yield _single(wanted.dst.single, bits)
         elif wanted.kept is not None:
             yield from _mapped(wanted.dst, wanted.kept, bits)
+        elif wanted.local and self.host:
+            numbers = (int(ip_address(text)) for text in self.host.addresses)
+            yield from (_single(number, bits) for number in numbers if number in wanted.dst)
         else:
             low, high = wanted.dst.spans[0]
-            first = self._first_own(wanted.dst) if self.host and wanted.local else low + 1
-            if first is not None:
-                yield str(address_of(first, bits)), _network(low, high, bits), wanted.local
-
-    def _first_own(self, among: Intervals) -> int | None:
-        """Return the first of the host's addresses that is in a set."""
-        assert self.host is not None
-        numbers = (int(ip_address(text)) for text in self.host.addresses)
-        return next((number for number in numbers if number in among), None)
+            yield str(address_of(low + 1, bits)), _network(low, high, bits), wanted.local
 
     def paths(self, question: _Question, candidate: Candidate) -> Iterator[Path]:
         """Yield what a trace says of the target, the first time that question is asked."""

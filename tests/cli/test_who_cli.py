@@ -72,7 +72,7 @@ COMMIT
 
 
 @pytest.mark.parametrize(("elsewhere", "more"), [
-    ("192.0.2.0/24", []), ("10.0.0.0/24", ["10.0.0.0/24:30090"]),
+    ("192.0.2.0/24", []), ("10.0.0.0/24", ["10.0.0.5:30090"]),
 ])  # fmt: skip
 def test_what_a_bundle_says_of_its_node_is_known(elsewhere, more, tmp_path, capsys):
     rules = NODE.replace("ELSEWHERE", elsewhere)
