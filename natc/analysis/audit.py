@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_network
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from natc.analysis.chain_forms import ChainForms, Effects, numbered
 from natc.analysis.chain_odds import Alternative, Alternatives, ChainOdds, literal
@@ -130,12 +130,15 @@ class _Places:
     comment: int | None
 
 
+#: Hooks that packets come to when their destination has been translated.
+_BEHIND = frozenset({"INPUT", "FORWARD", "POSTROUTING"})
 _OPEN = Judgement(problem="open: depends on more than chance")
 
 
 @define
 class _Auditor:
     ruleset: Ruleset
+    until: Ruleset | None = None
     machine: Machine | None = None
     nodes: dict[str, Machine] = field(factory=dict)
     """By an address: the machine of a node that has it."""
@@ -226,7 +229,7 @@ class _Auditor:
             return None
         if network is not None and network.num_addresses == 1:
             if self.machine is None:
-                self.machine = Machine.of(self.ruleset)
+                self.machine = Machine.of(self.translating)
             return self.machine, str(network.network_address)
         address = (
             own_address(self.ruleset, None, rule.chain)
@@ -234,8 +237,21 @@ class _Auditor:
             else str(network.network_address + 1)
         )
         if address not in self.nodes:
-            self.nodes[address] = Machine.of(self.ruleset, OpenNode(frozenset({int(ip_address(address))})))
+            node = OpenNode(frozenset({int(ip_address(address))}))
+            self.nodes[address] = Machine.of(self.translating, node)
         return self.nodes[address], address
+
+    @property
+    def translating(self) -> Ruleset:
+        """The ruleset up to where destinations are translated: what comes later changes no target."""
+        if self.until is None:
+            tables = {
+                name: Table(name, {c.name: c for c in table.chains.values() if c.name not in _BEHIND})
+                for name, table in self.ruleset.tables.items()
+                if name not in ("filter", "security")
+            }
+            self.until = evolve(self.ruleset, tables=tables)
+        return self.until
 
     def refused(self, rule: Rule) -> None:
         """Note a destination that filter refuses because it has no endpoints."""

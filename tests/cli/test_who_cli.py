@@ -79,7 +79,7 @@ def test_what_a_bundle_says_of_its_node_is_known(elsewhere, more, tmp_path, caps
     (tmp_path / "node.tar").write_bytes(bundle(**{"iptables-save": rules, "iptables-nft-save": rules}))
     assert run(["who", str(tmp_path / "node.tar"), "10.1.0.1", "--output", "json"]) == 0
     paths = json.loads(capsys.readouterr().out)["paths"]
-    assert [path["dst"] for path in paths] == [":30090", *more]
+    assert [path["dst"] for path in paths] == [*more, ":30090"]
     for path in paths:
         assert path["source_seen"] == "10.0.0.5:source port"
         assert path["conditions"] == ["source is 10.0.0.7"]
