@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +116,7 @@ def _show(machine: Machine, answer: Distribution, output: str, said: Said | None
         from natc.report.document import emit_document
         from natc.report.trace_json import trace_json
 
-        emit_document(__version__, with_said(trace_json(answer, misses), said))
+        emit_document(__version__, with_said(trace_json(answer, misses, iter), said))
         return
     if output in ("dot", "html"):
         from natc.cli.picture import show_picture
@@ -144,12 +143,10 @@ def _misses(machine: Machine, answer: Distribution) -> tuple[NearMiss, ...]:
 def _show_branches(packet: Packet, branches: Iterator[Piece], output: str) -> None:
     if output == "json":
         from natc import __version__
-        from natc.report.document import document
+        from natc.report.document import emit_document
         from natc.report.trace_json import branch_json
 
-        sys.stdout.write(
-            document(__version__, {"branches": [branch_json(packet, piece) for piece in branches]})
-        )
+        emit_document(__version__, {"branches": (branch_json(packet, piece) for piece in branches)})
         return
     from natc.report.lines import emit_lines
     from natc.report.trace_text import branch_lines

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from natc.probability import Odds
+from natc.report.json_pieces import Plain, pieces
 
 #: Goes up when a field changes its meaning; new fields alone do not raise it.
 SCHEMA = 1
 #: Python refuses to print integers of more digits than this; longer ones are hexadecimal strings.
 _LONGEST_BITS = 14000
-#: How many pieces of JSON are written at once.
-_PIECES = 4096
 
 
 def document(version: str, content: Mapping[str, Any]) -> str:
@@ -24,11 +22,11 @@ def document(version: str, content: Mapping[str, Any]) -> str:
 
 
 def emit_document(version: str, content: Mapping[str, Any]) -> None:
-    """Write the document to standard output piece by piece: 5,000 endpoints have 600 MB of odds."""
-    encoder = json.JSONEncoder(indent=1, ensure_ascii=True)
-    pieces = encoder.iterencode(_framed(version, content))
-    while text := "".join(islice(pieces, _PIECES)):
-        sys.stdout.write(text)
+    """Write the document to standard output piece by piece: 5,000 endpoints have 600 MB of odds.
+
+    Lists may be iterators: their items are made as they are written.
+    """
+    sys.stdout.writelines(pieces(_framed(version, content)))
     sys.stdout.write("\n")
 
 
@@ -42,5 +40,11 @@ def odds_json(odds: Odds) -> dict[str, Any]:
 
 
 def whole_json(number: int) -> int | str:
-    """Return a whole number as it is printed: in hexadecimal where Python would refuse to."""
-    return number if number.bit_length() < _LONGEST_BITS else hex(number)
+    """Return a whole number as it is printed: in hexadecimal where Python would refuse to.
+
+    Of 150,000 bits the bytes in hexadecimal take 50 us, ``hex`` takes 77.
+    """
+    bits = number.bit_length()
+    if bits < _LONGEST_BITS:
+        return number
+    return Plain("0x" + number.to_bytes((bits + 7) // 8, "big").hex().lstrip("0"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from attrs import field
 
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
+from natc.report.json_pieces import Recurring
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
+from natc.values import define
 
 #: How many random rules that were passed by are listed with an outcome.
 _LISTED = 64
@@ -18,24 +22,34 @@ if TYPE_CHECKING:
     from natc.trace.near_miss import NearMiss
 
 
-def trace_json(answer: Distribution, misses: Sequence[NearMiss] = ()) -> dict[str, Any]:
-    """Return the document's content; ``misses`` are the rules that nearly matched."""
+def trace_json(
+    answer: Distribution, misses: Sequence[NearMiss] = (), rows: Callable[[Iterator[Any]], Any] = list
+) -> dict[str, Any]:
+    """Return the document's content; ``misses`` are the rules that nearly matched.
+
+    ``rows`` is made of the rows of its two long lists: ``iter`` leaves them to be made one by one.
+    """
     return {
         "packet": packet_json(answer.packet),
         "origin": answer.origin,
-        "outcomes": [
-            {"odds": odds_json(odds), "conditions": list(case.conditions)} | outcome_json(outcome)
-            for case in answer.cases
-            for odds, outcome in case.outcomes
-        ],
-        "targets": [
-            _endpoint(target) | {"odds": [_under(case, odds_json(odds)) for case, odds in rows]}
-            for target, rows in answer.targets()
-        ],
+        "outcomes": rows(_outcomes(answer)),
+        "targets": rows(_targets(answer)),
         "open": [_question(question) for question in answer.questions],
         "assumptions": list(answer.assumptions),
         "near_misses": [_near_miss(miss) for miss in misses],
     }
+
+
+def _outcomes(answer: Distribution) -> Iterator[dict[str, Any]]:
+    steps = _Steps()
+    for case in answer.cases:
+        for odds, outcome in case.outcomes:
+            yield {"odds": odds_json(odds), "conditions": case.conditions} | outcome_json(outcome, steps)
+
+
+def _targets(answer: Distribution) -> Iterator[dict[str, Any]]:
+    for target, rows in answer.targets():
+        yield _endpoint(target) | {"odds": [_under(case, odds_json(odds)) for case, odds in rows]}
 
 
 def _near_miss(miss: NearMiss) -> dict[str, Any]:
@@ -67,8 +81,22 @@ def packet_json(packet: Packet) -> dict[str, Any]:
     return fields
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+@define(eq=False)
+class _Steps:
+    """The steps of paths as JSON, made once each: 15,000 paths share most of theirs."""
+
+    _made: dict[int, Recurring] = field(factory=dict)
+
+    def of(self, step: Step) -> Recurring:
+        found = self._made.get(id(step))
+        if found is None:
+            found = self._made[id(step)] = Recurring(_step(step))
+        return found
+
+
+def outcome_json(outcome: Outcome, steps: _Steps | None = None) -> dict[str, Any]:
     """Return where the packet ended, without odds and conditions."""
+    steps = steps or _Steps()
     return {
         "verdict": outcome.verdict,
         "out": outcome.out,
@@ -79,7 +107,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "reject": outcome.reject,
         "reason": outcome.reason,
         "connection": _connection(outcome),
-        "path": [_step(step) for step in outcome.path],
+        "path": [steps.of(step) for step in outcome.path],
         "factors": [_step(step) | {"matched": step.taken} for step in _factors(outcome)],
         "passed_by": outcome.passed_by,
     }
@@ -115,7 +143,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _under(case: Case, odds: dict[str, Any]) -> dict[str, Any]:
-    return odds | {"conditions": list(case.conditions)}
+    return odds | {"conditions": case.conditions}
 
 
 def _step(step: Step) -> dict[str, Any]:
