@@ -11,6 +11,7 @@ from attrs import field
 from natc.analysis.audit import Judgement, Service
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
+from natc.report.rule_text import exact
 from natc.values import define
 
 #: How many targets of an unfair service a person is shown.
@@ -32,7 +33,7 @@ def audit_lines(services: Sequence[Service]) -> Iterator[Line]:
         for target in service.targets[:_SHOWN]:
             yield line(
                 f"          {100 * float(target.odds):10.6f} %   {target.to}   ",
-                Part(str(target.odds), "dim"),
+                Part(exact(target.odds), "dim"),
             )
         if len(service.targets) > _SHOWN:
             yield line(f"          and {len(service.targets) - _SHOWN:,} more targets")

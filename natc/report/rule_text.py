@@ -7,6 +7,8 @@ import re
 from natc.netfilter.rule import Rule
 from natc.probability import Odds
 
+#: Bits of odds whose numbers a line has room for: four draws of 31, and 38 digits.
+_WRITTEN_OUT = 124
 _COMMENT = re.compile(r'-m comment --comment ("(?:[^"\\]|\\.)*"|\S+)')
 
 
@@ -14,6 +16,11 @@ def words_of(rule: Rule) -> str:
     """Return a rule without its chain, its comment shortened to the text."""
     words = rule.save().removeprefix(f"-A {rule.chain}").strip()
     return _COMMENT.sub(r"\1", words) or "counts only"
+
+
+def exact(odds: Odds) -> str:
+    """Return odds as num / 2^exp, rounded where the numbers would fill the line: JSON has them whole."""
+    return str(odds) if odds.exp <= _WRITTEN_OUT else f"about {float(odds):.12g}"
 
 
 def percent(odds: Odds) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
@@ -11,7 +13,7 @@ from natc.report.conditions import conditions_of, when
 from natc.report.fates import fate_lines, fate_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
-from natc.report.rule_text import percent, words_of
+from natc.report.rule_text import exact, percent, words_of
 from natc.report.why import why_lines
 from natc.trace.outcome import Case, Distribution, Endpoint, Piece
 from natc.trace.wording import phrase, service_of
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: How many targets a person is shown before "and N more".
 _SHOWN = 20
+#: Digits of a part that :func:`percent` shows: parts that look alike stand by address.
+_SEEN_DIGITS = 8
 #: How many services a destination may be: more come with a port left open, and say nothing.
 _NAMED = 3
 #: How many near misses.
@@ -92,7 +96,14 @@ def _targets(answer: Distribution) -> Iterator[Line]:
 
 def _shares(answer: Distribution, case: Case) -> tuple[tuple[Endpoint, Odds], ...]:
     rows = [(target, odds) for target, given in answer.targets() for under, odds in given if under is case]
-    return tuple(sorted(rows, key=lambda row: (-float(row[1]), row[0].ip, str(row[0].port))))
+    return tuple(sorted(rows, key=lambda row: (-round(float(row[1]), _SEEN_DIGITS), *_in_order(row[0]))))
+
+
+def _in_order(target: Endpoint) -> tuple[int, str, str]:
+    """Return what sorts targets of the same part: their address, behind them what is none."""
+    with suppress(ValueError):
+        return int(ip_address(target.ip)), "", str(target.port)
+    return 1 << 128, target.ip, str(target.port)
 
 
 def _share_table(rows: tuple[tuple[Endpoint, Odds], ...]) -> Iterator[Line]:
@@ -101,9 +112,9 @@ def _share_table(rows: tuple[tuple[Endpoint, Odds], ...]) -> Iterator[Line]:
         return
     width = max(len(str(target)) for target, _ in rows[:_SHOWN])
     for target, odds in rows[:_SHOWN]:
-        exact = "always" if odds == CERTAIN else str(odds)
+        exactly = "always" if odds == CERTAIN else exact(odds)
         yield line(
-            Part(f"  {percent(odds):>9}", "bold green"), f"   {target!s:<{width}}   ", Part(exact, "dim")
+            Part(f"  {percent(odds):>9}", "bold green"), f"   {target!s:<{width}}   ", Part(exactly, "dim")
         )
     if len(rows) > _SHOWN:
         yield line(f"  and {len(rows) - _SHOWN:,} more targets (--output json lists all)")
@@ -152,5 +163,5 @@ def branch_lines(packet: Packet, branches: Iterable[Piece]) -> Iterator[Line]:
             Part(f"  {percent(piece.odds):>9}", "bold green"),
             f"   {outcome.dnat or 'no translation'}   {fate_of(outcome).part().text}",
             Part(f"   when {conditions}" if conditions else "", "dim"),
-            Part(f"   {piece.odds}", "dim"),
+            Part(f"   {exact(piece.odds)}", "dim"),
         )

@@ -9,6 +9,7 @@ from natc.analysis.who import NODE, OWN, Path
 from natc.probability import CERTAIN, Odds
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
+from natc.report.rule_text import exact
 
 _SEEN = {OWN: "the sender's own address", NODE: "the node's address (masquerade)"}
 _INDENT = " " * 17
@@ -65,7 +66,7 @@ def _answer_lines(answer: _Answer, origin: str) -> Iterator[Line]:
     to, odds, rows = answer
     yield line(
         f"  {100 * float(odds):10.6g} %   {to}   {origin}   ",
-        Part("" if odds == CERTAIN else str(odds), "dim"),
+        Part("" if odds == CERTAIN else exact(odds), "dim"),
     )
     whens: dict[tuple[str, bool], list[str]] = {}
     for seen, is_open, conditions in rows:

@@ -9,7 +9,7 @@ from natc.probability import CERTAIN
 from natc.report.conditions import conditions_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
-from natc.report.rule_text import percent, words_of
+from natc.report.rule_text import exact, words_of
 from natc.trace.outcome import Distribution
 from natc.trace.state import Step
 
@@ -20,8 +20,6 @@ _SHOWN = 20
 _DEEPEST = 24
 #: The longest condition that is spelled out beside a rule, in characters.
 _CONDITION_WIDTH = 100
-#: The longest product of odds that is written out, as an exponent of 2.
-_WRITTEN_OUT = 62
 
 
 def why_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line]:
@@ -109,7 +107,7 @@ def _words(step: Step, answer: Distribution) -> str:
 def _factor(node: Node) -> str:
     """Return the odds a rule contributes: its own, of what the random rules before it left."""
     left, odds = node.left, node.step.odds
-    rest = str(left) if left.exp <= _WRITTEN_OUT else percent(left)
+    rest = exact(left)
     if odds is None:
         return "" if left == CERTAIN else f"   x what is left, {rest}"
     passed = "" if node.step.taken else " (passed by)"

@@ -138,3 +138,11 @@ COMMIT
 def test_the_first_line_names_each_service_that_is_meant(port, name):
     answer = Machine.of(read(TWO_PORTS)).trace(question_packet("10.96.0.1", port))
     assert headline(answer).partition("/tcp")[2].partition(",")[0] == name
+
+
+def test_odds_with_long_numbers_are_rounded_and_equal_parts_stand_by_address():
+    rows = [line.split() for line in lines(service(12), "10.96.0.1") if " %   10.244.0." in line]
+    assert [row[2] for row in rows] == [f"10.244.0.{number}:8080" for number in range(1, 13)]
+    exactly = [" ".join(row[3:]) for row in rows]
+    assert sum("/ 2^" in text for text in exactly) == 4
+    assert sum(text.startswith("about 0.08333333") for text in exactly) == 8

@@ -13,8 +13,8 @@ from natc.report.conditions import conditions_of
 from natc.report.fates import fate_of
 from natc.report.path_tree import Node, Tree, sections
 from natc.report.picture.crossings import Crossing, Crossings, translation
-from natc.report.picture.graph import Graph, Kind, Place, Row, Shares, Way, exact
-from natc.report.rule_text import percent, words_of
+from natc.report.picture.graph import Graph, Kind, Place, Row, Shares, Way
+from natc.report.rule_text import exact, percent, words_of
 from natc.report.trace_text import headline
 from natc.trace.outcome import Case, Distribution, Outcome
 from natc.trace.state import Step

@@ -14,11 +14,8 @@ from functools import cached_property
 from attrs import field
 
 from natc.probability import CERTAIN, Odds, total
-from natc.report.rule_text import percent
+from natc.report.rule_text import exact, percent
 from natc.values import define, frozen
-
-#: The longest odds that are written out exactly, as an exponent of 2.
-_WRITTEN_OUT = 620
 
 
 class Kind(StrEnum):
@@ -128,8 +125,3 @@ class Graph:
         for way in self.ways:
             found.setdefault(way.start, []).append(way)
         return found
-
-
-def exact(odds: Odds) -> str:
-    """Return odds as num / 2^exp; in percent where the numbers would fill the page."""
-    return str(odds) if odds.exp <= _WRITTEN_OUT else percent(odds)

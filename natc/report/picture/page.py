@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from natc.analysis.destination import Said
 from natc.report.fates import fate_of
 from natc.report.picture.build import graph_of
-from natc.report.picture.graph import exact
 from natc.report.picture.layout import draw
 from natc.report.picture.panels import panel_lines
 from natc.report.picture.prune import pruned
 from natc.report.picture.svg import svg_lines, text
-from natc.report.rule_text import percent
+from natc.report.rule_text import exact, percent
 from natc.report.trace_text import headline
 from natc.trace.outcome import Distribution, Outcome
 
