@@ -186,8 +186,8 @@ UNUSED = {
         "natc.trace.replay",
     ),
 }
-#: How many modules of natc it imports; the extensions of the dump are nine of them.
-MOST_MODULES = 90
+#: How many modules of natc it imports; the extensions of the dump are nine of them, the kinds of their arguments eight.
+MOST_MODULES = 98
 
 
 def imported_by(*arguments: str) -> set[str]:
