@@ -16,8 +16,9 @@ from ipaddress import ip_address, ip_network
 from attrs import define, evolve, field, frozen
 
 from natc.analysis.chain_forms import ChainForms, Effects, numbered
-from natc.analysis.chain_odds import Alternative, Alternatives, ChainOdds, literal
+from natc.analysis.chain_odds import Alternative, Alternatives, literal
 from natc.analysis.own_address import own_address
+from natc.analysis.sheets import Folder, Sheets
 from natc.collector import collector_paused
 from natc.netfilter.header import Header
 from natc.netfilter.matches.comment import Comment
@@ -107,16 +108,19 @@ class Service:
         return not self.judgement.problem
 
 
-def audit(ruleset: Ruleset) -> tuple[Service, ...]:
-    """Return every service destination in the dump, in the order of its rules."""
-    auditor = _Auditor(ruleset)
+def audit(ruleset: Ruleset, folder: Folder | None = None) -> tuple[Service, ...]:
+    """Return every service destination in the dump, in the order of its rules.
+
+    ``folder`` holds the chains of the ruleset as far as somebody has read them before.
+    """
     with collector_paused():
-        if "nat" in ruleset.tables:
-            auditor.translated(ruleset.tables["nat"])
-        if "filter" in ruleset.tables:
-            for chain in ruleset.tables["filter"].chains.values():
-                for rule in chain.rules:
-                    auditor.refused(rule)
+        folder = folder or Folder(ruleset)
+        auditor = _Auditor(ruleset, folder)
+        nat, filtered = folder.table("nat"), folder.table("filter")
+        if nat is not None:
+            auditor.translated(nat)
+        if filtered is not None:
+            auditor.refused(filtered)
     return tuple(auditor.services)
 
 
@@ -138,6 +142,7 @@ _OPEN = Judgement(problem="open: depends on more than chance")
 @define
 class _Auditor:
     ruleset: Ruleset
+    folder: Folder
     until: Ruleset | None = None
     machine: Machine | None = None
     nodes: dict[str, Machine] = field(factory=dict)
@@ -149,25 +154,29 @@ class _Auditor:
     judged: dict[Effects, tuple[Judgement, bool]] = field(factory=dict)
     """What is thought of chains that do this, and whether their targets depend on conditions."""
 
-    def translated(self, table: Table) -> None:
+    def translated(self, sheets: Sheets) -> None:
         """Note the destinations of nat's rules."""
-        forms = ChainForms(ChainOdds(table), lambda shape: self._places(shape) is not None)
-        for chain in table.chains.values():
-            asking = forms.asking(chain)
-            if asking is None:
-                for rule in chain.rules:
-                    if self._places(rule.shape) is not None:
-                        place = rule.shape.jump
-                        self._translated(forms, rule, "" if place is None else rule.values[place])
-                continue
-            for number, jump in asking:
-                if self._is_asked(forms, jump):
-                    self._translated(forms, chain.rules[number], jump)
+        forms = ChainForms(sheets)
+
+        def jump(shape: Shape) -> int | None:
+            return None if self._places(shape) is None else shape.jump
+
+        def port_without_jump(shape: Shape) -> int | None:
+            places = self._places(shape)
+            return None if places is None or shape.jump is not None else places.port
+
+        asking = sheets.lines_with(jump, lambda word: self._is_asked(forms, word))
+        for name, numbers in sheets.lines_with(port_without_jump, lambda word: True).items():
+            asking[name] = sorted((*asking.get(name, ()), *numbers))
+        for name in sheets.names if asking else ():
+            for rule in sheets.pick(name, asking.get(name, ())):
+                place = rule.shape.jump
+                self._translated(forms, rule, "" if place is None else rule.values[place])
 
     def _is_asked(self, forms: ChainForms, jump: str) -> bool:
         """Tell whether a rule with this jump hands packets to a service."""
-        if jump not in forms.table.chains:
-            return not jump
+        if not forms.is_chain(jump):
+            return False
         known = forms.of_chain(jump)
         return known.effects is None or bool(known.places) or _is_lost(jump)
 
@@ -253,14 +262,20 @@ class _Auditor:
             self.until = evolve(self.ruleset, tables=tables)
         return self.until
 
-    def refused(self, rule: Rule) -> None:
-        """Note a destination that filter refuses because it has no endpoints."""
-        places = self._places(rule.shape)
-        if places is None or places.comment is None:
-            return
-        refusal = _REFUSED.match(_unquoted(rule.values[places.comment]))
-        if refusal:
-            self._note(rule, Judgement(problem=refusal.group(1)), ())
+    def refused(self, sheets: Sheets) -> None:
+        """Note the destinations that filter refuses because they have no endpoints."""
+
+        def comment(shape: Shape) -> int | None:
+            places = self._places(shape)
+            return None if places is None else places.comment
+
+        refusing = sheets.lines_with(comment, lambda word: _REFUSED.match(_unquoted(word)) is not None)
+        for name in sheets.names if refusing else ():
+            for rule in sheets.pick(name, refusing.get(name, ())):
+                place = comment(rule.shape)
+                refusal = None if place is None else _REFUSED.match(_unquoted(rule.values[place]))
+                assert refusal is not None
+                self._note(rule, Judgement(problem=refusal.group(1)), ())
 
     def _note(self, rule: Rule, judgement: Judgement, targets: tuple[str, ...]) -> None:
         places, values = self._places(rule.shape), rule.values
@@ -282,10 +297,14 @@ class _Auditor:
     def _enter(self, service: Service) -> None:
         """Keep a service, unless the same destination with the same targets is there already."""
         key = (service.address, service.port, service.proto)
-        before = self.found.setdefault(key, [])
-        if not any(one.targets == service.targets for one in before):
+        before = self.found.get(key)
+        if before is None:
+            self.found[key] = [service]
+        elif any(one.targets == service.targets for one in before):
+            return
+        else:
             before.append(service)
-            self.services.append(service)
+        self.services.append(service)
 
     def _places(self, shape: Shape) -> _Places | None:
         if shape not in self.shapes:

@@ -7,17 +7,16 @@ endpoints do: ``-p tcp -m tcp -j DNAT`` ends all that is TCP.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from attrs import define, field, frozen
 
-from natc.analysis.alike import Alike, Line
-from natc.analysis.chain_forms import Values
 from natc.analysis.chain_odds import asks_nothing
+from natc.analysis.sheets import Sheet, Sheets
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.rule import Rule, Shape
-from natc.netfilter.ruleset import Chain, Table
 
 ALL_PROTOCOLS = numbers(0, 255)
 NO_PROTOCOL = Intervals()
@@ -35,63 +34,58 @@ class Part:
     """Whether their target extension ends the walk through the table."""
 
 
-@define
+@define(slots=False)
 class ChainGraph:
     """The chains of one table."""
 
-    table: Table
-    alike: Alike
-    leads: dict[str, dict[str, None]] = field(factory=dict)
+    sheets: Sheets
+    leads: dict[str, tuple[str, ...]] = field(factory=dict)
     """Where each chain leads, in the order of its rules."""
-    _hooks: dict[str, frozenset[str]] | None = None
     _parts: dict[Shape, Part] = field(factory=dict)
     _ended: dict[str, Intervals] = field(factory=dict)
-    _telling: dict[tuple[Line, ...], tuple[int | None, ...]] = field(factory=dict)
+    _telling: dict[Sheet, tuple[int, ...]] = field(factory=dict)
+    """The words of a sheet that its chains' endings hang on."""
     _alike_ended: dict[object, Intervals] = field(factory=dict)
-    """The protocols that chains written alike end, by what they jump to; their shapes say what they ask."""
-    _deciding: dict[tuple[Line, ...], tuple[Line, ...]] = field(factory=dict)
-    """Of chains written alike the rules, all but the last, that chance has no part in."""
-    _shadowing: dict[tuple[tuple[Line, ...], tuple[str | None, ...]], bool] = field(factory=dict)
-    """Whether one of these lets no packet go on, by what they jump to."""
+    """The protocols that chains on a sheet end, by what those of their jumps come to that tell."""
 
     @classmethod
-    def of(cls, table: Table) -> ChainGraph:
+    def of(cls, sheets: Sheets) -> ChainGraph:
         """Look at all chains of a table once."""
-        graph = cls(table, Alike(table))
-        for name in table.chains:
-            there = dict.fromkeys(to for to in graph.jumps(name) if to in table.chains)
-            if there:
-                graph.leads[name] = there
+        graph = cls(sheets)
+        for sheet in sheets.sheets:
+            graph._lead(sheet)
+        for name, rules in sheets.longer.items():
+            jumps = [rule.values[rule.shape.jump] for rule in rules if rule.shape.jump is not None]
+            graph.leads[name] = tuple([to for to in jumps if to in sheets.names])
         return graph
 
-    def jumps(self, name: str) -> list[str]:
-        """Return what the rules of a chain jump to, chains and verdicts."""
-        written = self.alike.written(name)
-        if written is None:
-            rules = self.table.chains[name].rules
-            return [rule.values[rule.shape.jump] for rule in rules if rule.shape.jump is not None]
-        lines, values = written
-        return [to for line in lines if (to := line.jump(values)) is not None]
+    def _lead(self, sheet: Sheet) -> None:
+        """Note where the chains on a sheet lead."""
+        jumps, chains = [line.jump for line in sheet.lines if line.jump is not None], self.sheets.names
+        columns, verdicts = list[list[str]](), False
+        for word in jumps:
+            different = sheet.different(word)
+            others = sum(1 for to in different if to not in chains)
+            columns += [sheet.column(word)] if others < len(different) else []
+            verdicts |= 0 < others < len(different)
+        for name, there in zip(sheet.names, zip(*columns, strict=True), strict=True) if columns else ():
+            self.leads[name] = tuple([to for to in there if to in chains]) if verdicts else there
 
-    @property
-    def hooks(self) -> dict[str, frozenset[str]]:
-        """The builtin chains from which each chain is reached; none for a chain that is not."""
-        if self._hooks is None:
-            found: dict[str, set[str]] = {}
-            for name, chain in self.table.chains.items():
-                if chain.policy:
-                    self._reach(name, name, found)
-            self._hooks = {name: frozenset(hooks) for name, hooks in found.items()}
-        return self._hooks
+    @cached_property
+    def _reached(self) -> dict[str, set[str]]:
+        """The chains that are reached from each builtin chain."""
+        return {hook: self._reached_from(hook) for hook in self.sheets.table.policies}
 
-    def _reach(self, start: str, hook: str, found: dict[str, set[str]]) -> None:
-        waiting = [start]
-        while waiting:
-            name = waiting.pop()
-            hooks = found.setdefault(name, set())
-            if hook not in hooks:
-                hooks.add(hook)
-                waiting += self.leads.get(name, ())
+    def _reached_from(self, hook: str) -> set[str]:
+        seen, new = {hook}, {hook}
+        while new:
+            new = {to for name in new for to in self.leads.get(name, ())} - seen
+            seen |= new
+        return seen
+
+    def hooks(self, name: str) -> frozenset[str]:
+        """Return the builtin chains from which a chain is reached."""
+        return frozenset(hook for hook, reached in self._reached.items() if name in reached)
 
     def part(self, rule: Rule) -> Part:
         """Return what the rule's shape says of it."""
@@ -108,7 +102,7 @@ class ChainGraph:
         if place is None:
             return ALL_PROTOCOLS if part.ends else NO_PROTOCOL
         to = rule.values[place]
-        if rule.shape.goto or to not in self.table.chains:
+        if rule.shape.goto or to not in self.sheets.names:
             return ALL_PROTOCOLS  # a verdict; RETURN and goto do not come back here either
         return self.ended(to)
 
@@ -119,47 +113,42 @@ class ChainGraph:
             self._ended[name] = self._walked(name)
         return self._ended[name]
 
-    def may_shadow(self, chain: Chain) -> bool:
-        """Tell whether any rule but the last lets none of the packets it takes go on."""
-        written = self.alike.written(chain.name)
-        if written is None:
-            return True
-        lines, values = written
-        if lines not in self._deciding:
-            parts = [(line, self.part(line.rule(values))) for line in lines[:-1]]
-            self._deciding[lines] = tuple(line for line, part in parts if not part.random)
-        deciding = self._deciding[lines]
-        key = lines, tuple([line.jump(values) for line in deciding])
-        if key not in self._shadowing:
-            self._shadowing[key] = any(self.leaves(line.rule(values)) for line in deciding)
-        return self._shadowing[key]
+    def suspects(self) -> Iterator[str]:
+        """Yield the chains of which a rule but the last lets none of the packets it takes go on.
+
+        Only in these a rule may be shadowed.
+        """
+        yield from self.sheets.longer
+        for sheet in self.sheets.sheets:
+            deciding = [line for line in sheet.lines[:-1] if not self.part(line.rule(sheet.rows[0])).random]
+            own = [line.jump for line in deciding if isinstance(line.jump, int)]
+            keys = [*zip(*map(sheet.column, own), strict=True)] if own else [()] * len(sheet.rows)
+            shadowing = {
+                key: any(self.leaves(line.rule(sheet.rows[number])) for line in deciding)
+                for key, number in zip(keys, range(len(keys)), strict=True)
+            }
+            yield from [name for name, key in zip(sheet.names, keys, strict=True) if shadowing[key]]
 
     def _walked(self, name: str) -> Intervals:
-        written = self.alike.written(name)
+        written = self.sheets.written(name)
         if written is None:
-            return self._ended_by(self.table.chains[name].rules)
-        lines, values = written
-        if lines not in self._telling:
-            self._telling[lines] = tuple(self._place_that_tells(line, values) for line in lines)
-        key = lines, tuple([self._told(place, values) for place in self._telling[lines]])
+            return self._ended_by(self.sheets.rules(name))
+        sheet, row = written
+        if sheet not in self._telling:
+            self._telling[sheet] = self._words_that_tell(sheet)
+        key = sheet, *[self._told(row[word]) for word in self._telling[sheet]]
         if key not in self._alike_ended:
-            self._alike_ended[key] = self._ended_by(_rules(lines, values))
+            self._alike_ended[key] = self._ended_by(sheet.rules(row))
         return self._alike_ended[key]
 
-    def _place_that_tells(self, line: Line, values: Values) -> int | None:
-        """Return the place of what a rule jumps to, None where it makes no difference."""
-        rule, jump = line.rule(values), line.shape.jump
-        if jump is None or self.part(rule).random:
-            return None
-        start: int = line.literals.start
-        return start + jump
+    def _words_that_tell(self, sheet: Sheet) -> tuple[int, ...]:
+        """Return those words that say where a chain's rules jump, if chance has no part in them."""
+        certain = [line for line in sheet.lines if not self.part(line.rule(sheet.rows[0])).random]
+        return tuple(line.jump for line in certain if isinstance(line.jump, int))
 
-    def _told(self, place: int | None, values: Values) -> object:
-        """Return what a rule's jump comes to: a verdict, or the protocols of which nothing comes back."""
-        if place is None:
-            return None
-        to = values[place]
-        return self.ended(to) if to in self.table.chains else to
+    def _told(self, to: str) -> object:
+        """Return what a jump comes to: a verdict, or the protocols of which nothing comes back."""
+        return self.ended(to) if to in self.sheets.names else to
 
     def _ended_by(self, rules: Iterable[Rule]) -> Intervals:
         ended = NO_PROTOCOL
@@ -177,10 +166,6 @@ class ChainGraph:
         """Tell whether a rule takes packets back to the caller, past the rest of the chain."""
         place = rule.shape.jump
         return place is not None and (rule.shape.goto or rule.values[place] == "RETURN")
-
-
-def _rules(lines: Iterable[Line], values: Values) -> Iterator[Rule]:
-    return (line.rule(values) for line in lines)
 
 
 def protocols(rule: Rule) -> Intervals:

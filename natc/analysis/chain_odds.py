@@ -1,8 +1,8 @@
-"""Where a chain of nat sends a first packet, for every chain of a table at once.
+"""Where a chain of nat sends a first packet, told from the words of its rules.
 
 The machine of :mod:`natc.trace` answers one packet in full; asked about every service of a large node
-it would evaluate the same endpoints' rules again and again. Here each chain is worked out once, from
-the words of its rules: which part of the packets goes to which destination, which part falls through.
+it would evaluate the same endpoints' rules again and again. Here a chain is worked out by itself: which
+part of the packets goes to which destination, which part falls through.
 Conditions on anything but chance (the source, an address type) are not decided: both ways are kept
 as alternatives. A property test holds the two against each other.
 """
@@ -10,6 +10,7 @@ as alternatives. A property test holds the two against each other.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 
 from attrs import define, field, frozen
 
@@ -24,7 +25,6 @@ from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.rule import Rule, Shape
-from natc.netfilter.ruleset import Table
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
 from natc.probability import CERTAIN, NEVER, Odds, drawn
@@ -121,22 +121,15 @@ class Plan:
 
 @define
 class ChainOdds:
-    """The answers for the chains of one table, each worked out when it is first asked for."""
+    """What the rules of one table's chains do, by what the chains do that they lead to."""
 
-    table: Table
+    inside: Callable[[str], Alternatives | None]
+    """What a chain does: no ways where that cannot be worked out, None where there is no such chain."""
     _plans: dict[Shape, Plan] = field(factory=dict)
-    _chains: dict[str, Alternatives | None] = field(factory=dict)
     _parts: dict[str, Odds] = field(factory=dict)
 
-    def of_chain(self, name: str) -> Alternatives | None:
-        """Return what the chain does with packets, None where that cannot be worked out."""
-        if name not in self._chains:
-            self._chains[name] = None  # what a chain that reaches itself gets
-            self._chains[name] = self._walked(name)
-        return self._chains[name]
-
     def of_rule(self, rule: Rule) -> Alternatives | None:
-        """Return what a rule does with packets that it takes, whatever it asks of them."""
+        """Return what a rule does with packets that it takes; None where that cannot be worked out."""
         plan, place = self.plan(rule), rule.shape.jump
         if plan.destination is not None:
             return (Alternative({destination(rule.values[plan.destination]): CERTAIN}, NEVER),)
@@ -145,16 +138,15 @@ class ChainOdds:
         if place is None:
             return _NOTHING
         name = rule.values[place]
-        if name not in self.table.chains:
-            return (_RETURNED,) if name == "RETURN" else (_ENDED,)
-        inside = self.of_chain(name)
+        inside = self.inside(name)
         if inside is None:
-            return None
-        return tuple([way.called(rule.shape.goto) for way in inside])
+            return (_RETURNED,) if name == "RETURN" else (_ENDED,)
+        return tuple([way.called(rule.shape.goto) for way in inside]) or None
 
-    def _walked(self, name: str) -> Alternatives | None:
+    def of_rules(self, rules: Iterable[Rule]) -> Alternatives | None:
+        """Return what a chain of these rules does with packets; None where that cannot be worked out."""
         ways, own = [PASSED], False
-        for rule in self.table.chains[name].rules:
+        for rule in rules:
             plan = self.plan(rule)
             if plan.never:
                 continue
@@ -189,11 +181,17 @@ class ChainOdds:
 
 _NAT_TARGET = NatTarget()
 _plain = re.compile(_NAT_TARGET.plain).fullmatch
+_all_plain = re.compile(rf"(?:(?>{_NAT_TARGET.plain})(?:\n|\Z))*+").fullmatch
 
 
 def destination(word: str) -> str:
     """Return a DNAT target's address and port as they are compared and shown."""
     return word if _plain(word) else _NAT_TARGET.words(_NAT_TARGET.parse([word]))[0]
+
+
+def destinations(words: list[str]) -> list[str]:
+    """Return the :func:`destination` of each word; all at once where all are plain."""
+    return words if _all_plain("\n".join(words)) else [*map(destination, words)]
 
 
 def _plan_of(rule: Rule) -> Plan:

@@ -20,6 +20,7 @@ from attrs import define, evolve, field, frozen
 
 from natc.analysis.audit import Service, audit
 from natc.analysis.own_address import ANY_NODE, own_address
+from natc.analysis.sheets import Folder
 from natc.analysis.walk_cost import END, ON, Range, Walker
 from natc.netfilter.condition import All, Condition, In, Not, Some
 from natc.netfilter.hooks import SEQUENCES
@@ -57,7 +58,7 @@ def costs(ruleset: Ruleset, *, backend: str = "legacy") -> tuple[Cost, ...]:
     ``backend`` is ``legacy`` or ``nft``: the order of the tables.
     """
     counter = Counter(ruleset, backend)
-    found = [counter.cost(service) for service in audit(ruleset)]
+    found = [counter.cost(service) for service in audit(ruleset, counter.folder)]
     return tuple(sorted(found, key=lambda cost: (-cost.most, -cost.least, cost.rule.line)))
 
 
@@ -74,9 +75,12 @@ class Counter:
     """What is left to pass behind PREROUTING, by class of packets."""
     _addresses: dict[str, str] = field(factory=dict)
     """An address of the node, by the chain of NodePorts it leads to."""
+    folder: Folder = field(init=False)
+    """The chains as they are written."""
     _program: Program = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.folder = Folder(self.ruleset)
         self._program = Program(self.ruleset)
 
     def cost(self, service: Service) -> Cost:
@@ -173,7 +177,9 @@ class Counter:
 
     def _walker(self, table: str) -> Walker:
         if table not in self._walkers:
-            self._walkers[table] = Walker(self._program, table)
+            sheets = self.folder.table(table)
+            assert sheets is not None
+            self._walkers[table] = Walker(self._program, table, sheets)
         return self._walkers[table]
 
     def _class(self, name: str, value: object) -> int | None:
@@ -184,11 +190,12 @@ class Counter:
 
     def _constants(self, name: str) -> Iterator[int]:
         behind = self._nat_behind()
-        for table in self.ruleset.tables.values():
-            for chain in table.chains.values():
-                if table.name != "nat" or chain.name in behind:
-                    for rule in chain.rules:
-                        yield from _bounds(rule.condition, name)
+        for table in self.ruleset.tables:
+            sheets = self.folder.table(table)
+            assert sheets is not None
+            for chain in behind if table == "nat" else sheets.names:
+                for rule in sheets.rules(chain):
+                    yield from _bounds(rule.condition, name)
 
     def _nat_behind(self) -> frozenset[str]:
         """Return the chains of nat that are reached behind PREROUTING."""

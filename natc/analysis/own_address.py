@@ -36,7 +36,7 @@ def own_address(ruleset: Ruleset, host: Host | None, chain: str = "KUBE-NODEPORT
 def _asked_for(ruleset: Ruleset, chain: str) -> str:
     """Return the address that the first jump to a chain asks for, empty if it asks for none."""
     nat = ruleset.tables.get("nat")
-    services = nat.chains.get("KUBE-SERVICES") if nat else None
+    services = nat.chain("KUBE-SERVICES") if nat else None
     for rule in services.rules if services else ():
         to = rule.header.destination if _jumps_to(rule, chain) else None
         if to is not None and not to.inverted:

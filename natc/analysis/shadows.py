@@ -31,7 +31,6 @@ from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.rule import Part, Rule, Shape
-from natc.netfilter.ruleset import Chain
 
 #: Places of a chance that stand for "look at all of the rule" and "no need to look".
 _LOOK, _HARMLESS = -1, -2
@@ -52,11 +51,12 @@ class Shadow:
     by: Rule
 
 
-def shadows(graph: ChainGraph, chain: Chain) -> Iterator[Shadow]:
+def shadows(graph: ChainGraph, chain: str) -> Iterator[Shadow]:
     """Yield the rules of a chain that an earlier one provably shadows, each with one that does."""
-    index = _Index(32 if _family(chain) == 4 else 128)
-    tracked = graph.table.name != "raw"
-    for rule in chain.rules:
+    rules = graph.sheets.numbered(chain)
+    index = _Index(128 if rules and rules[0].shape.family == 6 else 32)
+    tracked = graph.sheets.table.name != "raw"
+    for rule in rules:
         keys = index.keys(rule)
         if index.entries:
             by = _shadowing(index, keys, rule, tracked)
@@ -75,9 +75,14 @@ class Impossible:
     _places: dict[Shape, int] = field(factory=dict)
     """Of each shape: the place of its chance, :data:`_LOOK` or :data:`_HARMLESS`."""
 
-    def may(self, shape: Shape) -> bool:
-        """Tell whether rules of a shape could ask too much."""
-        return self._place(shape) != _HARMLESS
+    def chance(self, shape: Shape) -> int | None:
+        """Return the place of the chance that alone could make rules of a shape ask too much, if any."""
+        place = self._place(shape)
+        return None if place in (_LOOK, _HARMLESS) else place
+
+    def must_look(self, shape: Shape) -> bool:
+        """Tell whether rules of a shape could ask too much in other ways."""
+        return self._place(shape) == _LOOK
 
     def _place(self, shape: Shape) -> int:
         if shape not in self._places:
@@ -90,7 +95,7 @@ class Impossible:
             return False
         if place == _LOOK:
             return impossible(rule.condition)
-        return _is_zero(rule.values[place])
+        return is_zero(rule.values[place])
 
 
 @define
@@ -216,10 +221,6 @@ def _literal(part: Part, names: frozenset[str]) -> int | None:
     return None
 
 
-def _family(chain: Chain) -> int:
-    return chain.rules[0].shape.family if chain.rules else 4
-
-
 def _place_of_chance(shape: Shape) -> int:
     """Return where a rule could ask too much: its chance, everywhere or nowhere.
 
@@ -236,5 +237,6 @@ def _place_of_chance(shape: Shape) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _is_zero(text: str) -> bool:
+def is_zero(text: str) -> bool:
+    """Tell whether a probability is none at all."""
     return Probability().parse([text]) == 0

@@ -13,8 +13,8 @@ import re
 
 from attrs import define, field, frozen
 
-from natc.analysis.chain_forms import ChainForms, Form, Values
-from natc.analysis.chain_odds import ChainOdds, literal
+from natc.analysis.chain_odds import literal
+from natc.analysis.sheets import Line, Sheet, Sheets, Values, Word
 from natc.netfilter.condition import (
     ALWAYS,
     AddressType,
@@ -97,13 +97,11 @@ class Step:
     """One rule of all chains that are written alike."""
 
     plan: Plan
-    shape: Shape
-    literals: slice
-    """Where its literals stand among those of the chain."""
-    jump: int | None
-    """The place of the chain or verdict it jumps to."""
-    end: str | int
-    """How it ends a packet's way, or the place of the endpoint it sends it to."""
+    line: Line
+    jump: Word | None
+    """The chain or verdict it jumps to."""
+    end: Word
+    """How it ends a packet's way, or the endpoint it sends it to."""
 
 
 @define
@@ -112,7 +110,7 @@ class Walker:
 
     program: Program
     table: str
-    _forms: ChainForms = field(init=False)
+    sheets: Sheets
     _plans: dict[Shape, Plan] = field(factory=dict)
     _ends: dict[Shape, str | int] = field(factory=dict)
     """How rules of a shape end a packet's way, or the place of the endpoint they send it to."""
@@ -122,13 +120,9 @@ class Walker:
     """Which chains ask nothing of the destination, nor do those they lead to."""
     _known: dict[tuple[str, int], Ways] = field(factory=dict)
     """What becomes of every packet of a protocol in such a chain."""
-    _steps: dict[Form, tuple[Step, ...]] = field(factory=dict)
+    _steps: dict[Sheet, tuple[Step, ...]] = field(factory=dict)
     _written: dict[str, tuple[tuple[Step, ...], Values] | None] = field(factory=dict)
     """A chain's rules and their literals; None for one that is not there or has an index."""
-
-    def __attrs_post_init__(self) -> None:
-        table = self.program.ruleset.tables[self.table]
-        self._forms = ChainForms(ChainOdds(table), lambda shape: False)
 
     def ways(self, chain: str, packet: Packet, local: bool | None) -> Ways:
         """Return what may become of a packet that enters a chain.
@@ -153,7 +147,7 @@ class Walker:
             else:
                 steps, values = written
                 self._free[name] = all(
-                    step.plan is not LOOK and (step.jump is None or self._is_free(values[step.jump]))
+                    step.plan is not LOOK and (step.jump is None or self._is_free(_said(step.jump, values)))
                     for step in steps
                 )
         return self._free[name]
@@ -178,9 +172,8 @@ class Walker:
                 if walk.here is None:
                     break
                 truth = self._step_truth(step, values, packet, local)
-                to = None if step.jump is None else values[step.jump]
-                end = values[step.end] if isinstance(step.end, int) else step.end
-                walk.meet(truth, to, step.shape.goto, end)
+                to = None if step.jump is None else _said(step.jump, values)
+                walk.meet(truth, to, step.line.shape.goto, _said(step.end, values))
         return Ways(_either(walk.here, walk.back), walk.ends)
 
     def _walk_rules(self, walk: _Walk, chain: ReadyChain) -> None:
@@ -236,34 +229,26 @@ class Walker:
     def _read(self, name: str) -> tuple[tuple[Step, ...], Values] | None:
         """Return the rules of a chain by its form and the literals in its text, without making them."""
         if name not in self._written:
-            chain = self.program.ruleset.tables[self.table].chains.get(name)
-            form, values = (None, ()) if chain is None else self._forms.read(chain)
-            if form is not None and form not in self._steps:
-                assert chain is not None
-                self._steps[form] = self._steps_of(chain.rules)
-            self._written[name] = None if form is None else (self._steps[form], values)
+            written = self.sheets.written(name)
+            if written is not None and written[0] not in self._steps:
+                self._steps[written[0]] = self._steps_of(*written)
+            self._written[name] = written and (self._steps[written[0]], written[1])
         return self._written[name]
 
-    def _steps_of(self, rules: list[Rule]) -> tuple[Step, ...]:
-        steps, start = list[Step](), 0
-        for rule in rules:
-            end, jump = self._end(rule), rule.shape.jump
-            steps.append(
-                Step(
-                    self._plan(rule),
-                    rule.shape,
-                    slice(start, start + len(rule.values)),
-                    None if jump is None else start + jump,
-                    start + end if isinstance(end, int) else end,
-                )
-            )
-            start += len(rule.values)
+    def _steps_of(self, sheet: Sheet, row: Values) -> tuple[Step, ...]:
+        steps = list[Step]()
+        for line in sheet.lines:
+            rule = line.rule(row)
+            end = self._end(rule)
+            end = line.words[end] if isinstance(end, int) else end
+            steps.append(Step(self._plan(rule), line, line.jump, end))
         return tuple(steps)
 
     def _step_truth(self, step: Step, values: Values, packet: Packet, local: bool | None) -> Truth:
         plan = step.plan
         if plan is LOOK:
-            return self._looked(step.shape, values[step.literals], packet, local)
+            rule = step.line.rule(values)
+            return self._looked(rule.shape, rule.values, packet, local)
         return plan.truth if plan.protocol is None else packet.proto in plan.protocol
 
 
@@ -299,7 +284,7 @@ class _Walk:
 
     def _jump(self, to: str, goto: bool, so_far: Range) -> None:
         """Do what the rule does; ``here`` is left to those that come to the next rule."""
-        if to in self.walker.program.ruleset.tables[self.walker.table].chains:
+        if to in self.walker.sheets.names:
             inside = self.walker.ways(to, self.packet, self.local)
             for end, cost in inside.ends.items():
                 self._leave(end, _sum(so_far, cost) or so_far)
@@ -317,6 +302,10 @@ class _Walk:
     def _leave(self, end: str, cost: Range) -> None:
         self.ends[end] = _either(self.ends.get(end), cost) or cost
         self.here = None
+
+
+def _said(word: Word, values: Values) -> str:
+    return word if isinstance(word, str) else values[word]
 
 
 def _either(one: Range | None, other: Range | None) -> Range | None:

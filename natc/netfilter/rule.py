@@ -13,7 +13,7 @@ from typing import cast
 from natc.netfilter.condition import ALWAYS, Condition, both
 from natc.netfilter.extension import Match, Target, Use
 from natc.netfilter.header import Header
-from natc.values import frozen
+from natc.values import frozen, value
 
 
 @frozen
@@ -84,9 +84,9 @@ class Shape:
     printed: Printed | None = None
     """Which rules of this shape print alike; None when that depends on more than their words."""
 
-    expression: str = ""
-    """An expression of the text of the rules of this shape, a group for each literal, that among the lines
-    of a book (:class:`Book`) no rule of another shape fits; empty where that is not known."""
+    literals: tuple[str, ...] = ()
+    """An expression of each literal. Among the lines of a book (:class:`natc.netfilter.ruleset.Book`) no rule
+    of another shape fits the template with these; none where that is not known."""
 
     unread: bool = False
     """Whether the rule could not be read: then ``%s`` of its template is the line as it was written."""
@@ -98,6 +98,11 @@ class Shape:
         if self.target:
             yield self.target
 
+    @property
+    def texts(self) -> list[str]:
+        """The text before each literal and behind the last one."""
+        return [text.replace("\0", "%") for text in self.template.replace("%%", "\0").split("%s")]
+
     def read(self, part: Part, values: Sequence[str]) -> Header | Match | Target:
         return part.kind.read([use.filled(values) for use in part.uses], self.family)
 
@@ -107,7 +112,7 @@ def _asks(part: Part) -> bool:
     return not (issubclass(part.kind, Match) and part.kind.asks_nothing)
 
 
-@frozen(eq=False)
+@value
 class Rule:
     """One rule. Two rules are equal when iptables-save would print them alike."""
 

@@ -91,6 +91,11 @@ class Chain:
         """The rules that have been made; those still in a book come behind them."""
         return self._rules or []
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether somebody has asked for the rules, and may have changed them."""
+        return self._rules is not None
+
     def append_later(self, passage: Passage) -> None:
         """Append the rules of a passage, made when they are asked for."""
         if self._passages is None:
@@ -113,6 +118,12 @@ class Later(Protocol):
     @property
     def book(self) -> Book:
         """The text in which all their rules stand."""
+
+    def names(self) -> list[str]:
+        """Return the names of the chains, in the order they were declared."""
+
+    def passage(self) -> Passage | None:
+        """Return where all rules stand; None if those of a chain may stand apart, or were asked for."""
 
     def unfold(self, chains: dict[str, Chain]) -> None:
         """Make the chains, and append the rules that belong to those that are there."""
@@ -159,6 +170,26 @@ class Table:
     def blocks(self) -> Blocks | None:
         """Return the rules of each chain as text, None where that is not known without making chains."""
         return None if self.later is None else self.later.blocks(self._chains)
+
+    @property
+    def names(self) -> dict[str, None]:
+        """The names of the chains in their order; none of them is made for that."""
+        declared = [] if self.later is None else self.later.names()
+        return dict.fromkeys((*self._chains, *declared))
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """The policies of the builtin chains by their names; no chain is made for that."""
+        return {name: chain.policy for name, chain in self._chains.items() if chain.policy}
+
+    @property
+    def passage(self) -> Passage | None:
+        """Where in a text all rules stand, those of each chain together; None if that is not known.
+
+        Nor is it said once the rules of a chain were asked for: they may have been changed.
+        """
+        asked = any(chain.was_asked for chain in self._chains.values())
+        return None if self.later is None or asked else self.later.passage()
 
     @property
     def chains(self) -> dict[str, Chain]:

@@ -74,6 +74,13 @@ def chains_named(text: str, start: int, end: int) -> list[str]:
     return _NAMED_LINES.findall(text, start, end)
 
 
+def end_of_chain(text: str, start: int, end: int) -> tuple[str, int]:
+    """Return the chain that the line at ``start`` appends to, and where the first line behind does not."""
+    found = _CHAIN_LINES.match(text, start, end)
+    assert found is not None, "no line that appends a rule"
+    return found[1], found.end()
+
+
 def place_of_chain(text: str, start: int, end: int, names: set[str]) -> int:
     """Return where the first line appends to a chain whose name is not in ``names``, else ``end``."""
     for found in _CHAIN_LINES.finditer(text, start, end):
@@ -138,6 +145,17 @@ class Folded:
         if self.stretches and self.stretches[-1][1:] == (start, 0):
             start = self.stretches.pop()[0]
         self.stretches.append((start, end, 0))
+
+    def names(self) -> list[str]:
+        """Return the names of the chains, in the order they were declared."""
+        stretches = [(start, end) for start, end, number in self.stretches if number]
+        return [name for start, end in stretches for name in names_declared(self.text, start, end)]
+
+    def passage(self) -> Passage | None:
+        """Return where all rules stand; None if those of a chain may stand apart, or were asked for."""
+        asked = any(chain is not None and chain.was_asked for chain in self._found.values())
+        rules = [(start, end) for start, end, number in self.stretches if not number]
+        return (self.book, *rules[0]) if len(rules) == 1 and self.together and not asked else None
 
     def unfold(self, chains: dict[str, Chain]) -> None:
         """Make the chains, and tell each where its rules stand."""

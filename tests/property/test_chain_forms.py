@@ -1,12 +1,14 @@
 """Chains recognised by their forms are worked out as their rules say, one by one."""
 
+import re
 from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.analysis import chain_forms
+from natc.analysis import sheets
 from natc.analysis.audit import audit
+from natc.analysis.sheets import Sheets
 from natc.text.reader import read
 
 #: Rules of a chain; E is replaced by a chain of an endpoint, @ by its address.
@@ -62,12 +64,38 @@ def dumps(draw):
 @settings(max_examples=60, deadline=None)
 @given(dumps())
 def test_forms_say_what_the_rules_say(text):
-    with patch.object(chain_forms, "_LONGEST", -1):
+    with patch.object(sheets, "_LONGEST", -1):
         one_by_one = audit(read(text))
     found = audit(read(text))
     assert [(one.dst, one.rule.line, one.targets, one.problem) for one in found] == [
         (one.dst, one.rule.line, one.targets, one.problem) for one in one_by_one
     ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(dumps(), st.booleans())
+def test_sheets_say_what_the_rules_say(text, counted):
+    """Chains that moulds took from the text are as their rules are, with counters before these and without."""
+    text = re.sub("^-A", "[3:180] -A", text, flags=re.MULTILINE) if counted else text
+    sheets, table = Sheets.of(read(text).tables["nat"]), read(text).tables["nat"]
+    assert [*sheets.names] == [*table.chains]
+    for name, chain in table.chains.items():
+        said = [(rule.shape.template, rule.values) for rule in sheets.rules(name)]
+        assert said == [(rule.shape.template, rule.values) for rule in chain.rules]
+    rules = [rule for chain in table.chains.values() for rule in chain.rules]
+    for found in (
+        sheets.rules_with(lambda shape: shape.jump, "MASQ".__eq__),
+        sheets.rules_that(lambda shape: shape.jump is not None, lambda rule: rule.text.endswith(" MASQ")),
+    ):
+        assert [rule.line for rule in found] == sorted(r.line for r in rules if r.text.endswith(" MASQ"))
+
+
+def test_a_chain_whose_rules_stand_apart_is_on_one_sheet():
+    """Blank lines and rules of other chains between the rules of a chain are no end of it."""
+    rules = ["-A A -s 10.0.0.1/32 -j B", "", "-A A -j RETURN", "-A B -j RETURN", "-A A -p tcp -j ACCEPT"]
+    heads = ["*nat", ":PREROUTING ACCEPT [0:0]", ":A - [0:0]", ":B - [0:0]"]
+    sheets = Sheets.of(read("\n".join([*heads, *rules, "COMMIT", ""])).tables["nat"])
+    assert [len(sheets.rules(name)) for name in ("PREROUTING", "A", "B")] == [0, 3, 1]
 
 
 def test_most_chains_are_never_made_into_rules():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.shadows import Impossible, shadows
+from natc.analysis.sheets import Sheets
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
 from natc.trace.machine import Machine
@@ -62,9 +63,9 @@ def dumps(draw):
 @given(dumps())
 def test_no_packet_reaches_what_is_said_to_be_unreachable(text):
     ruleset = read(text)
-    graph = ChainGraph.of(ruleset.tables["filter"])
+    graph = ChainGraph.of(Sheets.of(ruleset.tables["filter"]))
     impossible = Impossible()
-    silent = {s.rule.line for chain in graph.table.chains.values() for s in shadows(graph, chain)}
+    silent = {s.rule.line for chain in graph.sheets.names for s in shadows(graph, chain)}
     silent |= {rule.line for rule in ruleset.rules() if rule in impossible}
     if not silent:
         return
@@ -80,6 +81,6 @@ def test_a_long_blocklist_is_looked_up_and_not_compared():
     networks = [f"-A INPUT -s 10.{i >> 8}.{i & 255}.0/24 -j DROP" for i in range(10_000)]
     hosts = [f"-A INPUT -s 10.{i >> 8}.{i & 255}.7/32 -p tcp -j ACCEPT" for i in range(9_990, 10_010)]
     text = "\n".join(["*filter", ":INPUT ACCEPT", *networks, *hosts, "COMMIT", ""])
-    graph = ChainGraph.of(read(text).tables["filter"])
-    found = list(shadows(graph, graph.table.chains["INPUT"]))
+    graph = ChainGraph.of(Sheets.of(read(text).tables["filter"]))
+    found = list(shadows(graph, "INPUT"))
     assert [(s.rule.line, s.by.line) for s in found] == [(10_003 + i, 9_993 + i) for i in range(10)]

@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 from natc.analysis.audit import Service, audit
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.findings import Finding
+from natc.analysis.sheets import Folder
 from natc.errors import DumpError
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset
@@ -23,22 +24,28 @@ class Dump:
     """What was wrong with the lines that could not be read."""
     others: Sequence[Ruleset] = ()
     """Other dumps of the same node that were given before it."""
+    folder: Folder = field(init=False)
+    """The chains as they are written."""
     _graphs: dict[str, ChainGraph] = field(factory=dict)
     _services: tuple[Service, ...] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.folder = Folder(self.ruleset)
 
     @property
     def services(self) -> tuple[Service, ...]:
         """Every service destination, as ``natc audit`` sees it."""
         if self._services is None:
-            self._services = audit(self.ruleset)
+            self._services = audit(self.ruleset, self.folder)
         return self._services
 
     def graph(self, table: str) -> ChainGraph | None:
         """Return the graph of a table's chains, None where there is no such table."""
-        if table not in self.ruleset.tables:
+        sheets = self.folder.table(table)
+        if sheets is None:
             return None
         if table not in self._graphs:
-            self._graphs[table] = ChainGraph.of(self.ruleset.tables[table])
+            self._graphs[table] = ChainGraph.of(sheets)
         return self._graphs[table]
 
     def graphs(self) -> Iterator[ChainGraph]:
@@ -50,18 +57,18 @@ class Dump:
 
     def chain(self, table: str, name: str) -> Chain | None:
         """Return a chain, None where there is none."""
-        found = self.ruleset.tables.get(table)
-        return found.chains.get(name) if found else None
+        sheets = self.folder.table(table)
+        return sheets.table.chain(name) if sheets else None
 
     def rules(self, table: str, name: str) -> list[Rule]:
         """Return a chain's rules, none where there is no such chain."""
-        chain = self.chain(table, name)
-        return chain.rules if chain else []
+        sheets = self.folder.table(table)
+        return sheets.numbered(name) if sheets else []
 
     def hooks(self, table: str, chain: str) -> frozenset[str]:
         """Return the builtin chains from which a chain is reached."""
         graph = self.graph(table)
-        return graph.hooks.get(chain, frozenset()) if graph else frozenset()
+        return graph.hooks(chain) if graph else frozenset()
 
 
 @frozen

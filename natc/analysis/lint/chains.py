@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import EXTERNAL_LOCAL, FIREWALL, comment_of, kind_of, name_in, owners
-from natc.analysis.shadows import Impossible, shadows
+from natc.analysis.shadows import Impossible, is_zero, shadows
 from natc.netfilter.header import Header
 from natc.netfilter.rule import Rule, Shape
 
@@ -27,16 +27,18 @@ _WITH_OUTPUT = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})
 def orphans(dump: Dump) -> Found:
     """Find chains of kube-proxy that nothing leads to."""
     for graph in dump.graphs():
-        led_to = {to for leads in graph.leads.values() for to in leads} | _UNREACHED | _HOOKED
+        table, led_to = graph.sheets.table, _UNREACHED.union(_HOOKED, *graph.leads.values())
         found = [
-            chain
-            for name, chain in graph.table.chains.items()
-            if name.startswith("KUBE-") and name not in led_to and (chain.rules or _is_made_full(name))
+            name
+            for name in graph.sheets.names
+            if name.startswith("KUBE-")
+            and name not in led_to
+            and (graph.sheets.rules(name) or _is_made_full(name))
         ]
-        whose = owners(graph.table) if found else {}
-        for chain in found:
-            what = f"nothing leads to {chain.name} of table {graph.table.name}"
-            yield chain.line, whose.get(chain.name, ""), what
+        whose = owners(table) if found else {}
+        for name in found:
+            what = f"nothing leads to {name} of table {table.name}"
+            yield table.chains[name].line, whose.get(name, ""), what
 
 
 def _is_made_full(name: str) -> bool:
@@ -53,12 +55,13 @@ def never_matching(dump: Dump) -> Found:
 
 def _never(graph: ChainGraph) -> Iterator[tuple[Rule, str]]:
     """Yield the rules of a table that no packet matches, with the reason where it is not in the rule."""
-    impossible, blind = Impossible(), _Blind(graph)
-    for rule in graph.alike.rules_that(
-        lambda shape: impossible.may(shape) or blind.asks(shape),
-        lambda rule: rule in impossible or bool(blind.why(rule)),
-    ):
-        yield rule, "" if rule in impossible else f", {blind.why(rule)}"
+    impossible, blind, sheets = Impossible(), _Blind(graph), graph.sheets
+    for rule in sheets.rules_with(impossible.chance, is_zero):
+        yield rule, ""
+    for rule in sheets.rules_that(impossible.must_look, impossible.__contains__):
+        yield rule, ""
+    for rule in sheets.rules_that(blind.asks, lambda rule: bool(blind.why(rule)) and rule not in impossible):
+        yield rule, f", {blind.why(rule)}"
 
 
 class _Blind:
@@ -77,7 +80,7 @@ class _Blind:
 
     def why(self, rule: Rule) -> str:
         """Return why no packet has the interface that a rule asks for, empty when one may."""
-        hooks = self._graph.hooks.get(rule.chain)
+        hooks = self._graph.hooks(rule.chain)
         if not hooks or not self.asks(rule.shape):
             return ""
         header: Header = rule.header
@@ -97,9 +100,9 @@ def shadowed(dump: Dump) -> Found:
     its ports, and up to 1.24 the rules of KUBE-FW- chains for each address.
     """
     for graph in dump.graphs():
-        for name, chain in graph.table.chains.items():
-            if graph.may_shadow(chain) and kind_of(name) != FIREWALL:
-                for shadow in shadows(graph, chain):
+        for name in graph.suspects():
+            if kind_of(name) != FIREWALL:
+                for shadow in shadows(graph, name):
                     if name.startswith("KUBE-") and _does(shadow.rule) == _does(shadow.by):
                         continue
                     yield (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from natc.analysis.lint.base import Dump
-from natc.analysis.service_chains import jump_of
 from natc.netfilter.matches.mark import Mark
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.connmark import SetConnmark
@@ -44,7 +43,7 @@ def _jumping(dump: Dump, table: str, to: str) -> list[Rule]:
     graph = dump.graph(table)
     if graph is None:
         return []
-    return graph.alike.rules_that(lambda shape: shape.jump is not None, lambda rule: jump_of(rule) == to)
+    return graph.sheets.rules_with(lambda shape: shape.jump, to.__eq__)
 
 
 def _bit(dump: Dump, chain: str) -> int:
@@ -70,8 +69,8 @@ def conflicts(dump: Dump) -> Found:
     """Find rules of others that set or clear the bits that mark packets for kube-proxy and kubelet."""
     bits = {_bit(dump, chain): what for chain, what in _MARKING.items() if _bit(dump, chain)}
     for graph in dump.graphs():
-        table = graph.table.name
-        for rule in graph.alike.rules_that(_sets_mark, lambda rule: not rule.chain.startswith("KUBE-")):
+        table = graph.sheets.table.name
+        for rule in graph.sheets.rules_with(_others_name, lambda name: not name.startswith("KUBE-")):
             for bit, what in bits.items():
                 done = _done(dump, table, rule, bit)
                 if done:
@@ -82,8 +81,10 @@ def conflicts(dump: Dump) -> Found:
                     )
 
 
-def _sets_mark(shape: Shape) -> bool:
-    return shape.target is not None and shape.target.kind in (SetMark, SetConnmark)
+def _others_name(shape: Shape) -> int | None:
+    """Return the place of the chain's name in rules that set the mark."""
+    marks = shape.target is not None and shape.target.kind in (SetMark, SetConnmark)
+    return shape.chain if marks else None
 
 
 def _done(dump: Dump, table: str, rule: Rule, bit: int) -> str:

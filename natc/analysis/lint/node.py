@@ -132,11 +132,8 @@ def _takes_loopback(rule: Rule) -> bool:
 
 def _guards_loopback(dump: Dump) -> bool:
     """Tell whether INPUT drops what comes for loopback addresses from elsewhere."""
-    table = dump.ruleset.tables.get("filter")
-    for chain in table.chains.values() if table else ():
-        if "INPUT" not in dump.hooks("filter", chain.name):
-            continue
-        for rule in chain.rules:
-            if jump_of(rule) == "DROP" and "-d 127.0.0.0/8" in rule.save():
-                return True
-    return False
+    sheets = dump.folder.table("filter")
+    dropping = sheets.rules_with(lambda shape: shape.jump, "DROP".__eq__) if sheets else []
+    return any(
+        "-d 127.0.0.0/8" in rule.save() and "INPUT" in dump.hooks("filter", rule.chain) for rule in dropping
+    )

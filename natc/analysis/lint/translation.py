@@ -56,9 +56,9 @@ def _translations(graph: ChainGraph, rule: Rule) -> Iterator[Rule]:
     waiting = [jump_of(rule)]
     while waiting:
         name = waiting.pop()
-        if name in graph.table.chains and name not in seen:
+        if name in graph.sheets.names and name not in seen:
             seen.add(name)
-            yield from filter(_translates, graph.table.chains[name].rules)
+            yield from filter(_translates, graph.sheets.numbered(name))
             waiting += graph.leads.get(name, ())
 
 
@@ -97,18 +97,14 @@ def _destinations(dump: Dump, wanted: Callable[[str], bool]) -> Iterator[tuple[R
     graph = dump.graph("nat")
     if graph is None:
         return
-    places: dict[Shape, int | None] = {}
 
-    def may(shape: Shape) -> bool:
-        places[shape] = literal(shape, Dnat, "--to-destination")
-        return places[shape] is not None
+    def place_of(shape: Shape) -> int | None:
+        return literal(shape, Dnat, "--to-destination")
 
-    def to(rule: Rule) -> str:
-        place = places[rule.shape]
-        return "" if place is None else rule.values[place]
-
-    for rule in graph.alike.rules_that(may, lambda rule: wanted(to(rule))):
-        yield rule, to(rule)
+    for rule in graph.sheets.rules_with(place_of, wanted):
+        place = place_of(rule.shape)
+        assert place is not None
+        yield rule, rule.values[place]
 
 
 def not_hooked_in(dump: Dump) -> Found:
