@@ -1,21 +1,22 @@
 """iptables-save text into a :class:`~natc.netfilter.ruleset.Ruleset`.
 
-The idea: a dump of 175,000 rules is written in some twenty shapes. Lark parses the first line of a
-shape; :mod:`natc.text.shapes` turns the result into a regular expression, and later lines of that
-shape only pass through the expression. Whatever no known expression takes goes to Lark, and so do
-all errors: Lark stays the judge of the syntax. The shape of a line is first guessed from the line
-before, then looked for among the shapes with the same option words. Shapes that turn out to be common
-are put into one expression that takes line after line (:mod:`natc.text.runs`), and what was read stays
-text until somebody asks for it (:mod:`natc.text.folded`).
+The idea: a dump of 175,000 rules is written in some twenty shapes. Lark parses the first line of a shape;
+:mod:`natc.text.shapes` turns the result into a regular expression, and later lines of that shape only pass
+through the expression. Whatever no known expression takes goes to Lark, and so do all errors: Lark stays
+the judge of the syntax (:mod:`natc.text.judge`). The shape of a line is first guessed from the line before,
+then looked for among the shapes with the same option words (:mod:`natc.text.known_shapes`). Shapes that
+turn out to be common are put into one expression that takes line after line (:mod:`natc.text.runs`), and
+what was read stays text until somebody asks for it (:mod:`natc.text.folded`).
 
 What a line means beyond its syntax is checked by :mod:`natc.text.literals` (values in range) and
-:mod:`natc.text.tables` (chains that exist).
+:mod:`natc.text.tables` (chains that exist); lines that only people write are carried out by
+:mod:`natc.text.orders`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,11 @@ from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS, Opaque
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Ruleset
-from natc.text import grammar
 from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import any_lines
 from natc.text.good_dumps import Proof
+from natc.text.judge import Judge
+from natc.text.known_shapes import KnownShapes, option_words
 from natc.text.literals import Literals
 from natc.text.recognise import Found
 from natc.text.runs import Runs
@@ -40,10 +42,8 @@ from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 from natc.values import define
 
 if TYPE_CHECKING:
-    from natc.text.blueprints import Blueprint
-    from natc.text.grammar import Grammar
     from natc.text.revised import Seen
-    from natc.text.shape_cache import Kept, Shelf
+    from natc.text.shape_cache import Kept
 
 #: Names are read by extension first; a chain may have taken the name of an opaque one.
 _USUAL = Opaque()
@@ -53,8 +53,6 @@ _FIRST_LINES = 1000
 _FOLLOWERS = 4
 #: What may be a rule or another order, and so may be respelled.
 _RULE = re.compile(r'[ \t]*["\[-]')
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_OPTION_WORDS = re.compile(r"(?:^|[ \t])(-[mp] \S+|--?[A-Za-z][\w-]*|!|[:*#])")
 #: Lines that declare chains of one's own: of plain name, without a policy, with counters. Measured on 61,000
 #: lines, CPU: 6 ms, the grammar's own expression behind a look-ahead for the name 16.
 _OWN_CHAINS = re.compile(
@@ -143,13 +141,10 @@ class _Reader:
     tables: Tables
     family: int
     literals: Literals = field(init=False)
-    shapes: dict[tuple[str, ...], list[LineShape]] = field(factory=dict)
-    """The shapes met so far, by their option words; the stricter before the general one."""
-    unasked: dict[tuple[str, ...], list[Shelf]] = field(factory=dict)
-    """Where shapes with these option words may be kept, and nobody has looked yet."""
+    judge: Judge = field(init=False)
+    known: KnownShapes = field(init=False)
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
-    parser: Grammar | None = None
     cache: Kept | None = None
     runs: Runs = field(factory=Runs)
     position: int = 0
@@ -162,6 +157,8 @@ class _Reader:
 
     def __attrs_post_init__(self) -> None:
         self.literals = Literals(self.source)
+        self.judge = Judge(self.source, self.family)
+        self.known = KnownShapes(self.family, self.cache)
 
     def ruleset(self) -> Ruleset:
         while True:
@@ -313,14 +310,14 @@ class _Reader:
 
     def _look_up(self, line: str, number: int) -> tuple[LineShape, Found]:
         """Find the line's shape among those with the same option words, else ask Lark."""
-        key = tuple(_OPTION_WORDS.findall(_QUOTED.sub('""', line) if '"' in line else line))
+        key = option_words(line)
         if key in self.odd and (found := self._respelled(line, number)):
             return found
-        for shape in self._candidates(key):
+        for shape in self.known.with_words(key, kept=self._opaque() == _USUAL):
             if match := shape.fullmatch(line):
                 return shape, match
         try:
-            made = self._ask_lark(line, number)
+            made = self.judge.blueprint(line, number, self._opaque_in(line))
         except DumpError:
             found = self._respelled(line, number)
             if found is None:
@@ -331,39 +328,17 @@ class _Reader:
         for shape in new:
             if match := shape.fullmatch(line):
                 self.literals.read_all(shape, match.groups(), line, number)
-                self.shapes[key].extend(new)
-                if self.cache and self._opaque_in(line) == _USUAL:
-                    self.cache.add(key, made)
+                self.known.add(key, new, made if self._opaque_in(line) == _USUAL else None)
                 return shape, match
         raise AssertionError(f"a shape does not fit the line it was made from: {line!r}")
 
-    def _candidates(self, key: tuple[str, ...]) -> Iterator[LineShape]:
-        """Yield the shapes with these option words: those met in this text, then those of earlier runs.
-
-        Where names are read in an unusual way, only those of this text.
-        """
-        known = self.shapes.setdefault(key, [])
-        yield from tuple(known)
-        if self.cache is None or self._opaque() != _USUAL:
-            return
-        unasked = self.unasked.setdefault(key, list(self.cache.sources()))
-        while unasked:
-            kept = unasked.pop(0).find(self.family, key)
-            new = [shape for blueprint in kept for shape in line_shapes(blueprint)]
-            known += new
-            yield from new
-
     def _respelled(self, line: str, number: int) -> tuple[LineShape, Found] | None:
         """Find the shape of a rule whose spelling the grammar does not know; None if that fails too."""
-        if not _RULE.match(line):
-            return None
-        from natc.text.complaints import SYNTAX
-        from natc.text.parsed import IMPLIED
-        from natc.text.spelling import respelled
-
-        better = respelled(line, self._grammar(grammar.blocks_hinted(line, IMPLIED)), self.family, IMPLIED)
+        better = self.judge.respelled(line) if _RULE.match(line) else line
         if better == line:
             return None
+        from natc.text.complaints import SYNTAX
+
         try:
             found = self._look_up(better, number)
             self.tables.ruleset.respelled[number] = line
@@ -372,19 +347,6 @@ class _Reader:
             if error.message.startswith(SYNTAX):
                 return None  # what Lark said of the line as it was written is closer to it
             raise self.source.error(error.message, number, 1, len(line), expected=error.expected) from None
-
-    def _grammar(self, blocks: frozenset[str]) -> Grammar:
-        """Return a parser with these blocks: the first for nothing else, a second for all the text mentions.
-
-        Most texts have no line or one that Lark is asked for. Of a dump of 30 rules with one such line, CPU:
-        a parser for the line is built in 54 ms, for all that the dump mentions in 92.
-        """
-        if self.parser is None:
-            self.parser = grammar.build(blocks)
-        elif not blocks <= self.parser.blocks:
-            named = grammar.blocks_named(self.source.text)
-            self.parser = grammar.build(self.parser.blocks | named | blocks)
-        return self.parser
 
     def _opaque(self) -> Opaque:
         """Return the extensions read by name only: not those whose name a chain has taken."""
@@ -402,28 +364,12 @@ class _Reader:
 
         return with_unheard(self._opaque(), line, self.tables.names)
 
-    def _ask_lark(self, line: str, number: int) -> Blueprint:
-        from lark.exceptions import UnexpectedInput
-
-        from natc.text.complaints import complaint
-        from natc.text.parsed import ShapeError, blueprint
-
-        parser = self._grammar(grammar.blocks_named(f" {line}"))
-        try:
-            return blueprint(parser, parser.parse(line), line, self.family, self._opaque_in(line))
-        except UnexpectedInput as error:
-            raise complaint(error, parser, self.source.span(number)) from None
-        except ShapeError as error:
-            column = (error.token.start_pos or 0) + 1
-            width = len(error.token)
-            raise self.source.error(str(error), number, column, width, expected=error.expected) from None
-
     # ---- what lines mean
 
     def _statement(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
         """Carry out a line that does not append a rule, or that appends several."""
         if shape.kind in ("remark", "empty"):
-            self._remark(line, number)
+            self.tables.remark(line, number)
             return
         if shape.kind != "table":
             self.tables.note(number)
@@ -437,7 +383,9 @@ class _Reader:
         elif shape.kind == "commit":
             self._commit(number)
         else:
-            getattr(self.tables, shape.kind)(values, number)
+            from natc.text.orders import Orders
+
+            getattr(Orders(self.tables), shape.kind)(values, number)
 
     def _declarations(self) -> None:
         """Carry out the lines that follow, as far as they declare chains as a save does."""
@@ -447,18 +395,6 @@ class _Reader:
             self.number += self.source.text.count("\n", *found.span())
             self.position = found.end()
 
-    def _remark(self, line: str, number: int) -> None:
-        """Keep a comment line; an empty one only where the text is to come back as it stands.
-
-        A rule marked for the other family (``-4``, ``-6``) comes here as an empty line: it is passed over.
-        """
-        if line.startswith("#"):
-            self.tables.remarks.append(line)
-        elif line and not line.strip():
-            raise self.source.error("a line of blanks is none iptables-restore takes", number, 1, len(line))
-        elif not line and self.tables.ruleset.saved:
-            self.tables.remarks.append(line)
-
     def _commit(self, number: int) -> None:
         found = list(self.tables.commit(number))
         if found and self.problems is None:
@@ -467,11 +403,13 @@ class _Reader:
             self.problems.extend(found)
 
     def _rules(self, shape: LineShape, values: tuple[str, ...], line: str, number: int) -> None:
+        from natc.text.orders import Orders
+
         assert shape.rule is not None
         self.tables.chain(values[shape.rule.chain], number)
         several = self.literals.check(shape, values, line, number) or [values]
         at = None if shape.insert_at is None else values[shape.insert_at]
-        carry_out = getattr(self.tables, shape.kind)
+        carry_out = getattr(Orders(self.tables), shape.kind)
         carry_out([Rule(shape.rule, each, number) for each in several], at, number)
 
 

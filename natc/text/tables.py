@@ -6,20 +6,16 @@ line makes or empties a chain, the builtin chains are there without being declar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attrs import field
 
 from natc.errors import DumpError
-from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
-from natc.netfilter.kinds.numbers import number as number_of
-from natc.netfilter.opaque import OPAQUE_TARGETS, UnreadMatch, UnreadTarget
-from natc.netfilter.rule import Part, Rule, Shape, UseForm
+from natc.netfilter.opaque import OPAQUE_TARGETS
+from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
-from natc.netfilter.targets import target_class
 from natc.text.folded import (
     Folded,
     chains_named,
@@ -38,21 +34,7 @@ if TYPE_CHECKING:
 #: Most bytes in the name of a chain (XT_EXTENSION_MAXNAMELEN less the final zero).
 LONGEST_CHAIN_NAME = 28
 NO_COUNTERS = "[0:0]"
-_POLICIES = ("ACCEPT", "DROP")
-
-_APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)[ \t]+(\S+)")
-#: The shape of a rule that could not be read: its literals are the line and the chain.
-_LINE = (UseForm("", False, (0,)),)
-_UNREAD = Shape(
-    template="%s%.0s",
-    chain=1,
-    family=4,
-    header=Part(Header, ()),
-    matches=(Part(UnreadMatch, _LINE),),
-    target=Part(UnreadTarget, _LINE),
-    jump=None,
-    unread=True,
-)
+POLICIES = ("ACCEPT", "DROP")
 
 
 @define
@@ -121,19 +103,19 @@ class Tables:
         name, policy = values[0][1:].lstrip(), values[1]
         table = self.opened(number)
         if len(name) > LONGEST_CHAIN_NAME or name in VERDICTS or not name.isascii():
-            self._check_name(name, number, 2)
+            self.check_name(name, number, 2)
         absent = None if self.ruleset.saved else NO_COUNTERS
         counters = values[2] if len(values) > 2 and values[2].startswith("[") else absent
         builtin = name in BUILTIN_CHAINS[table.name]
         if builtin and policy == "-":
             policy = "ACCEPT"
-        elif builtin and policy not in _POLICIES:
+        elif builtin and policy not in POLICIES:
             raise self.source.error_at(f"{policy} is no policy", number, policy, expected="ACCEPT or DROP")
         elif not builtin and policy != "-":
             raise self.source.error(
                 f"{name} is not a builtin chain of {table.name}: it has no policy", number, expected="-"
             )
-        self._chain_made()
+        self.chain_made()
         before = table.chains.get(name)
         line = before.line if before else number
         table.chains[name] = Chain(name, policy if builtin else None, counters, line=line)
@@ -142,7 +124,7 @@ class Tables:
     def declare_lines(self, book: Book, start: int, end: int, number: int) -> None:
         """Carry out lines ``:CHAIN - [PACKETS:BYTES]`` that name chains of one's own."""
         table, text = self.opened(number), self.source.text
-        self._chain_made()
+        self.chain_made()
         if self.unseen and table.later is None and not self.rules_began:
             special = special_names_declared(text, start, end)
             if special.isdisjoint(BUILTIN_CHAINS[table.name]):
@@ -203,7 +185,7 @@ class Tables:
             self.table.later = Folded(self.source.text, book, self.together)
         return self.table.later
 
-    def _chain_made(self) -> None:
+    def chain_made(self) -> None:
         if self.rules_began:
             self.outline.doubtful = True
 
@@ -234,30 +216,24 @@ class Tables:
         """Make the chains that are missing from the whole text, and check the tables with them."""
         if self.missing is None:
             return
+        from natc.text.unread import make_missing
+
         for table in self.ruleset.tables.values():
-            self.missing += self._make_missing(table)
+            self.missing += make_missing(table)
             for fault in self._faults(table):
                 raise fault
 
-    def _make_missing(self, table: Table) -> Iterator[str]:
-        """Make and yield the chains that rules lead to and the text does not have: what they do is open."""
-        named = {_leads_to(rule): rule for rule in _rules(table)}
-        for name, rule in named.items():
-            if name is not None and name not in table.chains and name not in VERDICTS:
-                unknown = Rule(_UNREAD, (f"chain {name} is not in the text", name), rule.line)
-                table.chains[name] = Chain(name, None, NO_COUNTERS, rules=[unknown])
-                yield name
-
     def keep_unread(self, number: int) -> None:
         """Keep a line that could not be read: a rule in its chain, as an open question, else as a comment."""
+        from natc.text.unread import appends_to, unread_rule
+
         line = self.source.line(number)
-        found = _APPENDED.match(line)
-        chain = self.table.chains.get(found.group(1)) if self.table and found else None
+        chain = self.table.chains.get(appends_to(line)) if self.table else None
         if chain is None:
             self.remarks.append(line)
         else:
             self.outline.doubtful = True
-            chain.rules.append(Rule(_UNREAD, (line, chain.name), number))
+            chain.rules.append(unread_rule(line, chain.name, number))
 
     def faults_so_far(self) -> Iterator[DumpError]:
         """Yield what is wrong with the open table, for an error on the way: the first one counts."""
@@ -273,6 +249,18 @@ class Tables:
         from natc.text.checks import faults
 
         return faults(table, blame, placed=self.ruleset.saved)
+
+    def remark(self, line: str, number: int) -> None:
+        """Keep a comment line; an empty one only where the text is to come back as it stands.
+
+        A rule marked for the other family (``-4``, ``-6``) comes here as an empty line: it is passed over.
+        """
+        if line.startswith("#"):
+            self.remarks.append(line)
+        elif line and not line.strip():
+            raise self.source.error("a line of blanks is none iptables-restore takes", number, 1, len(line))
+        elif not line and self.ruleset.saved:
+            self.remarks.append(line)
 
     def note(self, number: int) -> None:
         """Keep the comment lines on the way with the line they stand before."""
@@ -321,163 +309,13 @@ class Tables:
             raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)
         return table.chains[name]
 
-    def _own_chain(self, name: str, number: int) -> Chain:
-        chain = self.chain(name, number)
-        if chain.policy:
-            raise self.source.error_at(f"{name} is a builtin chain", number, name)
-        return chain
-
-    def _check_name(self, name: str, number: int, column: int) -> None:
+    def check_name(self, name: str, number: int, column: int) -> None:
         if len(name.encode("utf-8", "surrogateescape")) > LONGEST_CHAIN_NAME:
             raise self.source.error(
                 f"chain name {name!r} is longer than {LONGEST_CHAIN_NAME} bytes", number, column, len(name)
             )
         if name in VERDICTS:
             raise self.source.error(f"{name} is a verdict, no name for a chain", number, column, len(name))
-
-    def _free_name(self, name: str, number: int) -> str:
-        table = self.opened(number)
-        self._check_name(name, number, self.source.line(number).rfind(name) + 1)
-        if name in table.chains or name in BUILTIN_CHAINS[table.name]:
-            raise self.source.error_at(f"there is a chain {name!r} already", number, name)
-        if target_class(name) is not None or name[:1] in "-!":
-            raise self.source.error_at(f"{name!r} is no name for a chain", number, name)
-        return name
-
-    def place(self, rules: list[Rule], word: str, number: int, *, more: int = 0) -> int:
-        """Return the index of the rule with the number ``word``; ``more`` counts places behind the last."""
-        try:
-            at = number_of(word)
-        except ValueError:
-            at = 0
-        if not 1 <= at <= len(rules) + more:
-            raise self.source.error(
-                f"there is no rule {word}", number, 1, max(1, len(self.source.line(number)))
-            )
-        return at - 1
-
-    # ---- rules
-
-    def insert(self, rules: list[Rule], at: str | None, number: int) -> None:
-        """Carry out ``-I CHAIN [NUMBER]``: of several rules from one line the last comes first."""
-        for rule in rules:
-            chain = self.chain(rule.chain, number)
-            place = self.place(chain.rules, at or "1", number, more=1)
-            chain.rules.insert(place, rule)
-
-    def replace(self, rules: list[Rule], at: str | None, number: int) -> None:
-        """Carry out ``-R CHAIN NUMBER``."""
-        if len(rules) > 1:
-            raise self.source.error("a replacement is one rule, not several addresses", number)
-        chain = self.chain(rules[0].chain, number)
-        chain.rules[self.place(chain.rules, at or "1", number)] = rules[0]
-
-    def delete(self, rules: list[Rule], _at: str | None, number: int) -> None:
-        """Carry out ``-D CHAIN RULE``: the first rule that says the same goes."""
-        for rule in rules:
-            self.check([rule], None, number)
-            self.chain(rule.chain, number).rules.remove(rule)
-
-    def check(self, rules: list[Rule], _at: str | None, number: int) -> None:
-        """Carry out ``-C CHAIN RULE``: such a rule must be there."""
-        for rule in rules:
-            if rule not in self.chain(rule.chain, number).rules:
-                width = max(1, len(self.source.line(number)))
-                raise self.source.error(f"{rule.chain} has no such rule", number, 1, width)
-
-    # ---- other orders
-
-    def delete_number(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-D CHAIN NUMBER``."""
-        *_, name, at = values
-        rules = self.chain(name, number).rules
-        del rules[self.place(rules, at, number)]
-
-    def new_chain(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-N CHAIN``."""
-        if self.missing is not None:
-            self._list_again(values[0], number)
-            return
-        name = self._free_name(values[0], number)
-        self._chain_made()
-        self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS, line=number)
-        self.names.add(name)
-
-    def policy(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-P CHAIN POLICY``."""
-        chain = self.chain(values[0], number)
-        if not chain.policy:
-            raise self.source.error_at(
-                f"{chain.name} is no builtin chain: it has no policy", number, chain.name
-            )
-        if values[1] not in _POLICIES:
-            raise self.source.error_at(
-                f"{values[1]} is no policy", number, values[1], expected="ACCEPT or DROP"
-            )
-        chain.policy = values[1]
-        if self.missing is not None:
-            chain.rules.clear()
-
-    def _list_again(self, name: str, number: int) -> None:
-        """Begin the listing of a chain that may have been named or listed before: this one counts."""
-        self._check_name(name, number, self.source.line(number).rfind(name) + 1)
-        self.opened(number).chains[name] = Chain(name, None, NO_COUNTERS)
-        self.names.add(name)
-
-    def flush(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-F [CHAIN]``."""
-        for chain in self._chains(values, number):
-            chain.rules.clear()
-
-    def zero(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-Z [CHAIN [NUMBER]]``."""
-        rules: slice = slice(None)
-        for chain in self._chains(values[:1], number):
-            if len(values) > 1:
-                at = self.place(chain.rules, values[1], number)
-                rules = slice(at, at + 1)
-            else:
-                chain.counters = NO_COUNTERS
-            chain.rules[rules] = [_without_counters(rule) for rule in chain.rules[rules]]
-
-    def show(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-L`` and ``-S``, which change nothing."""
-        self._chains(values[:1], number)
-
-    def delete_chain(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-X [CHAIN]``: the chain must be empty and nothing may lead to it."""
-        table = self.opened(number)
-        names = [self._own_chain(name, number).name for name in values] or [
-            chain.name for chain in table.chains.values() if not chain.policy
-        ]
-        for name in names:
-            if table.chains[name].rules:
-                raise self.source.error_at(f"chain {name!r} is not empty", number, name)
-            leading = next((rule for rule in _rules(table) if _leads_to(rule) == name), None)
-            if leading is not None:
-                raise self.source.error_at(f"line {leading.line} leads to chain {name!r}", number, name)
-        for name in names:
-            del table.chains[name]
-            self.names.discard(name)
-
-    def rename_chain(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``-E OLD NEW``: the jumps follow."""
-        old, new = values
-        table = self.opened(number)
-        chain = self._own_chain(old, number)
-        self._free_name(new, number)
-        self.outline.doubtful = True
-        chain.name = new
-        for other in table.chains.values():
-            other.rules[:] = [_renamed(rule, old, new) for rule in other.rules]
-        renamed = {chain.name: chain for chain in table.chains.values()}
-        table.chains.clear()
-        table.chains.update(renamed)
-        self.names = set(renamed)
-
-    def _chains(self, names: tuple[str, ...], number: int) -> list[Chain]:
-        table = self.opened(number)
-        return [self.chain(name, number) for name in names] or [*table.chains.values()]
 
 
 def _add_builtin(table: Table) -> None:
@@ -487,25 +325,3 @@ def _add_builtin(table: Table) -> None:
     for name in BUILTIN_CHAINS[table.name]:
         table.chains[name] = declared.get(name) or Chain(name, "ACCEPT", NO_COUNTERS)
     table.chains.update(declared)
-
-
-def _rules(table: Table) -> Iterator[Rule]:
-    for chain in table.chains.values():
-        yield from chain.rules
-
-
-def _leads_to(rule: Rule) -> str | None:
-    return None if rule.shape.jump is None else rule.values[rule.shape.jump]
-
-
-def _renamed(rule: Rule, old: str, new: str) -> Rule:
-    places = {rule.shape.chain, rule.shape.jump}
-    values = tuple(new if i in places and word == old else word for i, word in enumerate(rule.values))
-    return rule if values == rule.values else Rule(rule.shape, values, rule.line)
-
-
-def _without_counters(rule: Rule) -> Rule:
-    place = rule.shape.counters
-    if place is None:
-        return rule
-    return Rule(rule.shape, (*rule.values[:place], NO_COUNTERS, *rule.values[place + 1 :]), rule.line)

@@ -11,6 +11,7 @@ from natc.errors import NatcError
 from natc.text import reader, runs
 from natc.text.dumps import family_of
 from natc.text.grammar import all_blocks
+from natc.text.known_shapes import KnownShapes
 from natc.text.reader import read
 from natc.text.shape_cache import ShapeCache
 from natc.text.writer import save
@@ -81,7 +82,7 @@ def test_the_cache_says_what_lark_alone_says(lines):
     recognise = reader._Reader._recognise
 
     def forgetful(self, line, number):
-        self.shapes.clear()
+        self.known = KnownShapes(self.family, self.cache)
         return look_up(self, line, number)
 
     def no_guess(self, line, number, followers):

@@ -1,0 +1,59 @@
+"""Rules and chains of which only a name or a line is known: what they do is an open question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from natc.netfilter.header import Header
+from natc.netfilter.hooks import VERDICTS
+from natc.netfilter.opaque import UnreadMatch, UnreadTarget
+from natc.netfilter.rule import Part, Rule, Shape, UseForm
+from natc.netfilter.ruleset import Chain, Table
+from natc.text.tables import NO_COUNTERS
+
+_APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)[ \t]+(\S+)")
+#: The shape of a rule that could not be read: its literals are the line and the chain.
+_LINE = (UseForm("", False, (0,)),)
+_UNREAD = Shape(
+    template="%s%.0s",
+    chain=1,
+    family=4,
+    header=Part(Header, ()),
+    matches=(Part(UnreadMatch, _LINE),),
+    target=Part(UnreadTarget, _LINE),
+    jump=None,
+    unread=True,
+)
+
+
+def appends_to(line: str) -> str:
+    """Return the name of the chain that a line appends to, empty if it is no such line."""
+    found = _APPENDED.match(line)
+    return found.group(1) if found else ""
+
+
+def unread_rule(line: str, chain: str, number: int) -> Rule:
+    """Return what is kept of a rule that could not be read."""
+    return Rule(_UNREAD, (line, chain), number)
+
+
+def make_missing(table: Table) -> Iterator[str]:
+    """Make and yield the chains that rules lead to and the text does not have."""
+    named = {leads_to(rule): rule for rule in rules_of(table)}
+    for name, rule in named.items():
+        if name is not None and name not in table.chains and name not in VERDICTS:
+            unknown = unread_rule(f"chain {name} is not in the text", name, rule.line)
+            table.chains[name] = Chain(name, None, NO_COUNTERS, rules=[unknown])
+            yield name
+
+
+def rules_of(table: Table) -> Iterator[Rule]:
+    """Yield the rules of all chains of a table."""
+    for chain in table.chains.values():
+        yield from chain.rules
+
+
+def leads_to(rule: Rule) -> str | None:
+    """Return the chain or verdict that a rule leads to; None if it has none, or an extension."""
+    return None if rule.shape.jump is None else rule.values[rule.shape.jump]
