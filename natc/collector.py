@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from attrs import define
+from natc.values import define
 
 #: How many values may be made in pauses before the collector looks at everything: of a small program, and
 #: of one that holds many values a share of these. Looking at a million costs a twentieth of making them.

@@ -7,9 +7,7 @@ status 2; a library user catches :class:`NatcError`.
 
 from __future__ import annotations
 
-from attrs import field
-
-from natc.values import frozen
+from natc.values import field, frozen
 
 #: Longest part of a source line that is drawn; longer lines are cut around the caret.
 _DRAWN_WIDTH = 120

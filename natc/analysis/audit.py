@@ -13,8 +13,6 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_network
 
-from attrs import define, evolve, field, frozen
-
 from natc.analysis.chain_forms import ChainForms, Effects, numbered
 from natc.analysis.chain_odds import Alternative, Alternatives, literal
 from natc.analysis.own_address import own_address
@@ -32,7 +30,7 @@ from natc.probability import NEVER, Odds
 from natc.trace.machine import Machine
 from natc.trace.node import OpenNode
 from natc.trace.outcome import Distribution
-from natc.values import value
+from natc.values import define, evolve, field, frozen, value
 
 #: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
 _EXPLAINED = 30

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from attrs import define, evolve, field, frozen
-
 from natc.netfilter.condition import AddressType, Condition, In, conjuncts
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds.nat import NatTarget
@@ -25,6 +23,7 @@ from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Chain, Table
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.netmap import Netmap
+from natc.values import define, evolve, field, frozen
 
 Address = IPv4Address | IPv6Address
 

@@ -14,8 +14,6 @@ from itertools import pairwise, product
 from math import lcm
 from typing import Any
 
-from attrs import evolve, frozen
-
 from natc.analysis.own_address import ANY_NODE
 from natc.analysis.shares import BROUGHT, Asked, NodeShares, Place, Way
 from natc.errors import UsageError
@@ -24,6 +22,7 @@ from natc.netfilter.packet import Open
 from natc.probability import Odds, total
 from natc.trace.outcome import Endpoint
 from natc.trace.wording import phrase
+from natc.values import evolve, frozen
 
 #: So many sets of conditions are worked out. Where each node masquerades all but its own pods, as with
 #: kube-proxy's detection by NodeCIDR, there are as many as nodes: of interest is the rest of the world.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from attrs import define, field, frozen
-
 from natc.analysis.service_chains import ENDPOINT, jump_of, kind_of
 from natc.netfilter.header import Header
 from natc.netfilter.kinds.numbers import Probability
@@ -15,6 +13,7 @@ from natc.netfilter.matches.recent import Recent
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.rule import Rule
 from natc.probability import CERTAIN, DRAW_ONE, Odds, drawn
+from natc.values import define, field, frozen
 
 #: Endpoints in a row, balanced or remembered.
 _IN_A_ROW = re.compile(r"([ab])\1+")

@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import cast
 
-from attrs import define, field, frozen
-
 from natc.analysis.chain_odds import THIS_NODE, Alternative, Alternatives, ChainOdds, destinations
 from natc.analysis.sheets import Sheet, Sheets, Word
 from natc.netfilter.rule import Rule
-from natc.values import value
+from natc.values import define, field, frozen, value
 
 Places = tuple[str, ...]
 _Key = tuple[object, ...]

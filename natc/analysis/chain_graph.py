@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from attrs import define, field, frozen
-
 from natc.analysis.chain_odds import asks_nothing
 from natc.analysis.sheets import Sheet, Sheets
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.rule import Rule, Shape
+from natc.values import define, field, frozen
 
 ALL_PROTOCOLS = numbers(0, 255)
 NO_PROTOCOL = Intervals()

@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from attrs import define, field, frozen
-
 from natc.netfilter.extension import Match
 from natc.netfilter.kinds.nat import NatTarget
 from natc.netfilter.kinds.numbers import Probability
@@ -28,6 +26,7 @@ from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
 from natc.probability import CERTAIN, NEVER, Odds, drawn
+from natc.values import define, field, frozen
 
 #: More alternatives than this are not worked out; the chain is then left open.
 _MOST_ALTERNATIVES = 64

@@ -16,8 +16,6 @@ from contextlib import suppress
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
-from attrs import define, evolve, field, frozen
-
 from natc.analysis.audit import Service, audit
 from natc.analysis.own_address import ANY_NODE, own_address
 from natc.analysis.sheets import Folder
@@ -30,6 +28,7 @@ from natc.netfilter.packet import Number, Open, Packet, question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.program import Program
+from natc.values import define, evolve, field, frozen
 
 #: A port as iptables-save writes it.
 _NUMBER = re.compile("0|[1-9][0-9]*").fullmatch

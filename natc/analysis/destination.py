@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from natc.analysis.ingress import Route
 from natc.analysis.resolve import Asker, Names, Resolution, Tried
 from natc.errors import Span, UsageError
 from natc.kube.addresses import family_of, parse_address
 from natc.kube.dns import ANSWERED
 from natc.kube.model import Pod
+from natc.values import frozen
 
 _RECORD = {4: "A", 6: "AAAA"}
 #: How many of a name's other addresses are listed.

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from attrs import define, field, frozen
-
 from natc.analysis.service_chains import (
     SHARED_CHAINS,
     comment_of,
@@ -24,6 +22,7 @@ from natc.compile.layouts import Layout
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset
 from natc.text.writer import Printer
+from natc.values import define, field, frozen
 
 #: Chains whose rules are the same whatever the services are.
 FIXED_CHAINS = (("nat", "KUBE-POSTROUTING"), ("nat", "KUBE-MARK-MASQ"), ("filter", "KUBE-FORWARD"))

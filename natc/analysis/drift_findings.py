@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field
-
 from natc.analysis.balancing import Balancing, Share, even_chances, shares
 from natc.analysis.drift import Drift, Side, Unit
 from natc.analysis.drift_codes import (
@@ -42,6 +40,7 @@ from natc.analysis.service_chains import (
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
+from natc.values import define, field
 
 #: In the comments on rules of KUBE-XLB- chains (history B3 g).
 _NUMBER = re.compile(r"(?<=Balancing rule )\d+")

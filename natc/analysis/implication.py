@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import define, field
-
 from natc.netfilter.condition import AddressType, All, Bits, Chance, Condition, DeviceGroup, In, Not, Some
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.packet import Domain
+from natc.values import define, field
 
 #: Fields that no rule of a table changes and lets the packet go on.
 _STEADY = frozenset(

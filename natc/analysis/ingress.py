@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from attrs import frozen
-
 from natc.kube.ingress import ANY, EXACT, Backend, Ingress, IngressPath, IngressRule
+from natc.values import frozen
 
 #: What every reader of an ImplementationSpecific path takes literally.
 _LITERAL = re.compile(r"[\w/~%-]*", re.ASCII).fullmatch

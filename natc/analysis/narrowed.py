@@ -11,8 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import define, field, frozen
-
 from natc.analysis.drift import (
     CANARY,
     FIREWALL_CHAIN,
@@ -25,6 +23,7 @@ from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of, name_
 from natc.analysis.written import Chains, Expected, Kept, Shown
 from natc.compile import ProxyConfig
 from natc.netfilter.hooks import BUILTIN_CHAINS
+from natc.values import define, field, frozen
 
 _JUMP = re.compile(r" -j (\S+)\Z")
 _COMMENT = re.compile(r' --comment (?:"([^"]*)"|(\S+))')

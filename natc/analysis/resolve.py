@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-from attrs import field, frozen
-
 from natc.errors import Span, UsageError
 from natc.kube import resolv_conf
 from natc.kube.addresses import parse_address
 from natc.kube.dns import ANSWERED, NODATA, UNKNOWN, Answer, ClusterDns, Record
 from natc.kube.model import Cluster, Pod
 from natc.kube.resolv_conf import ResolvConf
+from natc.values import field, frozen
 
 #: The Service of cluster DNS, whichever server it is (kubeadm and the add-on manager call it so).
 _DNS_SERVICE = ("kube-system", "kube-dns")

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
-from attrs import define, field, frozen
-
 from natc.analysis.chain_graph import ALL_PROTOCOLS, ChainGraph
 from natc.analysis.implication import Asked, implies, impossible
 from natc.netfilter.condition import All, In
@@ -31,6 +29,7 @@ from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.matches.tcp import Tcp
 from natc.netfilter.matches.udp import Udp
 from natc.netfilter.rule import Part, Rule, Shape
+from natc.values import define, field, frozen
 
 #: Places of a chance that stand for "look at all of the rule" and "no need to look".
 _LOOK, _HARMLESS = -1, -2

@@ -12,8 +12,6 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
-
 from natc.analysis.own_address import own_address
 from natc.analysis.who import NODE, OWN
 from natc.errors import DumpError, Span
@@ -28,6 +26,7 @@ from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import Step, Trail
 from natc.trace.wording import comment_of, phrase
+from natc.values import evolve, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host

@@ -20,11 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 
-from attrs import define, field, frozen
-
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Book, Ruleset, Table
 from natc.text.folded import end_of_chain
+from natc.values import define, field, frozen
 
 #: Longer chains are not looked at as a whole.
 _LONGEST = 100

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
-
 from natc.analysis.drift import Drift
 from natc.analysis.drift_codes import LEFT_OVER
 from natc.analysis.drift_findings import tell
@@ -27,6 +25,7 @@ from natc.errors import UsageError
 from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
 from natc.netfilter.ruleset import Ruleset
+from natc.values import evolve, field, frozen
 
 #: So many services are tried under other settings before all of them are compared again.
 _TRIED = 100

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 
-from attrs import define, field, frozen
-
 from natc.analysis.chain_odds import literal
 from natc.analysis.sheets import Line, Sheet, Sheets, Values, Word
 from natc.netfilter.condition import (
@@ -36,6 +34,7 @@ from natc.netfilter.packet import Domain, Packet
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
 from natc.trace.program import Program, ReadyChain
+from natc.values import define, field, frozen
 
 #: What may be left of a table: on to the next one, or the end of the packet.
 ON, END = "on", "end"

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from ipaddress import ip_address, summarize_address_range
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field, frozen
-
 from natc.analysis.backwards import Address, Candidate, Wanted, candidates
 from natc.analysis.own_address import own_address
 from natc.netfilter.intervals import Intervals
@@ -26,6 +24,7 @@ from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Case, Endpoint, Outcome
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.wording import comment_of, service_of
+from natc.values import define, evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from attrs import field, frozen
-
 from natc.compile import ProxyConfig
 from natc.compile.saved import saved_tables
 from natc.kube.model import Cluster
@@ -20,6 +18,7 @@ from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
+from natc.values import field, frozen
 
 Chains = Mapping[str, str]
 """By name the lines of a chain's rules in save form without counters, each ended by a newline."""

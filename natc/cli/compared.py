@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
-
 from natc.cli.pasted import read_for_answers
 from natc.cli.proxy_flags import flags_of, given_settings, read_cluster, say
 from natc.cli.question import address_and_port, node_of
@@ -16,6 +14,7 @@ from natc.errors import UsageError
 from natc.inputs import name_of
 from natc.report.diff import Command
 from natc.text.revised import Seen
+from natc.values import evolve, frozen
 
 if TYPE_CHECKING:
     from natc.analysis.backwards import Wanted

@@ -14,10 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, Protocol, TypeVar
 
-from attrs import frozen
-
 from natc.errors import DumpError, NatcError
 from natc.inputs import STDIN, name_of, read_bytes
+from natc.values import frozen
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import fields_dict
 
 from natc.cli.flags import CommaList, FeatureGates, GoBoolean
 from natc.errors import printable
@@ -60,6 +59,8 @@ def proxy_settings_but(*names: str) -> Callable[[Callable[..., Any]], Callable[.
 
 def flags_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the flags that say some settings, given by their names in ProxyConfig, but for the defaults."""
+    from attrs import fields_dict
+
     from natc.compile import ProxyConfig
 
     usual = fields_dict(ProxyConfig)

@@ -74,9 +74,8 @@ def packet_of(asked: dict[str, Any]) -> Packet:
 
 
 def _packet_of_expression(asked: dict[str, Any], interface: str | None, mark: int) -> Packet:
-    from attrs import evolve
-
     from natc.trace.scapy_packets import packet_of_expression
+    from natc.values import evolve
 
     for name in ("dst", "src"):
         if asked[name]:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from attrs import field
-
 from natc.compile.addresses import is_ipv6
 from natc.compile.layouts import NEWEST, Layout, Switch, Version, find_version
 from natc.errors import UsageError
 from natc.kube.addresses import canonical_ip, parse_network
-from natc.values import frozen
+from natc.values import field, frozen
 
 IPV4 = "ipv4"
 IPV6 = "ipv6"

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 
-from attrs import evolve
-
 from natc.compile import affinity
 from natc.compile.endpoints import ProxyEndpoint
 from natc.compile.layouts import Chain, ServiceComment
 from natc.compile.names import MARK_DROP, MARK_MASQ
 from natc.compile.plan import Plan
 from natc.compile.sync import Sync
+from natc.values import evolve
 
 
 def chain_lines(sync: Sync, plan: Plan) -> None:

@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 
-from attrs import evolve, field
-
 from natc.errors import UsageError
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 #: True or False for good, or the name of the feature gate that decides.
 Switch = bool | str

@@ -11,11 +11,10 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from attrs import evolve
-
 from natc.compile.endpoints import ProxyEndpoint
 from natc.compile.selection import Used
 from natc.compile.service_ports import ProxiedPort
+from natc.values import evolve
 
 Values = tuple[Any, ...]
 #: A text with ``%s`` for each hole, and what picks the values for them.

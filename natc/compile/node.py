@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import field
-
 from natc.netfilter.hooks import BUILTIN_CHAINS
-from natc.values import define
+from natc.values import define, field
 
 
 @define

@@ -13,8 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from natc.collector import collector_paused
 from natc.compile import fixed
 from natc.compile.compiler import compile as compile_cluster
@@ -34,6 +32,7 @@ from natc.netfilter.ruleset import Ruleset
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
 from natc.text.writer import Printer
+from natc.values import frozen
 
 #: Of so many service ports of a kind on, learning a stencil costs less than it saves.
 _WORTH = 4

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from attrs import evolve, field
-
 from natc.compile.marks import Values, holds_any, holes_of, marked, template_of
 from natc.compile.plan import make_plan
 from natc.compile.proxier import Planned
 from natc.compile.stencils import Write, values_of
 from natc.compile.sync import Sync
-from natc.values import define, frozen
+from natc.values import define, evolve, field, frozen
 
 #: Characters of the hash in a chain's name.
 HASH_LENGTH = 16

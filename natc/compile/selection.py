@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import evolve
-
 from natc.compile.config import ProxyConfig
 from natc.compile.endpoints import ProxyEndpoint
 from natc.compile.layouts import Selection
 from natc.compile.service_ports import ProxiedPort
 from natc.compile.topology import Place, by_topology_keys, hinted_for_node, hinted_for_zone
-from natc.values import value
+from natc.values import evolve, value
 
 _Endpoints = list[ProxyEndpoint]
 

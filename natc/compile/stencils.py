@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from attrs import evolve
-
 from natc.compile.endpoints import ProxyEndpoint
 from natc.compile.marks import Values, holds_any, holes_of, marked, template_of
 from natc.compile.plan import Plan, make_plan
 from natc.compile.selection import Used
 from natc.compile.service_ports import ProxiedPort
 from natc.compile.sync import Sync
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: A buffer's name, its text with ``%s`` for each hole, and what picks the values for them.
 Part = tuple[str, str, Callable[[Values], Values]]

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field
-
 from natc.compile.config import ProxyConfig
 from natc.compile.detector import LocalDetector
 from natc.compile.layouts import Layout
 from natc.compile.node_port_addresses import NodePortAddresses
-from natc.values import define
+from natc.values import define, field
 
 #: How many entries of a buffer make a piece of text: up to a megabyte or so.
 _PIECE = 512

@@ -12,13 +12,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import field
-
 from natc.errors import ManifestError, NatcError, Span
 from natc.kube import json_source
 from natc.kube.fields import Place
 from natc.kube.json_reader import JsonReader
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 if TYPE_CHECKING:
     from natc.kube.object_shapes import Read

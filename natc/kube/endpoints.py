@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-from attrs import evolve
-
 from natc.kube.addresses import family_of
 from natc.kube.model import (
     Cluster,
@@ -24,6 +22,7 @@ from natc.kube.model import (
     ServicePort,
     several,
 )
+from natc.values import evolve
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 #: The values of spec.trafficDistribution that make the controller hint each endpoint at its own zone

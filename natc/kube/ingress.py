@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.kube.fields import Fields, Object, Place, shorten
 from natc.kube.names import CONTAINER_PORT_NAME, DNS_SUBDOMAIN, SERVICE_NAME
 from natc.kube.objects import check_port, check_word, read_name, read_namespace
-from natc.values import frozen
+from natc.values import field, frozen
 
 if TYPE_CHECKING:
     from natc.errors import Span

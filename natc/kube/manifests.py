@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field
-
 from natc.collector import collector_paused
 from natc.errors import ErrorList, ManifestError, NatcError, Span
 from natc.kube.documents import Document, read_documents
@@ -25,7 +23,7 @@ from natc.kube.slices import read_endpoints, read_slice
 from natc.kube.sources import Source, read_path, text_of
 from natc.kube.uniqueness import Origin, conflicts
 from natc.kube.workloads import read_node, read_pod
-from natc.values import define
+from natc.values import define, evolve, field
 
 _Reader = Callable[[Fields, Object, Place], Any]
 

@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.errors import Span
-from natc.values import value
+from natc.values import field, value
 
 if TYPE_CHECKING:
     from natc.kube.ingress import Ingress

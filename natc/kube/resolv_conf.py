@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import field
-
 from natc.errors import NodeError, Span
 from natc.kube.model import Pod
-from natc.values import frozen
+from natc.values import field, frozen
 
 #: Most search domains and name servers a kubelet writes (validation.MaxDNSSearchPaths, MaxDNSNameservers).
 MOST_SEARCHES, MOST_NAMESERVERS = 32, 3

@@ -17,13 +17,11 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
-from attrs import evolve
-
 from natc.kube.fields import Fields
 from natc.kube.holes import HOLES, RUNS, Hole, Path, hole_at
 from natc.kube.moulds import Values, mould, mould_of_many
 from natc.kube.object_shapes import Decode, Read, Run, Scalar, Shape
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: What stands for the list while the mould is made; no text holds it.
 _RUN_MARK = "\0run"

@@ -20,11 +20,9 @@ from functools import cache
 from math import isfinite
 from typing import Any
 
-from attrs import field
-
 from natc.kube.fields import Place, nearest, shorten
 from natc.kube.yaml_scalars import Scalar, resolve
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: Deepest nesting read. Kubernetes objects nest some twenty deep.
 MAX_DEPTH = 500

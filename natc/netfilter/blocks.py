@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from attrs import field
-
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Passage
-from natc.values import define
+from natc.values import define, field
 
 
 @define(eq=False)

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import field
-
 from natc.netfilter.intervals import numbers
-from natc.values import frozen
+from natc.values import field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.connection import Connection

@@ -11,10 +11,8 @@ from __future__ import annotations
 from enum import IntFlag
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field
-
 from natc.errors import Span
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack_sctp import SctpState

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import evolve
-
 from natc.netfilter.connection import (
     GRE,
     ICMP,
@@ -38,7 +36,7 @@ from natc.netfilter.connection import (
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
 from natc.netfilter.conntrack_tcp import Segment, TcpState, first_segment, next_segment
 from natc.netfilter.layered import Layered
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: Protocols whose connections are told apart by ports.
 PORTED = frozenset({TCP, UDP, SCTP, UDPLITE})

@@ -9,10 +9,8 @@ Facts: as in :mod:`natc.netfilter.conntrack_tcp`.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from natc.netfilter.conntrack_tcp import ACK_WINDOW, TcpSide, TcpState
-from natc.values import define
+from natc.values import define, evolve
 
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 

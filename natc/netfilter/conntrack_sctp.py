@@ -5,9 +5,7 @@ Facts: net/netfilter/nf_conntrack_proto_sctp.c of Linux 6.18; chunk types: RFC 4
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 INIT, INIT_ACK, HEARTBEAT, HEARTBEAT_ACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, ERROR = 1, 2, 4, 5, 6, 7, 8, 9
 COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE = 10, 11, 14

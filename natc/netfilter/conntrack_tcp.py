@@ -8,9 +8,7 @@ Facts: net/netfilter/nf_conntrack_proto_tcp.c of Linux 6.18.
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 _STATES = (
     "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.netfilter.kinds.addresses import Network
 from natc.netfilter.kinds.nat import NatRange
 from natc.netfilter.kinds.ports import PortRange
-from natc.values import frozen
+from natc.values import field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.connection import Zone

@@ -12,14 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-import attrs
-from attrs import field
-
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.ports import ALL_PORTS, PortRange
-from natc.values import frozen
+from natc.values import field, fields, frozen
 
 T = TypeVar("T")
 _METADATA = "natc.option"
@@ -258,7 +255,7 @@ def declare(cls: E_, name: str) -> E_:
     """Collect an attrs class's option fields; called by the registries."""
     cls.name = name
     cls.options = tuple(
-        (a.name, a.metadata[_METADATA]) for a in attrs.fields(cast(Any, cls)) if _METADATA in a.metadata
+        (a.name, a.metadata[_METADATA]) for a in fields(cast(Any, cls)) if _METADATA in a.metadata
     )
     cls.by_spelling = {
         spelling: (attribute, declared)

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import evolve, field
-
 from natc.netfilter.iproute import TABLES, NextHop, PolicyRule, Route
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 #: The bits of the type of service that routing looks at: all but the two of ECN (inet_dscp.h).
 DSCP_MASK = 0xFC

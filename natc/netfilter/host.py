@@ -17,13 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_interface
 from typing import Any, Self
 
-from attrs import evolve, field
-
 from natc.errors import NodeError
 from natc.netfilter.fib import Fib, default_rules, numbered
 from natc.netfilter.iproute import TABLES, NextHop, PolicyRule, Prefix, Route, parse_route, parse_rule
 from natc.netfilter.kinds.addresses import address_of
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 #: Address scopes (rtnetlink.h): how far an address is valid; larger is narrower.
 GLOBAL, SITE, LINK, HOST = 0, 200, 253, 254

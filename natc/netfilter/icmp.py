@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import field
-
 from natc.netfilter.condition import ALWAYS, All, Condition, In
 from natc.netfilter.intervals import numbers
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import NumberRange, Numbers, number
-from natc.values import frozen
+from natc.values import field, frozen
 
 #: The type that stands for every type in a rule.
 ANY_TYPE = 0xFF

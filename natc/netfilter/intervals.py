@@ -11,9 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from attrs import field
-
-from natc.values import frozen
+from natc.values import field, frozen
 
 Span = tuple[Any, Any]
 

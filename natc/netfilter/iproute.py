@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from attrs import evolve, field
-
 from natc.errors import NodeError
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 #: Routing tables by the names every system knows (rt_tables).
 TABLES = {"local": 255, "main": 254, "default": 253}

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from attrs import field
-
-from natc.values import frozen
+from natc.values import field, frozen
 
 
 @frozen(eq=False)

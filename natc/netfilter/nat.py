@@ -16,13 +16,11 @@ the hash is Bob Jenkins' lookup3 as in include/linux/jhash.h, on a little-endian
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from natc.netfilter.connection import ICMP, ICMPV6, Connection, Status, Tuple
 from natc.netfilter.conntrack import NEVER_CLASHING, PORTED, Connections
 from natc.netfilter.kinds.nat import NatRange
 from natc.netfilter.kinds.ports import PortRange
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: How many ports of a range are tried one after the other before a fresh random start.
 _ATTEMPTS = 128

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from attrs import field
-
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_NAMES, ALL_PORTS, Intervals, all_addresses, name, numbers
 from natc.netfilter.kinds.addresses import address_of
-from natc.values import frozen, value
+from natc.values import field, frozen, value
 
 #: The values an open field may have: a set of ordered values, or a few words.
 Domain = Intervals | frozenset[Any]

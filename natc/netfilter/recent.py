@@ -5,9 +5,7 @@ Facts: net/netfilter/xt_recent.c.
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: Addresses a list holds (ip_list_tot); a new one then pushes out the least recent.
 _LONGEST = 100

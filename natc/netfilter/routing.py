@@ -20,13 +20,11 @@ nf_nat_redirect.c.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from natc.netfilter.fib import NO_ROUTE, Flow, Found
 from natc.netfilter.host import GLOBAL, HOST, LINK, Host, Interface, InterfaceAddress
 from natc.netfilter.iproute import TABLES, Prefix
 from natc.netfilter.source6 import select_source6
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 _LOOPBACK4 = Prefix(127 << 24, 8, 32)
 _MULTICAST4 = Prefix(224 << 24, 4, 32)

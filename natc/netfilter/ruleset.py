@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import field
-
 from natc.netfilter.rule import Rule
-from natc.values import define
+from natc.values import define, field
 
 if TYPE_CHECKING:
     from natc.netfilter.blocks import Blocks

@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
-from attrs import field
-
 from natc.analysis.audit import Judgement, Service
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import exact
-from natc.values import define
+from natc.values import define, field
 
 #: How many targets of an unfair service a person is shown.
 _SHOWN = 8

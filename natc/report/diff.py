@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from natc.analysis.diff.changes import Change, Difference
 from natc.analysis.diff.classes import DestinationClass, united
 from natc.analysis.diff.contrasts import Contrast, Unsure
@@ -22,6 +20,7 @@ from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import percent, words_of
 from natc.trace.outcome import MASQUERADE, Endpoint
 from natc.trace.wording import condition_texts, phrase
+from natc.values import frozen
 
 #: What is said of where a packet ends; nothing of one that is sent on.
 _VERDICTS = {

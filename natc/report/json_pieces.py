@@ -13,9 +13,7 @@ from json import dumps
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
-from attrs import field
-
-from natc.values import define
+from natc.values import define, field
 
 
 class Plain(str):

@@ -6,12 +6,10 @@ them too. Each part of a trail is therefore laid once for each case, and not onc
 
 from __future__ import annotations
 
-from attrs import field
-
 from natc.probability import CERTAIN, Odds
 from natc.trace.outcome import Distribution, Outcome
 from natc.trace.state import Step, Trail
-from natc.values import define, value
+from natc.values import define, field, value
 
 #: How far what random rules leave is multiplied up, as an exponent of 2: for the first 20 of a chain.
 _FOLLOWED = 620

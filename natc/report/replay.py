@@ -6,12 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from attrs import field
-
 from natc.report.document import SCHEMA
 from natc.report.lines import Line, Part, counted, line
 from natc.trace.capture import Row
-from natc.values import define
+from natc.values import define, field
 
 T = TypeVar("T")
 Result = Mapping[str, Any]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import field
-
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
 from natc.report.json_pieces import Recurring
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
-from natc.values import define
+from natc.values import define, field
 
 #: How many random rules that were passed by are listed with an outcome.
 _LISTED = 64

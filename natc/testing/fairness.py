@@ -19,8 +19,6 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from attrs import define, field
-
 from natc.netfilter.packet import YES, Packet, question_packet
 from natc.netfilter.targets.dnat import Dnat
 from natc.probability import CERTAIN, Odds
@@ -28,6 +26,7 @@ from natc.trace.machine import trace
 from natc.trace.node import OpenNode
 from natc.trace.outcome import Case, Distribution, Outcome
 from natc.trace.wording import service_of
+from natc.values import define, field
 
 if TYPE_CHECKING:
     from natc.netfilter.ruleset import Ruleset

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import evolve
 from hypothesis import strategies as st
 
 from natc.netfilter.packet import Packet, question_packet
+from natc.values import evolve
 
 #: Where packets come from and go to unless said otherwise: pods, nodes, cluster IPs, the world.
 _HOSTS = {

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from attrs import astuple
-
 from natc.values import frozen
 
 #: A use of an option: its name, whether it is negated, and its words: places of literals, or fixed.
@@ -55,6 +53,8 @@ def key_of(family: int, words: tuple[str, ...]) -> str:
 
 def as_kept(blueprint: Blueprint) -> list[Any]:
     """Return a blueprint as lists, strings and numbers: as it comes back from JSON."""
+    from attrs import astuple
+
     return cast(list[Any], json.loads(json.dumps(astuple(blueprint))))
 
 

@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from sys import maxsize
 
-from attrs import field
-
 from natc.errors import DumpError, Span
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.text.places import ANYWHERE, HOOKS, Places, checked, interface_faults, names_in
-from natc.values import define
+from natc.values import define, field
 
 Jumps = dict[str, dict[str, Rule]]
 #: Makes the error about a word in a rule.

@@ -6,13 +6,12 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from natc.errors import DumpError, Span
 from natc.netfilter.opaque import OPAQUE_MATCHES
 from natc.text.grammar import Grammar, extensions
 from natc.text.parsed import nearest_match
 from natc.text.source import BYTE_ORDER_MARK
+from natc.values import evolve
 
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput

@@ -8,8 +8,6 @@ Facts: conntrack(8), and what version 1.4.7 and Linux 6.18 print.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from natc.errors import NodeError, Span
 from natc.netfilter.connection import ICMP, ICMPV6, SCTP, TCP, Connection, Status, Tuple, Zone
 from natc.netfilter.conntrack import PORTED, Connections, Settings
@@ -17,6 +15,7 @@ from natc.netfilter.conntrack_sctp import SctpState
 from natc.netfilter.conntrack_tcp import TcpSide, TcpState
 from natc.netfilter.iproute import parse_address
 from natc.netfilter.kinds.addresses import address_of
+from natc.values import evolve
 
 _FAMILIES = {"ipv4": 4, "ipv6": 6}
 _NAMES = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 58: "icmpv6", 132: "sctp", 136: "udplite"}

@@ -14,13 +14,11 @@ from functools import lru_cache
 from itertools import count, repeat
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Book, Chain, Passage
 from natc.text.runs import NAME
-from natc.values import define
+from natc.values import define, field
 
 if TYPE_CHECKING:
     from natc.netfilter.blocks import Blocks

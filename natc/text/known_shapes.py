@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.text.shapes import LineShape, line_shapes
-from natc.values import define
+from natc.values import define, field
 
 if TYPE_CHECKING:
     from natc.text.blueprints import Blueprint

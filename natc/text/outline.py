@@ -13,8 +13,6 @@ import re
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
-from attrs import field
-
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
@@ -22,7 +20,7 @@ from natc.netfilter.rule import Shape
 from natc.netfilter.targets import target_class
 from natc.text.grammar import extensions
 from natc.text.places import NO_INTERFACE, is_limited
-from natc.values import define
+from natc.values import define, field
 
 #: How much of a name makes a kind. Names that begin alike mostly lead alike.
 _KIND = 8

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import field
-
 from natc.netfilter.extension import Match, Target
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
@@ -18,7 +16,7 @@ from natc.netfilter.targets import target_class
 from natc.text.blueprints import Blueprint, PartWords, UseWords
 from natc.text.grammar import Grammar, extensions, no_target
 from natc.text.shapes import COMMANDS
-from natc.values import define
+from natc.values import define, field
 
 if TYPE_CHECKING:
     from lark import Token

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from attrs import field
-
 from natc.netfilter.extension import Extension
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.rule import Part, Rule, Shape, UseForm
-from natc.values import define
+from natc.values import define, field
 
 HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 #: Every builtin chain, as a bit mask over :data:`HOOKS`.

@@ -20,8 +20,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field
-
 from natc.collector import collector_paused
 from natc.errors import DumpError
 from natc.netfilter.hooks import VERDICTS
@@ -39,7 +37,7 @@ from natc.text.runs import Runs
 from natc.text.shapes import LineShape, line_shapes
 from natc.text.source import BYTE_ORDER_MARK, Source
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
-from natc.values import define
+from natc.values import define, evolve, field
 
 if TYPE_CHECKING:
     from natc.text.revised import Seen

@@ -12,15 +12,13 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from attrs import field
-
 from natc.errors import DumpError
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.text.dumps import SAVED, Dump, starred
 from natc.text.edits import Edit, edits
 from natc.text.outline import Outline
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: Texts shorter than this are read in no time.
 LARGE = 1 << 20

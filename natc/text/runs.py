@@ -16,9 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from attrs import field
-
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: A name as chains and targets usually have it. Names beyond that are read line by line.
 NAME = r"[0-9A-Za-z_][0-9A-Za-z_.:+@/-]*+"

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import field
-
 from natc.inputs import NO_CACHE
 from natc.text.blueprints import Blueprint, as_kept, from_kept, key_of
 from natc.text.cache_file import CacheFile, default_folder
 from natc.text.good_dumps import GoodDumps
-from natc.values import define
+from natc.values import define, field
 
 
 class Shelf(Protocol):

@@ -12,8 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from attrs import evolve, field
-
 from natc.netfilter.extension import NEVER, Extension, Match, Option, Target, Term
 from natc.netfilter.header import Header, Protocol
 from natc.netfilter.kinds import Kind
@@ -25,7 +23,7 @@ from natc.text.blueprints import Blueprint, UseWords
 from natc.text.places import is_limited
 from natc.text.recognise import PATIENCE, Found, Recogniser, expression, recogniser
 from natc.text.runs import NAME, Wording
-from natc.values import define, frozen
+from natc.values import define, evolve, field, frozen
 
 #: The commands that take a rule.
 COMMANDS = frozenset({"append", "insert", "replace", "delete", "check"})

@@ -5,10 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from operator import itemgetter
 
-from attrs import field
-
 from natc.errors import DumpError, Span
-from natc.values import define
+from natc.values import define, field
 
 #: What some editors put before the first line; iptables-restore takes it for a part of that line.
 BYTE_ORDER_MARK = "\ufeff"

@@ -17,11 +17,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from attrs import field
-
 from natc.netfilter.opaque import UNSUPPORTED
 from natc.text.grammar import Grammar
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 _BARE = re.compile(r"[^\s\"\\]+\Z")
 _ESCAPED = re.compile(r"([\"\\])")

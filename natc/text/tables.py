@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.errors import DumpError
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
@@ -26,7 +24,7 @@ from natc.text.folded import (
 )
 from natc.text.outline import Outline
 from natc.text.source import Source
-from natc.values import define
+from natc.values import define, field
 
 if TYPE_CHECKING:
     from natc.text.revised import Seen

@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from attrs import field
-
 from natc.errors import printable
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.text.source import BYTE_ORDER_MARK
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 if TYPE_CHECKING:
     pass

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from attrs import evolve, field
-
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Printed, Rule, Shape
 from natc.netfilter.ruleset import TABLES, Chain, Ruleset, Table
-from natc.values import define, frozen
+from natc.values import define, evolve, field, frozen
 
 #: Words that must be the same may all differ: so many forms are kept.
 _MOST_FORMS = 10_000

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 
-from attrs import field
-
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Table
-from natc.values import define
+from natc.values import define, field
 
 _ADDRESS = frozenset({"-d", "--dst", "--destination"})
 _PORTS = frozenset({"--dport", "--dports", "--destination-port", "--destination-ports", "--ports"})

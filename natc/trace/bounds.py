@@ -8,15 +8,13 @@ rules that ask nothing but chance make a way less likely, conditions turn out as
 
 from __future__ import annotations
 
-from attrs import field
-
 from natc.netfilter.condition import All, Chance, Condition, Not
 from natc.netfilter.effect import Change, Effect, ExchangeMarks, Nothing, Remember, SetMark, Track
 from natc.netfilter.rule import Jump
 from natc.probability import CERTAIN, DRAW_ONE, NEVER, Odds, drawn
 from natc.trace.program import Action, Program, ReadyChain
 from natc.trace.state import State
-from natc.values import define
+from natc.values import define, field
 
 #: Chains without chance that are longer than this may do anything, for all that is looked at.
 _SHORT = 16

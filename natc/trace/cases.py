@@ -14,14 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from attrs import evolve
-
 from natc.netfilter.intervals import Intervals, number
 from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, Packet
 from natc.probability import CERTAIN, Odds, total
 from natc.trace.cells import Known, Part, cells, fact, order
 from natc.trace.outcome import Case, Outcome, Piece
 from natc.trace.wording import condition_texts
+from natc.values import evolve
 
 #: Whether the source is the endpoint that was chosen.
 HAIRPIN = Open("hairpin", "", YES_OR_NO)

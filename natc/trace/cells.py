@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
-
 from natc.netfilter.packet import Domain, Facts, Open
+from natc.values import frozen
 
 T = TypeVar("T")
 Known = dict[Open, Domain]

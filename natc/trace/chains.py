@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import field
-
 from natc.errors import DumpError, Span
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
@@ -17,7 +15,7 @@ from natc.trace.node import NodeView
 from natc.trace.program import Program, ReadyChain, ReadyRule
 from natc.trace.split import Split
 from natc.trace.state import Draws, Frame, State, Step
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 
 @define

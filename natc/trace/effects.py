@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve
-
 from natc.netfilter.effect import (
     Answer,
     Change,
@@ -30,7 +28,7 @@ from natc.trace.program import ReadyRule
 from natc.trace.split import Split, question
 from natc.trace.state import State
 from natc.trace.tracking import Tracker
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 CONTINUE, ACCEPT, DROP = "CONTINUE", "ACCEPT", "DROP"
 

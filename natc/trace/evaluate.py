@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import evolve, field
-
 from natc.netfilter.condition import (
     AddressType,
     All,
@@ -39,7 +37,7 @@ from natc.trace.node import NodeView
 from natc.trace.program import ReadyRule
 from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import Draws, State
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 #: What a packet has of a connection between a CT target and its tracking: nothing but the status.
 _NOBODY = Tuple(4, 0, 0, 0, 0, 0)

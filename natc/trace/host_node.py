@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-from attrs import evolve
-
 from natc.errors import NodeError
 from natc.inputs import read_bytes
 from natc.netfilter import routing
@@ -18,7 +16,7 @@ from natc.trace.node import OpenNode, open_kind
 from natc.trace.policy import decided, flow_of, sides_of_destination
 from natc.trace.split import Answer
 from natc.trace.state import Route, State
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: What a router answers to a packet whose time to live has run out: ICMP type and code by family.
 _TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}

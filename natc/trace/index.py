@@ -15,12 +15,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import overload
 
-from attrs import field
-
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Book, Chain
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: Chains shorter than this are scanned.
 _WORTH_IT = 16

@@ -68,7 +68,7 @@ _PEER = b"\x02\x00\x00\x00\x00\x01"
 
 
 def _with(packet: Packet, **fields: Any) -> Packet:
-    from attrs import evolve
+    from natc.values import evolve
 
     return evolve(packet, **fields)
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field
-
 from natc.netfilter import nat
 from natc.netfilter.connection import ICMP, ICMPV6, NO_ZONE, Connection, Status, Tuple, Zone
 from natc.netfilter.conntrack import Connections
@@ -21,7 +19,7 @@ from natc.trace.split import Answer, split
 from natc.trace.state import State
 from natc.trace.table_tracking import bound, rewritten
 from natc.trace.tracking import FirstPacket
-from natc.values import frozen
+from natc.values import field, frozen
 
 _ICMP = (ICMP, ICMPV6)
 #: How many lines of the list are named.

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from attrs import field
-
 from natc.netfilter.condition import ALWAYS
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.packet import OUTGOING
@@ -26,7 +24,7 @@ from natc.trace.machine import Machine
 from natc.trace.outcome import LOST, Distribution, Outcome
 from natc.trace.program import ReadyRule
 from natc.trace.state import Binding, State
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: What a person would have wished for, by whether the packet was lost on its way.
 _WISHES = {True: frozenset({"ACCEPT", "DNAT", "REDIRECT"}), False: frozenset({"DNAT", "REDIRECT", "REJECT"})}

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from attrs import field
-
 from natc.netfilter.connection import Connection
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.probability import Odds, total
 from natc.trace.state import Step, Trail
-from natc.values import define, frozen, value
+from natc.values import define, field, frozen, value
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field
-
 from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Remembered, Unknown, conjuncts
 from natc.netfilter.effect import Effect
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.index import ChainIndex, indexed
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: A chain or verdict to go to, what the target does, or None for a rule that only counts.
 Action = Jump | Effect | None

@@ -22,8 +22,6 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
-from attrs import evolve, field
-
 from natc.netfilter.condition import All, Bits, Computed, Condition, In, Not, Remembered, Some
 from natc.netfilter.connection import NO_ZONE, Connection, Status
 from natc.netfilter.conntrack import UDP_STREAM_SECONDS, Connections
@@ -39,7 +37,7 @@ from natc.trace.frames import network_layer
 from natc.trace.program import ReadyRule
 from natc.trace.replay import Delivery, Replay
 from natc.trace.results import Result
-from natc.values import define
+from natc.values import define, evolve, field
 
 #: The fields in which packets of a kind may differ.
 FREE = frozenset(

@@ -9,8 +9,6 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from attrs import field
-
 from natc.errors import NatcError
 from natc.netfilter.conntrack import Connections, Settings
 from natc.netfilter.datagrams import TABLE
@@ -32,7 +30,7 @@ from natc.trace.starting import NOTHING_SHOWN, Lists, Start, with_lists
 from natc.trace.state import State
 from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
 _TICK = 0.001

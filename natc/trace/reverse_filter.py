@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from natc.netfilter import routing
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
@@ -13,6 +11,7 @@ from natc.netfilter.values import changed
 from natc.trace.policy import flow_of, stretches
 from natc.trace.split import Split, question, split
 from natc.trace.state import State
+from natc.values import evolve
 
 #: With more filtering interfaces than this the arriving one is not told apart: one question stands for all.
 _FEW = 8

@@ -68,7 +68,7 @@ def _sharing(states: list[State], most: int) -> int:
     return many - len(alone) - sum(map(len, crowds.values()))
 
 
-@frozen(order=False)
+@frozen
 class _Likelier:
     """Orders a heap by falling hope, ties by youth: of equal ways one is gone to its end first."""
 

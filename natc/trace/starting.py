@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field
-
 from natc.errors import NodeError
 from natc.netfilter.memory import Memory
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from natc.netfilter import nat, routing
 from natc.netfilter.connection import NO_ZONE, Connection, Status
 from natc.netfilter.conntrack import NEVER_CLASHING, Connections
@@ -16,7 +14,7 @@ from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.trace.split import Answer
 from natc.trace.state import State
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 _ICMP = (1, 58)
 

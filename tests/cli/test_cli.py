@@ -158,7 +158,17 @@ def test_branches_are_listed_one_by_one(capsys):
 
 #: What a question by address on kube-proxy's own lines has no use for, without any cache and with full answers.
 UNUSED = {
-    *("argparse", "cattrs", "dataclasses", "gzip", "hashlib", "hypothesis", "importlib.metadata"),
+    *(
+        "argparse",
+        "attr",
+        "attrs",
+        "cattrs",
+        "dataclasses",
+        "gzip",
+        "hashlib",
+        "hypothesis",
+        "importlib.metadata",
+    ),
     *("importlib.resources", "interegular", "lark", "logging", "random", "rich", "scapy", "shutil", "socket"),
     *("subprocess", "tarfile", "tempfile", "yaml", "zipfile"),
     *(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from attrs import frozen
-
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.differing import Written
 from natc.netfilter.condition import All, Condition, In, Not, Remembered, Some, conjuncts
@@ -24,6 +22,7 @@ from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
 from natc.trace.node import NodeView, OpenNode
+from natc.values import frozen
 
 #: Options that ask for the destination's address, and one that asks for a single port of it.
 _ADDRESS = re.compile(r" (?:-d|--dst|--destination|--dst-range|--match-set|--set) ")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field, frozen
-
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import asks_of, asks_of_node, keeps
 from natc.analysis.diff.classes import DestinationClass, classes_of
@@ -20,6 +18,7 @@ from natc.netfilter.intervals import ALL_PORTS, all_addresses, name, union
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import INCOMING, OWNER, Open, Packet, open_mark, question_packet
 from natc.trace.starting import NOTHING_SHOWN
+from natc.values import evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.text.revised import Revision

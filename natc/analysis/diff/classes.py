@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from attrs import evolve, frozen
-
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import FIELDS, Ask
 from natc.netfilter.intervals import ALL_PORTS, Intervals, all_addresses, number, numbers, union
 from natc.netfilter.packet import TRANSPORT_PORTS
+from natc.values import evolve, frozen
 
 #: What a packet is made of where no rule asks for its protocol: the first of these that is in the class.
 _USUAL = {4: (6, 17, 1, 132, 253), 6: (6, 17, 58, 132, 253)}

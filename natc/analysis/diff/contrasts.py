@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 
-from attrs import evolve, field, frozen
-
 from natc.analysis.diff.fates import Fate
 from natc.analysis.diff.joint import Pair, Point, Shares
 from natc.analysis.diff.sides import Answer, Side
@@ -14,6 +12,7 @@ from natc.analysis.diff.witness import Witness, witness_of
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Rule
 from natc.probability import NEVER, Odds, total
+from natc.values import evolve, field, frozen
 
 #: So many packets are looked at for more contrasts, beside one that is there already.
 _TRIED = 6

@@ -15,11 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
-
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
+from natc.values import define, field, frozen
 
 if TYPE_CHECKING:
     from natc.text.revised import Revision

@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve, frozen
-
 from natc.analysis.diff.answered import is_answered
 from natc.netfilter.packet import YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.rule import Rule
@@ -20,6 +18,7 @@ from natc.netfilter.values import changed
 from natc.probability import Odds
 from natc.trace.node import NodeView
 from natc.trace.outcome import Distribution, Endpoint, Outcome, Piece
+from natc.values import evolve, frozen
 
 Known = Mapping[Open, Domain]
 #: A rule in the text of a question that each rule asks for itself.

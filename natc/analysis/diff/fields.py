@@ -11,13 +11,12 @@ from itertools import chain as chained
 from itertools import combinations, product
 from typing import Any
 
-from attrs import define, evolve, field
-
 from natc.analysis.diff.asks import leaves
 from natc.analysis.diff.differing import Written
 from natc.netfilter.condition import Bits, Computed, Condition, In
 from natc.netfilter.intervals import numbers
 from natc.netfilter.packet import Open, Packet
+from natc.values import define, evolve, field
 
 #: The words of rules that ask for a field.
 _WORDS = {

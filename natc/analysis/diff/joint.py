@@ -12,12 +12,11 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from attrs import field, frozen
-
 from natc.analysis.diff.fates import Fate, Known, Term, is_question
 from natc.netfilter.packet import Domain, Facts, Open
 from natc.probability import NEVER, Odds, total
 from natc.trace.cells import Part, cells, fact, order
+from natc.values import field, frozen
 
 #: A choice for every open value that matters.
 Point = Mapping[Open, Any]

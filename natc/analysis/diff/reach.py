@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import evolve
-
 from natc.analysis.backwards import Wanted, candidates
 from natc.analysis.diff.differing import Written
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.rule import Rule
+from natc.values import evolve
 
 #: The builtin chains in which packets have the destination they were sent to. A packet that the node
 #: sends to itself comes to PREROUTING again, with the destination that nat gave it.

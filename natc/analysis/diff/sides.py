@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import evolve, field, frozen
-
 from natc.analysis.diff.fates import Questions, Term, terms_of
 from natc.netfilter.packet import Domain, Open, Packet
 from natc.netfilter.rule import Rule
@@ -16,6 +14,7 @@ from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import Distribution
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
+from natc.values import evolve, field, frozen
 
 
 @frozen

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from attrs import evolve, frozen
-
 from natc.analysis.diff.classes import smallest_address
 from natc.analysis.diff.fates import Known, is_question
 from natc.analysis.diff.spoken import expression_of
 from natc.netfilter.intervals import Intervals, number
 from natc.netfilter.packet import Domain, Open, Packet
+from natc.values import evolve, frozen
 
 #: States and types of addresses, the plainest first.
 _WORDS = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNICAST", "LOCAL", "BROADCAST")

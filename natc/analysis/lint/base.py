@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from attrs import define, field, frozen
-
 from natc.analysis.audit import Service, audit
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.findings import Finding
@@ -13,6 +11,7 @@ from natc.analysis.sheets import Folder
 from natc.errors import DumpError
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset
+from natc.values import define, field, frozen
 
 
 @define

@@ -7,10 +7,8 @@ bytes for hardware addresses, numbers for marks, texts for the names of sets.
 
 from __future__ import annotations
 
-from attrs import field
-
 from natc.netfilter.iproute import Prefix
-from natc.values import frozen
+from natc.values import field, frozen
 
 #: The dimensions of each type of set.
 TYPES: dict[str, tuple[str, ...]] = {

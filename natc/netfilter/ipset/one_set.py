@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import evolve
-
 from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset.members import TYPES, Device, Entry, Part, Parts, SetOptions
 from natc.netfilter.ipset.probe import READERS, Probe
+from natc.values import evolve
 
 #: Types whose sets hold no family of their own and so look at packets of both.
 _ANY_FAMILY = frozenset({"hash:mac", "bitmap:port", "list:set"})

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from attrs import field
-
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import number
-from natc.values import frozen
+from natc.values import field, frozen
 
 
 @frozen

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import field
-
 from natc.netfilter.kinds import Kind
-from natc.values import frozen
+from natc.values import field, frozen
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 

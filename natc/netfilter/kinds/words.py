@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import field
-
 from natc.netfilter.kinds import Kind
-from natc.values import frozen
+from natc.values import field, frozen
 
 _NO_QUOTES = re.compile(r"[A-Za-z0-9_-]+\Z")
 _ESCAPED = re.compile(r"([\"\\'])")

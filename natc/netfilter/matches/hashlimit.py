@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from attrs import evolve
-
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
@@ -19,7 +17,7 @@ from natc.netfilter.kinds.words import FileName
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: One second in the units of a rate (XT_HASHLIMIT_SCALE_v2), and how fine bytes are counted.
 SCALE = 1_000_000

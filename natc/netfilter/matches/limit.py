@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Self
 
-from attrs import evolve
-
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, option
@@ -14,7 +12,7 @@ from natc.netfilter.kinds.rates import Rate, RateKind
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 
 @register_match("limit")

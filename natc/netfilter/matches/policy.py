@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
-from attrs import evolve, field
-
 from natc.netfilter.condition import All, Condition, In, Unknown
 from natc.netfilter.extension import Extension, Match, OptionError, Term, Use, declare, option
 from natc.netfilter.header import Protocol
@@ -16,7 +14,7 @@ from natc.netfilter.kinds.addresses import Network, NetworkKind
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 #: Most elements of a policy (XT_POLICY_MAX_ELEM).
 MOST_ELEMENTS = 4

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
-from attrs import evolve
-
 from natc.netfilter.condition import Computed, Condition, both, port_condition, term
 from natc.netfilter.extension import Match, Term, option, ports_as_nft
 from natc.netfilter.kinds import Kind
@@ -14,7 +12,7 @@ from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.ports import ALL_PORTS, PortRange, Ports
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from attrs import evolve
-
 from natc.netfilter.condition import Condition, both, port_condition
 from natc.netfilter.extension import Match, Term, option, ports_as_nft
 from natc.netfilter.kinds.ports import ALL_PORTS, PortRange, Ports
 from natc.netfilter.matches import register_match
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 
 @register_match("udp")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from attrs import evolve
-
 from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.words import Text
 from natc.netfilter.targets import register_target
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 
 @register_target("NFLOG")

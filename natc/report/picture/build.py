@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field
-
 from natc.netfilter.effect import ExchangeMarks, Nothing, Remember, SetMark
 from natc.netfilter.rule import Jump, Rule
 from natc.probability import CERTAIN, Odds, total
@@ -19,7 +17,7 @@ from natc.report.trace_text import headline
 from natc.trace.outcome import Case, Distribution, Outcome
 from natc.trace.state import Step
 from natc.trace.wording import comment_of
-from natc.values import define
+from natc.values import define, field
 
 #: What a rule of a side chain may do: nothing that ends the packet's way or sends it elsewhere.
 _ASIDE = (ExchangeMarks, Nothing, Remember, SetMark)

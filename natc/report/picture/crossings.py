@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field
-
 from natc.netfilter.effect import Redirect, Translate
 from natc.netfilter.rule import Rule
 from natc.trace.outcome import Outcome
 from natc.trace.state import Step, Trail
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 
 @frozen

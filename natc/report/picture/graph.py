@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
-from attrs import field
-
 from natc.probability import CERTAIN, Odds, total
 from natc.report.rule_text import exact, percent
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 
 class Kind(StrEnum):

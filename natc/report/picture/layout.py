@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from attrs import field
-
 from natc.report.picture.graph import Graph, Place, Way
-from natc.values import define, frozen
+from natc.values import define, field, frozen
 
 #: All lengths are in CSS pixels.
 WIDTH, HEIGHT = 206, 50
