@@ -14,6 +14,8 @@ from typing import Any, Final
 
 #: Stands for the content of a field that has no usual one.
 NOTHING: Final = object()
+#: Of so many values of a class the fields are filled in one by one.
+_FEW = 20
 _FIELDS: Final = "__natc_fields__"
 #: What attrs is told of a field besides.
 _OPTIONS = ("init", "eq", "hash", "repr", "kw_only", "metadata", "type")
@@ -87,9 +89,11 @@ def made(cls: type, *, locked: bool, hashed: bool, eq: bool = True, slots: bool 
     if slots and not any(isinstance(what, cached_property) for what in own.values()):
         body |= _slots(cls, names)
     new = _made_again(cls, body)
-    writers: dict[str, _Writer] = {"__init__": _written_init, "__repr__": _written_repr}
+    writers: dict[str, _Writer] = {"__repr__": _written_repr}
     if eq and "__eq__" not in own and not issubclass(cls, BaseException):
         writers |= {"__eq__": _written_eq, "__hash__": _written_hash}
+    if "__init__" not in own:
+        new.__init__ = _first_init(new)  # type: ignore[misc]
     for name in writers.keys() - own.keys():
         setattr(new, name, None if name == "__hash__" and not hashed else _late(new, name, writers[name]))
     return new
@@ -187,6 +191,52 @@ def _late(cls: type, name: str, write: _Writer) -> Callable[..., Any]:
         return getattr(cls, name)(self, *given, **named)
 
     return method
+
+
+def _first_init(cls: type) -> Callable[..., None]:
+    """Return the constructor of the first few values: it fills the fields in one by one.
+
+    That takes 2 us a value, and 0.08 ms to write a constructor that takes 0.5: of most classes there are few.
+    What does not fit goes to the written one, too, which says why.
+    """
+    left = _FEW
+
+    def method(self: Any, *given: Any, **named: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0 or not _fill_in(self, fields(cls), given, named):
+            written = _written_init(cls)
+            type.__setattr__(cls, "__init__", written)
+            written(self, *given, **named)
+            return
+        if hasattr(cls, "__attrs_post_init__"):
+            self.__attrs_post_init__()
+        if issubclass(cls, BaseException):
+            BaseException.__init__(self, *(getattr(self, each.name) for each in fields(cls) if each.init))
+
+    return method
+
+
+def _fill_in(one: Any, known: tuple[Field, ...], given: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Fill in the fields of a value; tell whether what was given is all that is needed and no more."""
+    by_place = by_name = 0
+    for each in known:
+        if each.init and not each.kw_only and by_place < len(given):
+            content = given[by_place]
+            by_place += 1
+        elif each.init and each.alias in named:
+            content = named[each.alias]
+            by_name += 1
+        elif each.factory:
+            content = each.factory(one) if each.takes_self else each.factory()
+        elif each.usual is not NOTHING:
+            content = each.usual
+        elif each.init:
+            return False
+        else:
+            continue
+        object.__setattr__(one, each.name, content)
+    return by_place == len(given) and by_name == len(named)
 
 
 def _written_init(cls: type) -> Callable[..., None]:

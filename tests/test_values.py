@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from natc import values
+from natc import making, values
 
 
 def classes(how):
@@ -141,7 +141,10 @@ def facts(how):
 
 
 @pytest.mark.parametrize("what", facts(attrs))
-def test_natc_makes_what_attrs_would(what):
+@pytest.mark.parametrize("few", [0, 3, 100])
+def test_natc_makes_what_attrs_would(what, few, monkeypatch):
+    """With the constructor written at once, after some values, or not at all."""
+    monkeypatch.setattr(making, "_FEW", few)
     assert facts(values)[what] == facts(attrs)[what]
 
 

@@ -12,9 +12,12 @@ differs from its line, every table proved sound by its outline, the rules of eac
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from natc.text.cache_file import CacheFile
 from natc.values import frozen
+
+if TYPE_CHECKING:
+    from natc.text.cache_file import CacheFile
 
 #: Texts shorter than this are read in no time.
 LARGE = 1 << 20
@@ -41,6 +44,8 @@ class GoodDumps:
 
     @property
     def _file(self) -> CacheFile:
+        from natc.text.cache_file import CacheFile
+
         return CacheFile(self.folder, "dumps")
 
     def __contains__(self, digest: object) -> bool:

@@ -6,12 +6,10 @@ imported. They lie in ``shapes.json`` of natc's cache (:mod:`natc.text.cache_fil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from natc.inputs import NO_CACHE
 from natc.text.blueprints import Blueprint, as_kept, from_kept, key_of
 from natc.text.cache_file import CacheFile, default_folder
 from natc.text.good_dumps import GoodDumps
@@ -40,11 +38,6 @@ class Kept(Protocol):
 
     def save(self) -> None:
         """Write what is new, if there is any."""
-
-
-def usual_cache() -> ShapeCache | None:
-    """Return the user's cache, None where the environment says to do without."""
-    return None if os.environ.get(NO_CACHE) else ShapeCache()
 
 
 @define(eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from natc.netfilter.extension import NEVER, Extension, Match, Option, Target, Term
@@ -34,15 +35,15 @@ class Unchecked:
     """A part that has to be read to know that its literals are good, once for each of their values."""
 
     part: Part
-    places: tuple[tuple[int, Callable[[str], re.Match[str] | None] | None], ...]
-    """The place of each literal that needs it, with a matcher of what is good without being read."""
+    places: tuple[tuple[int, str | None], ...]
+    """The place of each literal that needs it, with an expression of what is good without being read."""
     seen: set[tuple[str, ...]] = field(factory=set)
     """The values that have been read, those of good literals aside."""
 
     def news(self, values: tuple[str, ...]) -> tuple[str, ...] | None:
         """Return the literals that are neither good nor known, as a key; None when there are none."""
         key = tuple(
-            values[place] for place, good in self.places if good is None or good(values[place]) is None
+            values[place] for place, good in self.places if not good or not _matcher(good)(values[place])
         )
         return None if not key or key in self.seen else key
 
@@ -207,10 +208,14 @@ def _unchecked(rule: Shape, good: Mapping[int, str | None]) -> tuple[Unchecked, 
     out = []
     for part in rule.parts():
         doubtful = [place for place in sorted(_places(part)) if good.get(place, "") is not None]
-        matchers = [re.compile(text).fullmatch if (text := good.get(p)) else None for p in doubtful]
         if doubtful:
-            out.append(Unchecked(part, tuple(zip(doubtful, matchers, strict=True))))
+            out.append(Unchecked(part, tuple((place, good.get(place)) for place in doubtful)))
     return tuple(out)
+
+
+@lru_cache(maxsize=256)
+def _matcher(expression: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(expression).fullmatch
 
 
 def _good_words(kind: type[Extension], use: UseForm, family: int) -> Iterator[tuple[int, Kind[Any]]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import overload
 
 from natc.netfilter.packet import Open, Packet
@@ -30,11 +31,7 @@ _PURE = frozenset({"comment", "tcp", "udp", "sctp", "addrtype", "conntrack", "ma
 #: An address as the index has it: of IPv4 as it is written, which saves reading it; of IPv6 its number.
 Address = str | int
 _DOTTED = r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}"
-#: A line of a chain as a save begins it, with the destination of one that is a single rule, else nothing.
-_LINE = {
-    family: re.compile(rf"(?:(?:\[\d+:\d+\] )?-A \S+ -d ({host})/{bits} [^,\n]*\n|.*\n)")
-    for family, host, bits in ((4, _DOTTED, 32), (6, "[0-9a-fA-F:.]+", 128))
-}
+_HOSTS = {4: rf"({_DOTTED})/32", 6: r"([0-9a-fA-F:.]+)/128"}
 
 Places = tuple[int | None, int | None]
 
@@ -94,7 +91,7 @@ def index_of(rules: Sequence[Rule]) -> ChainIndex | None:
 
 def _indexed_lines(book: Book, start: int, end: int, family: int) -> tuple[Sequence[Rule], ChainIndex] | None:
     """Return what :func:`indexed` does for lines; None if they are few, or one of them is several rules."""
-    named = _LINE[family].findall(book.text, start, end)
+    named = _line_of(family).findall(book.text, start, end)
     if len(named) < _WORTH_IT:
         return None
     rules = RulesInText(book, book.text[start : end - 1].split("\n"), book.number_at(start))
@@ -109,6 +106,12 @@ def _indexed_lines(book: Book, start: int, end: int, family: int) -> tuple[Seque
         else:
             return None
     return rules, index
+
+
+@lru_cache(maxsize=2)
+def _line_of(family: int) -> re.Pattern[str]:
+    """Return what matches a line as a save begins it, with the destination of one that is a single rule."""
+    return re.compile(rf"(?:(?:\[\d+:\d+\] )?-A \S+ -d {_HOSTS[family]} [^,\n]*\n|.*\n)")
 
 
 @define(eq=False)

@@ -33,11 +33,11 @@ def test_with_another_grammar_they_are_not_used(monkeypatch):
     built = []
     monkeypatch.setenv("NATC_NO_CACHE", "1")
     monkeypatch.setattr(delivered, "crc32", len)
-    delivered._delivered.cache_clear()
+    delivered._file.cache_clear()
     build = grammar.build
     monkeypatch.setattr(grammar, "build", lambda blocks: built.append(blocks) or build(blocks))
     assert read_dump(DUMP) == read(DUMP.read_text())
-    delivered._delivered.cache_clear()
+    delivered._file.cache_clear()
     assert len(built) > 1
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from natc.text import grammar
 from natc.text.cache_file import default_folder
+from natc.text.delivered import known_shapes
 from natc.text.reader import read
-from natc.text.shape_cache import ShapeCache, usual_cache
+from natc.text.shape_cache import ShapeCache
 from natc.text.writer import save
 from tests.support import GOLDEN
 
@@ -145,6 +146,6 @@ def test_the_folder_is_where_the_platform_keeps_caches(monkeypatch):
 
 
 def test_the_environment_turns_it_off(monkeypatch):
-    assert usual_cache() is not None
+    assert known_shapes().further is not None
     monkeypatch.setenv("NATC_NO_CACHE", "1")
-    assert usual_cache() is None
+    assert known_shapes().further is None
