@@ -17,6 +17,8 @@ from natc.trace.state import State
 from natc.values import evolve, frozen
 
 _ICMP = (1, 58)
+#: Protocols and types of the ICMP messages that are called Redirect.
+_REDIRECTS = ((1, 5), (58, 137))
 
 
 @frozen(eq=False)
@@ -73,6 +75,8 @@ class TableTracker:
         return rewritten(state, connection, side)
 
     def _error_rewritten(self, state: State, connection: Connection) -> State:
+        if _is_redirect(state.packet) and nat.redirect_dropped(connection):
+            return _dropped(state)
         found = nat.rewrite_error(connection, state.binding.direction, NAT_SIDE[state.hook])
         inner = state.packet.inner
         if found is None or inner is None:
@@ -137,6 +141,11 @@ class TableTracker:
 def _may_bind(packet: Packet) -> bool:
     """Whether the packet may settle its connection's translation; an ICMP error never does."""
     return packet.ctstate == "NEW" or (packet.ctstate == "RELATED" and packet.inner is None)
+
+
+def _is_redirect(packet: Packet) -> bool:
+    """Whether the packet tells its receiver of another router (RFC 792, RFC 4861)."""
+    return (packet.proto, packet.icmp_type) in _REDIRECTS
 
 
 def _table(state: State) -> Connections:
