@@ -1,6 +1,7 @@
 """Pairs of small rulesets made by chance, compared by natc diff and packet by packet.
 
     python -m tests.pairs --count 2000 --seed 1
+    python -m tests.pairs --count 200 --seed 1 --netmap     # rules with NETMAP among them
 
 The second ruleset is the first with a few changes, some of which change nothing for packets. The judge
 sends one packet of every class of the product of all fields that the two texts mention: it reads the
@@ -11,8 +12,8 @@ import argparse
 import random
 import re
 import sys
-from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from itertools import product
 
 from attrs import evolve, frozen
@@ -42,6 +43,7 @@ USER = ("ONE", "TWO")
 EARLY, LATE = ("PREROUTING", "INPUT"), ("OUTPUT", "POSTROUTING")
 ADDRESSES = ("10.96.0.10", "10.96.0.11", "10.244.1.5", "10.244.0.0/16", "10.96.0.10/31")
 TARGETS = ("10.244.1.5", "10.244.2.6")
+NETWORKS = ("10.244.1.4/30", "10.96.0.8/29", "10.244.0.0/16", "10.244.1.5/32")
 ELSEWHERE, OTHER_PORT = "198.51.100.9", 5
 SPECIAL = ("0.0.0.0", "0.0.0.9", "127.0.0.9", "224.0.0.9", "240.0.0.9", "255.255.255.255")
 INTERFACES = ("eth0", "cni0", "zz0")
@@ -73,11 +75,13 @@ class Maker:
     chance: random.Random
     kinds: tuple[str, ...]
     """What the rulesets of one pair may ask for: of everything there would be too many packets."""
+    netmap: bool = False
+    """Whether rules may map networks."""
 
     @classmethod
-    def of(cls, seed: int) -> "Maker":
+    def of(cls, seed: int, *, netmap: bool = False) -> "Maker":
         chance = random.Random(seed)
-        return cls(chance, ("-d", *chance.sample([*ASKED][1:], 2)))
+        return cls(chance, ("-d", *chance.sample([*ASKED][1:], 1 if netmap else 2)), netmap)
 
     def pair(self) -> tuple[str, str]:
         """Return the texts of two rulesets that have much in common."""
@@ -132,14 +136,14 @@ class Maker:
         refusals = ["-j REJECT --reject-with icmp-port-unreachable"] if table == "filter" else []
         return [*goals, "-j DROP", "-j DROP", *refusals]
 
-    @staticmethod
-    def _translations(chain: str, port: str) -> list[str]:
+    def _translations(self, chain: str, port: str) -> list[str]:
         if chain == "POSTROUTING":
             return ["-j MASQUERADE", "-j MASQUERADE", "-j SNAT --to-source 192.168.1.10"]
         if chain in USER:
             return []
         dnat = [f"-j DNAT --to-destination {address}{way}" for address in TARGETS for way in ("", port)]
-        return [*dnat, *dnat, "-j REDIRECT", f"-j REDIRECT --to-ports {port[1:]}" if port else ""]
+        mapping = [f"-j NETMAP --to {network}" for network in NETWORKS] * 3 if self.netmap else []
+        return [*mapping, *dnat, *dnat, "-j REDIRECT", f"-j REDIRECT --to-ports {port[1:]}" if port else ""]
 
 
 def text_of(rules: Rules) -> str:
@@ -177,7 +181,8 @@ class Sent:
 def packets(text: str, special: tuple[str, ...]) -> Iterator[Sent]:
     """Yield one packet of each class of the product of all fields that a text mentions."""
     has = text.replace(OPENING, "").__contains__
-    dsts = addresses(re.findall(r"(?:-d|--to-destination) ([\d./]+)", text), special)
+    mapped = re.findall(r"NETMAP --to ([\d./]+)", text)
+    dsts = addresses(re.findall(r"(?:-d|--to-destination) ([\d./]+)", text), special, mapped)
     local = has("LOCAL") or has("-A INPUT") or has("REDIRECT")
     targets = frozenset(int(ip_address(address)) for address in TARGETS)
     for origin, dst, (proto, dport), src, sport, interface, mark, state, uid in product(
@@ -206,15 +211,26 @@ def packets(text: str, special: tuple[str, ...]) -> Iterator[Sent]:
             )
 
 
-def addresses(mentioned: list[str], special: tuple[str, ...]) -> list[str]:
+def addresses(mentioned: list[str], special: tuple[str, ...], mapped: Iterable[str] = ()) -> list[str]:
     """Return an address for each way to be in some of the networks mentioned and not in others.
 
-    And some that are the same on all nodes.
+    And to be mapped into them by ``mapped`` networks; and some that are the same on all nodes.
     """
     networks = [ip_network(word, strict=False) for word in dict.fromkeys(mentioned)]
+    targets = [ip_network(word) for word in dict.fromkeys(mapped)]
     points = [ip_address(ELSEWHERE), *(point for net in networks for point in (net[0], net[-1], net[-1] + 1))]
-    found = {tuple(point in net for net in networks): str(point) for point in reversed(points)}
+    points += [onto(point, end, like) for like in targets for point in [*points] for end in [*points]]
+    found = {
+        tuple(one in net for one in (point, *(onto(net[0], point, net) for net in targets)) for net in networks):
+        str(point) for point in reversed(points)
+    }  # fmt: skip
     return [*found.values(), *special]
+
+
+def onto(network: IPv4Address, end: IPv4Address, like: IPv4Network) -> IPv4Address:
+    """Return the address of the network of one address, as large as another, with the last bits of a third."""
+    hosts = int(like.hostmask)
+    return IPv4Address(int(network) & ~hosts | int(end) & hosts)
 
 
 def transports(text: str) -> Iterator[tuple[str, int | None]]:
@@ -299,7 +315,7 @@ def is_of(change: object, sent: Sent) -> bool:
     """Tell whether a packet goes to a destination that is told to have changed."""
     address, proto = int(ip_address(sent.dst)), protocol_number(sent.proto)
     for of in change.classes:
-        there = address in of.addresses or (change.on_node and address in sent.own)
+        there = address in of or (change.on_node and address in sent.own)
         if there and proto in of.protocols and (of.ports is None or sent.dport in of.ports):
             return True
     return False
@@ -310,10 +326,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--netmap", action="store_true", help="rules that map networks, too")
     asked = parser.parse_args()
     wrong, differing = 0, 0
     for seed in range(asked.seed, asked.seed + asked.count):
-        a, b = Maker.of(seed).pair()
+        a, b = Maker.of(seed, netmap=asked.netmap).pair()
         found = compare(Side(read(a)), Side(read(b)))
         problem = disagreement(found, a, b, special=seed % 8 == 0, most=_MOST if seed % 4 else sys.maxsize)
         if problem:

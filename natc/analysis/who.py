@@ -6,12 +6,12 @@ is the answer. So odds, conditions and masquerade are those of ``natc trace`` fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, summarize_address_range
 from typing import TYPE_CHECKING
 
 from natc.analysis.backwards import Address, Candidate, Wanted, candidates
-from natc.analysis.own_address import own_address
+from natc.analysis.own_address import ANY_NODE, own_address
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, question_packet
@@ -119,6 +119,21 @@ def _mapped(dst: Intervals, kept: tuple[int, int], bits: int) -> Iterator[tuple[
             yield str(address_of(first, bits)), _network(low, high, bits), False
 
 
+def _mapped_from_anywhere(
+    hosts: int, value: int, bits: int, own: Iterable[str] | None, *, ours: bool
+) -> Iterator[tuple[str, str, bool]]:
+    """Yield the addresses that NETMAP of a rule for all networks makes the target of: those of ``own``.
+
+    Without them one, as all networks.
+    """
+    if own is not None:
+        numbers = (int(ip_address(text)) for text in own)
+        yield from (_single(number, bits) for number in numbers if number & hosts == value)
+        return
+    usual, whole = int(ip_address(ANY_NODE[4 if bits == 32 else 6])), (1 << bits) - 1
+    yield str(address_of(usual & ~hosts & whole | value, bits)), _network(0, whole + 1, bits), ours
+
+
 def _single(number: int, bits: int) -> tuple[str, str, bool]:
     host = str(address_of(number, bits))
     return host, f"[{host}]" if bits == 128 else host, False
@@ -166,7 +181,10 @@ class _Asker:
     def _hosts(self, wanted: Wanted) -> Iterator[tuple[str, str, bool]]:
         """Yield each address to trace, how it is shown, and whether it stands for the node's own."""
         bits = self.target.max_prefixlen
-        if wanted.dst is None:
+        if wanted.dst is None and wanted.kept is not None:
+            own = self.host.addresses if wanted.local and self.host else None
+            yield from _mapped_from_anywhere(*wanted.kept, bits, own, ours=wanted.local)
+        elif wanted.dst is None:
             yield own_address(self.ruleset, self.host), "", True
         elif wanted.dst.single is not None:
             yield _single(wanted.dst.single, bits)

@@ -13,6 +13,7 @@ from natc.analysis.diff.fates import Fate
 from natc.analysis.diff.joint import Shares
 from natc.analysis.diff.witness import Witness
 from natc.netfilter.intervals import ALL_PORTS, all_addresses, numbers
+from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, Packet
 from natc.probability import NEVER, Odds
 from natc.report.document import odds_json
@@ -97,11 +98,20 @@ def _class_text(of: DestinationClass, *, on_node: bool) -> str:
         (Open("protocol", "", numbers(0, 255)), of.protocols, "any protocol"),
     ]
     packet = Packet(of.family)
-    return ", ".join(
+    texts = [
         every if domain == value.domain else phrase(packet, value, domain)
         for value, domain, every in parts
         if domain is not None and domain.single is None
-    )
+    ]
+    return ", ".join([*texts, *_ends_text(of)])
+
+
+def _ends_text(of: DestinationClass) -> Iterator[str]:
+    """Say how addresses have to end, where a mapping of networks keeps that."""
+    bits = 32 if of.family == 4 else 128
+    for one in of.ends:
+        text = phrase(Packet(of.family), Open("destination", "", numbers(0, one.mask)), one.values)
+        yield text.replace("destination", f"destination & {address_of(one.mask, bits)}", 1)
 
 
 def _contrast_lines(change: Change, commands: Sequence[Command]) -> Iterator[Line]:

@@ -92,6 +92,12 @@ def test_a_network_that_is_mapped_leads_to_each_pod_from_its_own_addresses():
         assert all(path.odds == CERTAIN and ip_address(path.dst.partition(":")[0]) for path in paths)
 
 
+def test_a_rule_for_all_networks_maps_any_address_with_the_same_end():
+    rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j NETMAP --to 10.0.0.0/28\nCOMMIT\n"
+    assert rows(who(read(rules), "10.0.0.5")) == [("0.0.0.0/0", "tcp", "network", 1.0, False)]
+    assert who(read(rules), "10.0.0.16") == ()
+
+
 def test_of_a_large_network_that_is_mapped_the_first_address_is_asked():
     rules = NETMAP.replace("198.51.100.0/27", "198.18.0.0/15")
     assert [path.dst for path in who(read(rules), "10.0.0.6") if path.dst.startswith("198.")] == [

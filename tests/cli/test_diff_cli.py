@@ -125,6 +125,23 @@ def test_a_port_that_translation_keeps_is_asked_for_behind_it(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("asked", "dst"),
+    [("-d 203.0.113.0/28 ", "203.0.113.5"), ("", "1.0.0.5"), ("! -d 10.0.0.0/8 -p udp ", "1.0.0.5")],
+)
+def test_a_network_that_is_mapped_is_told_apart_by_what_rules_behind_ask(asked, dst, tmp_path, capsys):
+    paths = [tmp_path / name for name in "ab"]
+    for path, rule in zip(paths, ("-A FORWARD -d 10.0.0.5/32 -j DROP\n", ""), strict=True):
+        path.write_text(
+            f"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {asked}-j NETMAP --to 10.0.0.0/28\nCOMMIT\n"
+            f"*filter\n:FORWARD ACCEPT [0:0]\n{rule}COMMIT\n"
+        )
+    assert run(["diff", *map(str, paths)]) == 1
+    out = capsys.readouterr().out
+    assert f"\n{dst}:1/" in out
+    assert ("destination & 0.0.0.15 is 0.0.0.5" in out) is not asked.startswith("-d")
+
+
+@pytest.mark.parametrize(
     ("asked", "changes"),
     [("-d 224.0.0.251/32", 0), ("-p icmp -m icmp --icmp-type 3", 0), ("-d 10.0.0.1/32", 1)],
 )

@@ -161,19 +161,24 @@ def _lines_about(ports: set[int]) -> Callable[[str], Iterator[int]]:
 
 def ask_of(rule: Rule, memory: Memory | None, packet: Packet, *, translated: bool = False) -> Ask:
     """Return what a rule asks of the destination; of a translation to a range of ports, that range."""
-    known: dict[str, Intervals] = {}
     condition = rule.condition
-    for part in conjuncts(condition):
-        if isinstance(part, In) and part.field in FIELDS and isinstance(part.values, Intervals):
-            before = known.get(part.field)
-            known[part.field] = part.values if before is None else before & part.values
+    dst, dport, proto = (conjunct_of(condition, name) for name in FIELDS)
     cuts = dict.fromkeys(
         (leaf.field, leaf.values)
         for leaf in leaves(condition, memory, packet)
         if isinstance(leaf, In) and leaf.field in FIELDS and isinstance(leaf.values, Intervals)
     )
     cuts |= dict.fromkeys(("dport", ports) for ports in _kept_ports(rule))
-    return Ask(known.get("dst"), known.get("dport"), known.get("proto"), tuple(cuts), translated)
+    return Ask(dst, dport, proto, tuple(cuts), translated)
+
+
+def conjunct_of(condition: Condition, name: str) -> Intervals | None:
+    """Return the values of a field for which a condition can hold; None for all."""
+    values: Intervals | None = None
+    for part in conjuncts(condition):
+        if isinstance(part, In) and part.field == name and isinstance(part.values, Intervals):
+            values = part.values if values is None else values & part.values
+    return values
 
 
 def _kept_ports(rule: Rule) -> Iterator[Intervals]:

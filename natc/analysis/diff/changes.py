@@ -6,11 +6,12 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from natc.analysis.backwards import Wanted
-from natc.analysis.diff.asks import asks_of, asks_of_node, keeps
-from natc.analysis.diff.classes import DestinationClass, classes_of
+from natc.analysis.diff.asks import Ask, asks_of, asks_of_node, keeps
+from natc.analysis.diff.classes import Cuts, DestinationClass, classes_of
 from natc.analysis.diff.contrasts import Contest, Contrast, Unsure
 from natc.analysis.diff.differing import Compared, compared
 from natc.analysis.diff.fields import Fields
+from natc.analysis.diff.mapped import asks_before, cuts_by_ends, mappings_of
 from natc.analysis.diff.reach import covering, regions_of
 from natc.analysis.diff.sides import Side
 from natc.netfilter.header import PROTOCOLS
@@ -174,7 +175,17 @@ class _Comparison:
             for side, written in zip((self.a, self.b), found.sides, strict=True)
             for ask in (*asks_of_node(side.node), *asks_of(written, regions, *_asked(side), kept=kept))
         ]
-        return classes_of(list(dict.fromkeys(asks)), regions, within, family)
+        asked = list(dict.fromkeys(asks))
+        by_ends = self._mapped(asked, family) if kept else ()
+        return classes_of(asked, regions, within, family, by_ends)
+
+    def _mapped(self, asked: list[Ask], family: int) -> Cuts:
+        """Add what NETMAP makes of addresses that rules behind it ask for; return what it makes of ends."""
+        behind = [values for ask in asked for field, values in ask.cuts if field == "dst"]
+        bits = 32 if family == 4 else 128
+        mappings = [one for side in self.written.sides for one in mappings_of(side, bits)]
+        asked += asks_before(mappings, behind)
+        return cuts_by_ends(mappings, behind)
 
     @property
     def _same_node(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import FIELDS, Ask
+from natc.analysis.diff.mapped import Ends, first_address
 from natc.netfilter.intervals import ALL_PORTS, Intervals, all_addresses, number, numbers, union
 from natc.netfilter.packet import TRANSPORT_PORTS
 from natc.values import evolve, frozen
@@ -23,6 +24,8 @@ _SPECIAL = {
         numbers(0xFF << 120, (1 << 128) - 1)),
 }  # fmt: skip
 
+#: Masks of last bits, the longest first, with the sets of them that are told apart.
+Cuts = Sequence[tuple[int, Sequence[Intervals]]]
 _LOOPBACK = {4: numbers(0x7F000000, 0x7FFFFFFF), 6: number(1)}
 
 
@@ -35,11 +38,19 @@ class DestinationClass:
     """None for protocols without ports."""
     protocols: Intervals
     family: int = 4
+    ends: tuple[Ends, ...] = ()
+    """Of the addresses only those that end in all of these ways, the longest first."""
+
+    def __contains__(self, address: int) -> bool:
+        return address in self.addresses and all(address in one for one in self.ends)
 
     @property
     def address(self) -> int:
         """The smallest address of the class, one that packets are sent to where it has such."""
-        return smallest_address(self.addresses, self.family)
+        usual = first_address(self.addresses - _special(self.family), self.ends)
+        found = first_address(self.addresses, self.ends) if usual is None else usual
+        assert found is not None, "there is no class without addresses"
+        return found
 
     @property
     def special(self) -> bool:
@@ -81,17 +92,36 @@ def smallest_address(addresses: Intervals, family: int) -> int:
 
 
 def classes_of(
-    asks: Sequence[Ask], regions: Sequence[Wanted], within: Wanted, family: int
+    asks: Sequence[Ask],
+    regions: Sequence[Wanted],
+    within: Wanted,
+    family: int,
+    by_ends: Cuts = (),
 ) -> Iterator[DestinationClass]:
-    """Yield the classes of the destinations in some regions, as far as they are within another."""
+    """Yield the classes of the destinations in some regions, as far as they are within another.
+
+    ``by_ends``: the sets of last bits of addresses that are told apart, too.
+    """
     asks = [*asks, *map(_ask_of_region, regions)]  # so that what lies in two regions is one class
     seen = set[DestinationClass]()
     for region in regions:
         both = _intersection(region, within)
-        for one in _in_region(asks, both, family) if both else ():
-            if one not in seen:
-                seen.add(one)
-                yield one
+        for whole in _in_region(asks, both, family) if both else ():
+            for one in _by_ends(whole, by_ends):
+                if one not in seen:
+                    seen.add(one)
+                    yield one
+
+
+def _by_ends(whole: DestinationClass, cuts: Cuts) -> Iterator[DestinationClass]:
+    """Split a class by the last bits of addresses."""
+    if whole.addresses.single is not None:
+        yield whole
+        return
+    levels = [[Ends(mask, values) for values in atoms(numbers(0, mask), sets)] for mask, sets in cuts]
+    for ends in product(*levels):
+        if first_address(whole.addresses, ends) is not None:
+            yield evolve(whole, ends=ends)
 
 
 def _ask_of_region(region: Wanted) -> Ask:
