@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from attrs import frozen
-
 from natc.analysis.diff.asks import Ask, conjunct_of
 from natc.analysis.diff.differing import Written
 from natc.netfilter.intervals import Intervals, all_addresses, numbers, union
 from natc.netfilter.kinds.addresses import Network
 from natc.netfilter.targets.netmap import Netmap
+from natc.values import frozen
 
 #: More stretches than this are not made of one set of addresses.
 _MOST = 1 << 10
