@@ -5,6 +5,7 @@ An example is an indented block that begins with ``$ natc`` (or with what is pip
 """
 
 import io
+import json
 import re
 import shlex
 import shutil
@@ -12,6 +13,7 @@ import shutil
 import pytest
 
 from natc.cli import run
+from tests.bundles import ADDRESSES, ROUTES, bundle
 from tests.support import GOLDEN, ROOT
 
 CASE = GOLDEN / "kube-proxy/1.29.1-901"
@@ -80,6 +82,43 @@ def texts(folder):
     )
 
 
+def a_bundle(folder):
+    """A node at 10.0.0.5 with pods of 10.244.0.0/24 behind cni0."""
+    rules = (CASE / "save-legacy.txt").read_text()
+    pods = {"family": "inet", "local": "10.244.0.1", "prefixlen": 24, "scope": "global"}
+    local = {"type": "local", "dst": "10.244.0.1", "dev": "cni0", "table": "local", "scope": "host"}
+    route = {"dst": "10.244.0.0/24", "dev": "cni0", "scope": "link", "prefsrc": "10.244.0.1"}
+    shown = {
+        "addr-4.json": [*ADDRESSES, {"ifname": "cni0", "addr_info": [pods]}],
+        "route-4.json": [*ROUTES, local, route],
+    }
+    files = {name: json.dumps(content) for name, content in shown.items()}
+    files |= {"iptables-save": rules, "iptables-legacy-save": rules, "iptables-nft-save": ""}
+    (folder / "node1.tar").write_bytes(bundle(**files))
+
+
+def connections(folder):
+    shutil.copy(CASE / "save-legacy.txt", folder / "dump.txt")
+    (folder / "conntrack.txt").write_text(
+        "tcp 6 99 ESTABLISHED src=10.0.0.1 dst=10.96.0.1 sport=1000 dport=80 "
+        "src=10.1.0.1 dst=10.0.0.1 sport=80 dport=1000 [ASSURED] mark=0 use=1\n"
+    )
+
+
+def five_digits(folder):
+    """Three endpoints with the chances that kube-proxy wrote up to 1.16."""
+    chances = ("0.33333", "0.50000", "")
+    rules = [
+        f"-A KUBE-SVC-B {f'-m statistic --mode random --probability {chance} ' if chance else ''}"
+        f"-p tcp -m tcp -j DNAT --to-destination 10.0.0.{number}:80"
+        for number, chance in enumerate(chances, 1)
+    ]
+    service = '-d 10.96.0.1/32 -p tcp -m comment --comment "a/b cluster IP" -m tcp --dport 80'
+    head = ["*nat", ":PREROUTING ACCEPT [0:0]", ":KUBE-SERVICES - [0:0]", ":KUBE-SVC-B - [0:0]"]
+    jumps = ["-A PREROUTING -j KUBE-SERVICES", f"-A KUBE-SERVICES {service} -j KUBE-SVC-B"]
+    (folder / "old-node.txt").write_text("\n".join([*head, *jumps, *rules, "COMMIT", ""]))
+
+
 INGRESS = """\
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -100,7 +139,10 @@ def ingress(folder):
 
 #: By the heading of README: what makes the files that its example speaks of, where they are not as recorded.
 WORLDS = {
+    "All of a node in one file": a_bundle,
+    "Is it fair?": five_digits,
     "Names": ingress,
+    "What the node remembers": connections,
     "How uneven is it behind a balancer?": three_nodes,
     "Is this node up to date?": stale,
     "What does a change do to packets?": scaled_down,
