@@ -36,6 +36,10 @@ class Book(Protocol):
     def number_at(self, place: int) -> int:
         """Return the number of the line that begins at a place."""
 
+    @property
+    def option_words(self) -> frozenset[str] | None:
+        """The words of its lines that name options (``--syn``) or matches (``-m tcp``); None if not known."""
+
     def no_chain(self, name: str, place: int) -> Exception:
         """Return the error of a line, beginning at ``place``, whose chain does not exist."""
 

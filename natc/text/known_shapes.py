@@ -48,6 +48,11 @@ class KnownShapes:
             met += new
             yield from new
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The option words of all lines that were looked at."""
+        return frozenset(word for words in self._met for word in words)
+
     def add(self, words: tuple[str, ...], shapes: list[LineShape], usual: Blueprint | None) -> None:
         """Add the shapes of a line; ``usual``, what they were made from, is kept for other texts."""
         self._met.setdefault(words, []).extend(shapes)

@@ -188,7 +188,9 @@ class _Reader:
         kept = Ruleset(
             family=self.family, saved=ruleset.saved, lazy=ruleset.lazy, respelled=ruleset.respelled
         )
-        self.tables = Tables(self.source, kept, taken=tables.taken, usual=tables.usual)
+        self.tables = Tables(
+            self.source, kept, taken=tables.taken, usual=tables.usual, proved=tables.proved
+        )  # fmt: skip
         return ruleset
 
     def _close(self) -> None:
@@ -287,6 +289,11 @@ class _Reader:
             out += [Rule(shape.rule, each, number) for each in several or [values]]
             number += 1
         return out
+
+    @property
+    def option_words(self) -> frozenset[str] | None:
+        """The words of all lines that name options or matches; None when not all lines were looked at."""
+        return None if self.tables.unseen else self.known.words
 
     def no_chain(self, name: str, place: int) -> DumpError:
         """Return the error of a line, beginning at ``place``, whose chain does not exist."""

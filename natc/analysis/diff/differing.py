@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
 from natc.values import define, field, frozen
@@ -44,6 +43,7 @@ class Written:
     news: list[Chain] = field(factory=list)
     """These chains."""
     _said: dict[re.Pattern[str], bool] = field(factory=dict)
+    _named: dict[str, list[str]] = field(factory=dict)
 
     def chains_with(self, places: Callable[[str], Iterable[int]]) -> Iterator[Chain]:
         """Yield the chains whose rules may mention something; ``places`` finds it in a text.
@@ -54,6 +54,19 @@ class Written:
         for book in self.books.values():
             names |= dict.fromkeys(_chain_at(book.text, place) for place in places(book.text))
         return (chain for name in names if (chain := self.table.chain(name)) is not None)
+
+    def chains_naming(self, name: str) -> Iterator[Chain]:
+        """Yield the chains whose rules may lead to one, and those that are not in the base."""
+        return (chain for one in self._naming(name) if (chain := self.table.chain(one)) is not None)
+
+    def _naming(self, name: str) -> list[str]:
+        if name not in self._named:
+            if self.base is None:
+                found = [chain.name for chain in self.chains_with(lambda text: _places(text, name))]
+            else:
+                found = [*self.base._naming(name), *(chain.name for chain in self.news)]
+            self._named[name] = [*dict.fromkeys(found)]
+        return self._named[name]
 
     def says(self, words: re.Pattern[str]) -> bool:
         """Tell whether some rule fits an expression, those of the base among them."""
@@ -102,30 +115,33 @@ def compared(a: Ruleset, b: Ruleset, revision: Revision | None = None) -> Compar
     for name in {**a.tables, **b.tables}:
         own, other = (Written(one.tables.get(name) or Table(name)) for one in (a, b))
         sides[0][name], sides[1][name] = own, other
-        if revision is None:
-            _compare(own, other, {**own.table.chains, **other.table.chains})
-        else:
-            _revise(own, other, revision)
+        names = _unlike_chains(own.table, other.table) if revision is None else revision.chains(name)
+        own.note_text()
+        other.note_text()
+        _compare(own, other, names)
+        if revision is not None:
+            other.base = own
+            other.news = [chain for one in revision.news(name) if (chain := other.table.chain(one))]
         alike = alike and _policies(own.table) == _policies(other.table)
     return Compared(sides, alike)
 
 
-def _revise(a: Written, b: Written, revision: Revision) -> None:
-    """Compare the chains of a table in which two texts differ."""
-    a.note_text()
-    b.note_text()
-    name = a.table.name
-    _compare(a, b, revision.chains(name))
-    b.base = a
-    b.news = [chain for one in revision.news(name) if (chain := b.table.chain(one)) is not None]
+def _unlike_chains(a: Table, b: Table) -> Iterable[str]:
+    """Return the chains that may not be the same; those of tables that are still text are not made."""
+    own, other = a.blocks(), b.blocks()
+    if own is None or other is None:
+        return {**a.chains, **b.chains}
+    pairs = (
+        (name, own.texts.get(name, ""), other.texts.get(name, "")) for name in {**own.texts, **other.texts}
+    )
+    return [
+        name for name, one, two in pairs if one != two and _COUNTERS.sub("", one) != _COUNTERS.sub("", two)
+    ]
 
 
 def _policies(table: Table) -> dict[str, str]:
     """Return the policies of a table's builtin chains, those aside that are as if not there."""
-    found = {name: table.chain(name) for name in BUILTIN_CHAINS[table.name]}
-    return {
-        name: chain.policy for name, chain in found.items() if chain and chain.policy not in (None, "ACCEPT")
-    }
+    return {name: policy for name, policy in table.policies.items() if policy != "ACCEPT"}
 
 
 def _compare(a: Written, b: Written, names: Iterable[str]) -> None:
@@ -175,6 +191,15 @@ def _longest_rising(numbers: Sequence[int]) -> list[int]:
         out.append(place)
         place = before[place]
     return out
+
+
+def _places(text: str, name: str) -> Iterator[int]:
+    """Yield where a chain is named, but for its own rules: one for all services has 20,000."""
+    place = text.find(name)
+    while place >= 0:
+        if not text.startswith("-A ", place - 3):
+            yield place
+        place = text.find(name, place + 1)
 
 
 def _chain_at(text: str, place: int) -> str:

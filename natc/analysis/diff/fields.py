@@ -16,6 +16,7 @@ from natc.analysis.diff.differing import Written
 from natc.netfilter.condition import Bits, Computed, Condition, In
 from natc.netfilter.intervals import numbers
 from natc.netfilter.packet import Open, Packet
+from natc.netfilter.ruleset import Book
 from natc.values import define, evolve, field
 
 #: The words of rules that ask for a field.
@@ -82,11 +83,17 @@ class Fields:
         for side in self.sides:
             tables = [table for table in side.values() if table.base is None]
             books = {key: book for table in tables for key, book in table.books.items()}
-            spoken_of = any(word in book.text for book in books.values() for word in words)
+            spoken_of = any(_may_say(book, words) for book in books.values())
             for table in side.values():
                 chains = table.news if table.base else table.chains_with(places) if spoken_of else table.made
                 for rule in (rule for chain in chains for rule in chain.rules):
                     yield leaves(rule.condition, None, Packet())
+
+
+def _may_say(book: Book, words: Iterable[str]) -> bool:
+    """Tell whether some line may have an option; looking for ten in 18.9 MB takes 0.06 s of CPU."""
+    known = book.option_words
+    return any(word.strip() in known if known is not None else word in book.text for word in words)
 
 
 def _places(words: Iterable[str]) -> Callable[[str], Iterator[int]]:

@@ -43,8 +43,9 @@ def _hooks(table: Written) -> Iterator[tuple[str, Wanted]]:
     while waiting:
         name, wanted = waiting.pop()
         chain = table.table.chain(name)
-        if chain is not None and chain.policy is not None:
+        if chain is not None and chain.policy is not None:  # nothing jumps to a builtin chain
             yield name, wanted
+            continue
         if name not in callers:
             callers[name] = list(_jumping_to(table, name))
         for rule in callers[name]:
@@ -55,19 +56,10 @@ def _hooks(table: Written) -> Iterator[tuple[str, Wanted]]:
 
 
 def _jumping_to(table: Written, name: str) -> Iterator[Rule]:
-    for chain in table.chains_with(lambda text: _places(text, name)):
+    for chain in table.chains_naming(name):
         for rule in chain.rules:
             if rule.shape.jump is not None and rule.values[rule.shape.jump] == name:
                 yield rule
-
-
-def _places(text: str, name: str) -> Iterator[int]:
-    """Yield where a chain is named, but for its own rules: one for all services has 20,000."""
-    place = text.find(name)
-    while place >= 0:
-        if not text.startswith("-A ", place - 3):
-            yield place
-        place = text.find(name, place + 1)
 
 
 def _before_translation(nat: Written | None, wanted: Wanted, family: int) -> set[Wanted]:
