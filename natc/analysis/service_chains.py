@@ -40,14 +40,23 @@ SHARED_CHAINS = frozenset(
 )
 
 _OWN = re.compile(r"(KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-)[A-Z2-7]{16}")
+_HASH = 16
+_KINDS = frozenset((SERVICE, LOCAL, EXTERNAL, EXTERNAL_LOCAL, FIREWALL, ENDPOINT))
 _LABEL = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
-_NAME = re.compile(rf"(?<!\S)({_LABEL}/{_LABEL}(?::(?:{_LABEL})?)?)(?!\S)")
+#: An expression of the name of a service port.
+NAME = rf"{_LABEL}/{_LABEL}(?::(?:{_LABEL})?)?"
+_NAME = re.compile(rf"(?<!\S)({NAME})(?!\S)")
 
 
 def kind_of(chain: str) -> str:
     """Return the prefix of a service port's own chain, empty for any other chain."""
     found = _OWN.fullmatch(chain)
     return found[1] if found else ""
+
+
+def looks_own(chain: str) -> bool:
+    """Tell whether a chain has a name as long as that of a service port's, and the beginning of one."""
+    return chain[:-_HASH] in _KINDS
 
 
 def name_in(comment: str) -> str:

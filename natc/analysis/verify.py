@@ -14,7 +14,8 @@ from natc.analysis.drift import Drift
 from natc.analysis.drift_codes import LEFT_OVER
 from natc.analysis.drift_findings import tell
 from natc.analysis.findings import Finding
-from natc.analysis.narrowed import differing, kept, services_in
+from natc.analysis.narrowed import differing, kept
+from natc.analysis.nearby import services_in
 from natc.analysis.node_facts import settings_shown
 from natc.analysis.written import Expected, Shown
 from natc.compile import ProxyConfig
@@ -95,8 +96,8 @@ def compare_written(node: Shown, cluster: Cluster, config: ProxyConfig) -> tuple
     if config.is_ipv6:  # addresses may be spelled in many ways
         return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
     expected = Expected.of(cluster, config)
-    services = len(services_in(expected.tables))
-    apart = differing(expected.tables, node.tables, config)
+    services = len(services_in(expected.common))
+    apart = differing(expected, node.tables, config)
     if not apart:
         return Verified(config, services, ()), node.ruleset
     chains = kept(expected, node, apart)

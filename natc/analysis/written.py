@@ -7,10 +7,12 @@ Most chains of most nodes are as they should be, and to tell so no rule has to b
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from natc.analysis.service_chains import kind_of, looks_own
 from natc.compile import ProxyConfig
-from natc.compile.saved import saved_tables
+from natc.compile.saved import Saved, saved_tables
+from natc.compile.stencils import NAME
 from natc.kube.model import Cluster
 from natc.netfilter.blocks import Blocks
 from natc.netfilter.hooks import BUILTIN_CHAINS
@@ -18,7 +20,7 @@ from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset, Table
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
-from natc.values import field, frozen
+from natc.values import define, field, frozen
 
 Chains = Mapping[str, str]
 """By name the lines of a chain's rules in save form without counters, each ended by a newline."""
@@ -28,33 +30,114 @@ Kept = Mapping[str, Mapping[str, Collection[str] | None]]
 _COUNTERS = re.compile(r"^\[\d+:\d+\] (?=-A )", re.MULTILINE)
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Expected:
     """What kube-proxy should have written."""
 
     family: int
-    tables: Mapping[str, Chains]
+    saved: Saved
+    _ports: dict[str, int] | None = None
+    """By the names of chains and of service ports the number of a service port that has a stencil."""
 
     @classmethod
     def of(cls, cluster: Cluster, config: ProxyConfig) -> Expected:
         """Compile a cluster. Raises NatcError where that kube-proxy would crash on it."""
         return cls(6 if config.is_ipv6 else 4, saved_tables(cluster, config))
 
+    @property
+    def common(self) -> Mapping[str, Chains]:
+        """All chains but the own ones of service ports with stencils."""
+        return self.saved.common
+
+    def chains(self) -> int:
+        """Return how many chains the nat table has."""
+        return len(self.common["nat"]) + sum(len(stencil.own) for stencil, _ in self.saved.ports)
+
+    def own_apart(self, found: Chains) -> frozenset[str]:
+        """Return the chains of single service ports that are not the same in a dump's nat table.
+
+        The lines of a chain name it, so texts are compared, sorted: measured on 61,000 chains, CPU: 0.03 s,
+        by their names one by one 0.08.
+        """
+        common = self.common["nat"]
+        ours = [text for name, text in common.items() if text and looks_own(name)]
+        ours += [
+            text % pick(values)
+            for stencil, values in self.saved.ports
+            for _, _, text, pick in stencil.own
+            if text
+        ]
+        there = [(name, text) for name, text in found.items() if looks_own(name)]
+        theirs = [text for _, text in there if text]
+        ours.sort()
+        odd = set[str]()
+        if ours != sorted(theirs):
+            odd = {text[3 : text.index(" ", 3)] for text in set(ours).symmetric_difference(theirs)}
+        odd |= self._empty() ^ {name for name, text in there if not text}
+        return frozenset(filter(kind_of, odd))
+
+    def _empty(self) -> set[str]:
+        """Return the own chains that are to have no rules."""
+        found = {name for name, text in self.common["nat"].items() if not text and looks_own(name)}
+        holding = {id(stencil) for stencil, _ in self.saved.ports if not all(part[2] for part in stencil.own)}
+        for stencil, values in self.saved.ports:
+            if id(stencil) in holding:
+                found |= {prefix + values[at] for prefix, at, text, _ in stencil.own if not text}
+        return found
+
+    def alike(self, apart: Collection[str]) -> dict[str, str]:
+        """Return own chains that are the same in a dump, of each stencil those of one service port."""
+        texts = {name: text for name, text in self.common["nat"].items() if kind_of(name)}
+        seen = set[int]()
+        for stencil, values in self.saved.ports:
+            if id(stencil) not in seen:
+                chains = stencil.chains(values)
+                texts |= chains
+                if chains.keys().isdisjoint(apart):
+                    seen.add(id(stencil))
+        return {name: text for name, text in texts.items() if name not in apart}
+
+    def ports_of(self, names: Iterable[str]) -> set[int]:
+        """Return which service ports with stencils have these names, or chains of these names."""
+        if self._ports is None:
+            self._ports = {}
+            for number, (stencil, values) in enumerate(self.saved.ports):
+                self._ports[values[NAME]] = number
+                for prefix, at, _, _ in stencil.own:
+                    self._ports[prefix + values[at]] = number
+        return {self._ports[name] for name in names if name in self._ports}
+
+    def without_port(self, chains: Iterable[str]) -> list[str]:
+        """Return those of some chains that are not the own ones of a service port with a stencil."""
+        self.ports_of(())
+        return [chain for chain in chains if chain not in (self._ports or ())]
+
+    def with_ports(self, ports: Iterable[int]) -> dict[str, Chains]:
+        """Return the common chains with those of some service ports."""
+        nat = dict(self.common["nat"])
+        for stencil, values in (self.saved.ports[number] for number in sorted(ports)):
+            nat |= stencil.chains(values)
+        return {**self.common, "nat": nat}
+
     def part(self, kept: Kept) -> Ruleset:
         """Return a ruleset of some of the chains."""
-        return read("".join(self._lines(kept)), file="<compiled>", family=self.family, cache=known_shapes())
+        tables = self.with_ports(self.ports_of(kept.get("nat", ())))
+        text = "".join(_lines(tables, kept))
+        return read(text, file="<compiled>", family=self.family, cache=known_shapes())
 
-    def _lines(self, kept: Kept) -> Iterator[str]:
-        for table, chains in self.tables.items():
-            names = [name for name in chains if name in kept[table]]
-            yield f"*{table}\n"
-            for name in names:
-                yield f":{name} {'ACCEPT' if name in BUILTIN_CHAINS[table] else '-'} [0:0]\n"
-            for name in names:
-                lines = kept[table][name]
-                whole = chains[name]
-                yield whole if lines is None else "".join(filter(lines.__contains__, whole.splitlines(True)))
-            yield "COMMIT\n"
+
+def _lines(tables: Mapping[str, Chains], kept: Kept) -> Iterator[str]:
+    """Yield some of the chains of tables as a text."""
+    for table, chains in tables.items():
+        names = [name for name in chains if name in kept[table]]
+        yield f"*{table}\n"
+        for name in names:
+            yield f":{name} {'ACCEPT' if name in BUILTIN_CHAINS[table] else '-'} [0:0]\n"
+        for name in names:
+            lines = kept[table][name]
+            whole = chains[name]
+            yield whole if lines is None else "".join(filter(lines.__contains__, whole.splitlines(True)))
+        yield "COMMIT\n"
 
 
 @frozen(eq=False)
@@ -72,8 +155,7 @@ class Shown:
         found = {name: table.blocks() for name, table in ruleset.tables.items()}
         blocks = {name: each for name, each in found.items() if each is not None}
         tables = {
-            name: _plain(blocks[name]) if name in blocks else _made(table)
-            for name, table in ruleset.tables.items()
+            name: blocks[name] if name in blocks else _made(table) for name, table in ruleset.tables.items()
         }
         return cls(ruleset, tables, blocks)
 
@@ -113,20 +195,13 @@ class Shown:
         out = Chain(chain.name, chain.policy, chain.counters, chain.line)
         if table not in self.blocks:
             out.rules.extend(rule for rule in chain.rules if f"{rule.save()}\n" in lines)
-        elif self.blocks[table].texts[chain.name]:
+        elif self.blocks[table][chain.name]:
             book, place, end = self.blocks[table].passage(chain.name)
             for line in book.text[place:end].splitlines(keepends=True):
                 if _COUNTERS.sub("", line) in lines:
                     out.append_later((book, place, place + len(line)))
                 place += len(line)
         return out
-
-
-def _plain(blocks: Blocks) -> Chains:
-    """Return the texts of chains without counters."""
-    if not blocks.counted:
-        return blocks.texts
-    return {chain: _COUNTERS.sub("", lines) for chain, lines in blocks.texts.items()}
 
 
 def _made(table: Table) -> Chains:

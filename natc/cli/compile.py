@@ -63,6 +63,6 @@ def _text(cluster: Cluster, config: ProxyConfig, form: str, backend: str) -> str
     from natc.compile.saved import saved_tables
     from natc.text.writer import save_texts
 
-    tables = saved_tables(cluster, config, nft=backend == "nft")
+    tables = saved_tables(cluster, config, nft=backend == "nft").texts()
     legacy = dict(reversed(tables.items()))  # the newest table stands first (end of history F)
     return save_texts(legacy, order=backend, by=f"natc {__version__}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from natc.collector import collector_paused
 from natc.compile import fixed
@@ -21,7 +21,7 @@ from natc.compile.config import ProxyConfig
 from natc.compile.endpoints import LAST_PORT
 from natc.compile.marks import Values
 from natc.compile.proxier import Planned, begin, through_passes
-from natc.compile.saved_stencils import Pieces, SavedStencil, Written, learnt, places_of
+from natc.compile.saved_stencils import Place, SavedStencil, Written, learnt, places_of
 from natc.compile.service_ports import ProxiedPort
 from natc.compile.stencils import Write, kind_of, values_of
 from natc.compile.sync import Sync
@@ -32,18 +32,38 @@ from natc.netfilter.ruleset import Ruleset
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
 from natc.text.writer import Printer
-from natc.values import frozen
+from natc.values import define, field, frozen
 
 #: Of so many service ports of a kind on, learning a stencil costs less than it saves.
 _WORTH = 4
 #: Names of service ports that a save shows as they are, and short enough for every comment they stand in.
-_PLAIN_NAME = re.compile(r"(?=.{3,150}\Z)[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.:-]*").fullmatch
+_LABEL = "[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
+_PLAIN_NAME = re.compile(rf"(?=.{{3,150}}\Z){_LABEL}/{_LABEL}(?::(?:{_LABEL})?)?").fullmatch
 
 Texts = dict[str, dict[str, str]]
 """By table and chain the lines of the rules, each ended by a newline; tables as they were first touched."""
+Lines = Mapping[str, Mapping[str, Sequence[str]]]
+"""The same, a string for each line."""
 
 
-def saved_tables(cluster: Cluster, config: ProxyConfig, *, nft: bool = False) -> Texts:
+@frozen(eq=False)
+class Saved:
+    """A node's tables in save form."""
+
+    common: Texts
+    """All chains but those that stencils make."""
+    ports: Sequence[tuple[SavedStencil, Values]] = ()
+    """The service ports with stencils, whose own chains of nat are made when somebody asks for them."""
+
+    def texts(self) -> Texts:
+        """Return all chains."""
+        nat = dict(self.common["nat"])
+        for stencil, values in self.ports:
+            nat |= stencil.chains(values)
+        return {**self.common, "nat": nat}
+
+
+def saved_tables(cluster: Cluster, config: ProxyConfig, *, nft: bool = False) -> Saved:
     """Return what iptables-save (with ``nft`` that of nf_tables) shows of a node, chain by chain.
 
     Raises as :func:`natc.compile.compile` does.
@@ -51,41 +71,77 @@ def saved_tables(cluster: Cluster, config: ProxyConfig, *, nft: bool = False) ->
     with collector_paused():
         show = _Show(config, nft)
         made = None if config.proxy_mode == "userspace" else _by_stencils(cluster, config, show)
-        return _carefully(cluster, config, show) if made is None else made
+        return made or Saved(_joined(show.rules_of(compile_cluster(cluster, config))))
 
 
-def _carefully(cluster: Cluster, config: ProxyConfig, show: _Show) -> Texts:
-    lines = show.rules_of(compile_cluster(cluster, config))
-    return Pieces().texts(lines)
-
-
-def _by_stencils(cluster: Cluster, config: ProxyConfig, show: _Show) -> Texts | None:
+def _by_stencils(cluster: Cluster, config: ProxyConfig, show: _Show) -> Saved | None:
     """Return the tables, None where something is wrong with them that the careful way has to tell."""
     sync, ports, index = begin(cluster, config)
-    write = through_passes(sync)
     planned = list(ports)
+    hashes = [each for _, _, some in planned for each in some]
+    if len(set(hashes)) < len(hashes):
+        return None  # two endpoints or service ports have one chain
     kinds = [kind_of(port, used) if _is_plain(port) else None for port, used, _ in planned]
     if not index.as_printed:
         kinds = [None] * len(kinds)
-    pieces = Pieces()
+    write = through_passes(sync)
     try:
         stencils = _stencils(planned, kinds, sync, write, show)
-        pieces.later(places_of(sync, 0, 0))
+        writing = _Writing(sync, write)
         for each, kind in zip(planned, kinds, strict=True):
-            stencil = stencils.get(kind)
-            if stencil is None:
-                pieces.later(Written.into(sync, write, each).rules)
-            else:
-                stencil.fill(pieces, values_of(*each))
-        before = len(sync.filter_rules), len(sync.nat_rules)
-        fixed.finish(sync)
-        pieces.later(places_of(sync, *before))
-        lines = show(sync)
+            writing.add(each, stencils.get(kind))
+        lines = writing.finished(show)
     except (DumpError, UsageError):
         return None
-    if pieces.made > len(pieces.own) or not lines["nat"].keys().isdisjoint(pieces.own):
-        return None  # two service ports have one chain
-    return pieces.texts(lines)
+    return Saved(writing.merged(lines), writing.ports)
+
+
+def _joined(lines: Lines) -> Texts:
+    return {table: {chain: "".join(own) for chain, own in chains.items()} for table, chains in lines.items()}
+
+
+@define
+class _Writing:
+    """Writes service ports into a sync, but for those that have a stencil."""
+
+    sync: Sync
+    write: Write
+    shared: dict[Place, list[str | None]] = field(factory=dict)
+    """Of each chain that the sync adds to the texts in their order; None for a line of the sync."""
+    ports: list[tuple[SavedStencil, Values]] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self._leave_room(places_of(self.sync, 0, 0))
+
+    def add(self, planned: Planned, stencil: SavedStencil | None) -> None:
+        """Add a service port."""
+        if stencil is None:
+            self._leave_room(Written.into(self.sync, self.write, planned).rules)
+            return
+        values = values_of(*planned)
+        self.ports.append((stencil, values))
+        for place, text in stencil.lines(values):
+            self.shared.setdefault(place, []).append(text)
+
+    def finished(self, show: _Show) -> Lines:
+        """Write the fixed rules that come last, and return what the sync comes to."""
+        before = len(self.sync.filter_rules), len(self.sync.nat_rules)
+        fixed.finish(self.sync)
+        self._leave_room(places_of(self.sync, *before))
+        return show(self.sync)
+
+    def merged(self, lines: Lines) -> Texts:
+        """Return the chains of the sync with what stencils add to them."""
+        texts = _joined(lines)
+        for (table, chain), pieces in self.shared.items():
+            assert pieces.count(None) == len(lines[table][chain]), f"{chain} has other rules"
+            printed = iter(lines[table][chain])
+            texts[table][chain] = "".join([next(printed) if piece is None else piece for piece in pieces])
+        return texts
+
+    def _leave_room(self, places: Iterable[Place]) -> None:
+        for place in places:
+            self.shared.setdefault(place, []).append(None)
 
 
 def _stencils(
@@ -126,12 +182,12 @@ class _Show:
     config: ProxyConfig
     nft: bool
 
-    def __call__(self, sync: Sync) -> Mapping[str, Mapping[str, list[str]]]:
+    def __call__(self, sync: Sync) -> Lines:
         """Return the lines of the node's rules after a sync; raises DumpError for those that are none."""
         text = tables_after(sync).text("#")
         return self.rules_of(read(text, family=6 if self.config.is_ipv6 else 4, cache=known_shapes()))
 
-    def rules_of(self, ruleset: Ruleset) -> Mapping[str, Mapping[str, list[str]]]:
+    def rules_of(self, ruleset: Ruleset) -> Lines:
         """Return the lines of all rules."""
         show = Printer(self.nft).rule
         return {

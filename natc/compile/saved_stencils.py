@@ -9,7 +9,7 @@ from natc.compile.plan import make_plan
 from natc.compile.proxier import Planned
 from natc.compile.stencils import Write, values_of
 from natc.compile.sync import Sync
-from natc.values import define, evolve, field, frozen
+from natc.values import evolve, frozen
 
 #: Characters of the hash in a chain's name.
 HASH_LENGTH = 16
@@ -17,36 +17,6 @@ HASH_LENGTH = 16
 Place = tuple[str, str]
 #: Prints what a node's tables hold: by table and chain the lines in save form.
 Print = Callable[[Sync], Mapping[str, Mapping[str, Sequence[str]]]]
-
-
-@define
-class Pieces:
-    """The node's rules in save form as far as they are known."""
-
-    shared: dict[Place, list[str | None]] = field(factory=dict)
-    """Of chains that several add to the texts in their order; None for a line that is still to be printed."""
-    own: dict[str, str] = field(factory=dict)
-    """The texts of nat's chains that a stencil made."""
-    made: int = 0
-    """How many chains stencils made; more than there are when two service ports have one."""
-
-    def later(self, places: Sequence[Place]) -> None:
-        """Leave room for lines that are still to be printed."""
-        for place in places:
-            self.shared.setdefault(place, []).append(None)
-
-    def texts(self, lines: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, dict[str, str]]:
-        """Return the texts of all chains, with the printed lines of those that were left."""
-        texts = {
-            table: {chain: "".join(printed) for chain, printed in chains.items()}
-            for table, chains in lines.items()
-        }
-        for (table, chain), pieces in self.shared.items():
-            assert pieces.count(None) == len(lines[table][chain]), f"{chain} has other rules"
-            printed = iter(lines[table][chain])
-            texts[table][chain] = "".join([next(printed) if piece is None else piece for piece in pieces])
-        texts["nat"] |= self.own
-        return texts
 
 
 @frozen
@@ -57,14 +27,14 @@ class SavedStencil:
     own: tuple[tuple[str, int, str, Callable[[Values], Values]], ...]
     """What the name of a chain begins with, where its hash is among the values, and the chain's lines."""
 
-    def fill(self, pieces: Pieces, values: Values) -> None:
-        """Add a service port."""
+    def chains(self, values: Values) -> dict[str, str]:
+        """Return the own chains of a service port, of nat, with their lines."""
+        return {prefix + values[at]: text % pick(values) for prefix, at, text, pick in self.own}
+
+    def lines(self, values: Values) -> Iterator[tuple[Place, str]]:
+        """Yield a service port's lines in the chains that all share."""
         for place, text, pick in self.shared:
-            pieces.shared.setdefault(place, []).append(text % pick(values))
-        own = pieces.own
-        for prefix, at, text, pick in self.own:
-            own[prefix + values[at]] = text % pick(values)
-        pieces.made += len(self.own)
+            yield place, text % pick(values)
 
 
 @frozen
@@ -134,9 +104,8 @@ def _stencil(
             own.append((chain[:-HASH_LENGTH], holes[chain[-HASH_LENGTH:]], *template_of(text, holes)))
         else:
             shared.append(((table, chain), *template_of(text, holes)))
-    stencil, filled = SavedStencil(tuple(shared), tuple(own)), Pieces()
-    stencil.fill(filled, values_of(*sample))
-    texts = {place: "".join(filter(None, pieces)) for place, pieces in filled.shared.items()}
-    texts |= {("nat", chain): text for chain, text in filled.own.items()}
-    alike = texts == wanted and filled.made == len(filled.own)
+    stencil, values = SavedStencil(tuple(shared), tuple(own)), values_of(*sample)
+    chains = stencil.chains(values)
+    texts = {**dict(stencil.lines(values)), **{("nat", name): text for name, text in chains.items()}}
+    alike = texts == wanted and len(chains) == len(own)
     return None if not alike or any(holds_any(text, holes) for text in wanted.values()) else stencil

@@ -142,12 +142,12 @@ def _rules(tables: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for table, chains in tables.items():
         enough = set[str]()  # the kinds of which there are enough, by what their names begin with
-        for name, text in chains.items():
+        for name in chains:
             if name[:-_HASHED] in enough:
                 continue
             own = _HASH.fullmatch(name)
             texts = found.setdefault(f"{table} {own[1] if own else name}", [])
-            texts += text.splitlines()[: _SAMPLE - len(texts)]
+            texts += chains[name].splitlines()[: _SAMPLE - len(texts)]
             if own and len(texts) >= _SAMPLE:
                 enough.add(own[1])
     return found

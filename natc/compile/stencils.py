@@ -26,6 +26,8 @@ Part = tuple[str, str, Callable[[Values], Values]]
 #: Goes through the passes, which append the lines of a service port to the buffers of a sync.
 Write = Callable[[Sync, Plan], None]
 
+#: Where among the values of a service port its name is.
+NAME = 0
 _BUFFERS = ("nat_chains", "filter_rules", "nat_rules")
 
 

@@ -6,62 +6,106 @@ compared and searched as text, without a chain or a rule being made of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Passage
 from natc.values import define, field
 
+_COUNTERS = r"(?:\[\d+:\d+\] )?"
+#: The lines of a chain, and the chain.
+_PLAIN = re.compile(r"(-A (\S+).*\n(?:-A \2(?=[ \n]).*\n)*+)")
+_COUNTED = re.compile(rf"({_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \2(?: .*)?\n)*+)")
+_COUNTER = re.compile(rf"^{_COUNTERS}(?=-A )", re.MULTILINE)
+
 
 @define(eq=False)
-class Blocks:
-    """The lines of each chain, as they stand in a book."""
+class Blocks(Mapping[str, str]):
+    """By chain its lines as they stand in a book, without counters; empty for a chain without rules."""
 
     book: Book
-    texts: Mapping[str, str]
-    """By chain its lines, each ended by a newline; empty for a chain without rules."""
     stretches: Sequence[tuple[int, Sequence[tuple[str, str]]]] = field(repr=False)
-    """Where lines that follow each other begin, and what they are: the lines of each chain with its name."""
+    """Where lines that follow each other begin, and what they are: the lines of each chain, and the chain."""
+    texts: dict[str, str] = field(repr=False)
     counted: bool
     """Whether counters stand before rules."""
     _starts: dict[str, int] | None = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def between(
+        cls, book: Book, chains: Iterable[str], stretches: Sequence[tuple[int, int]]
+    ) -> Blocks | None:
+        """Take down the lines of some chains; None if those of a chain do not stand together.
+
+        They stand in some stretches of a book in which there is nothing else.
+        """
+        counted = any(_counted(book.text, *stretch) for stretch in stretches)
+        blocks = (_COUNTED if counted else _PLAIN).findall
+        found = [(start, blocks(book.text, start, end)) for start, end in stretches]
+        texts = {chain: lines for _, some in found for lines, chain in some}
+        declared = set(chains)
+        if len(texts) < sum(len(some) for _, some in found) or not declared.issuperset(texts):
+            return None  # a line appends to a chain in another place, or to one that nothing declares
+        texts |= dict.fromkeys(declared.difference(texts), "")
+        return cls(book, found, texts, counted)
+
+    def __getitem__(self, chain: str) -> str:
+        return _COUNTER.sub("", self.texts[chain]) if self.counted else self.texts[chain]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __contains__(self, chain: object) -> bool:
+        return chain in self.texts
+
+    def items(self) -> ItemsView[str, str]:
+        """Return the chains with their lines; those of a dump without counters take no time."""
+        return super().items() if self.counted else self.texts.items()
+
+    def whole(self) -> tuple[str, int, int]:
+        """Return a text that holds the lines of all chains, from one place to another; more may be there."""
+        ends = [start + sum(len(lines) for lines, _ in some) for start, some in self.stretches]
+        return self.book.text, min((start for start, _ in self.stretches), default=0), max(ends, default=0)
 
     def passage(self, chain: str) -> Passage:
         """Return where the rules of a chain stand; it must have some."""
         if self._starts is None:
             self._starts = {}
-            for start, blocks in self.stretches:
-                places = accumulate([len(lines) for lines, _ in blocks], initial=start)
-                self._starts.update(zip([name for _, name in blocks], places, strict=False))
+            for start, some in self.stretches:
+                places = accumulate([len(lines) for lines, _ in some], initial=start)
+                self._starts.update(zip([chain for _, chain in some], places, strict=False))
         start = self._starts[chain]
         return self.book, start, start + len(self.texts[chain])
 
     def rules(self, chain: str, most: int | None = None) -> list[Rule]:
         """Make the first rules of a chain or all, none where there is no such chain."""
-        text = self.texts.get(chain)
-        if not text:
+        if not self.texts.get(chain):
             return []
         book, start, end = self.passage(chain)
         if most is not None:
-            end = min(end, start + sum(len(line) + 1 for line in text.split("\n", most)[:most]))
+            lines = self.texts[chain].split("\n", most)[:most]
+            end = min(end, start + sum(len(line) + 1 for line in lines))
         return book.rules(start, end)
 
     def rules_with(self, chain: str, word: str) -> list[Rule]:
         """Make the rules of a chain in whose lines a word stands."""
-        text = self.texts.get(chain)
-        if not text or word not in text:
+        if word not in self.texts.get(chain, ""):
             return []
-        _, place, _ = self.passage(chain)
-        return [
-            rule
-            for start, line in _placed(text.splitlines(keepends=True), place)
-            if word in line
-            for rule in self.book.rules(start, start + len(line))
-        ]
+        book, start, end = self.passage(chain)
+        rules, at = list[Rule](), book.text.find(word, start, end)
+        while at >= 0:
+            begin, behind = book.text.rfind("\n", start, at) + 1, book.text.index("\n", at) + 1
+            rules += book.rules(max(begin, start), behind)
+            at = book.text.find(word, behind, end)
+        return rules
 
 
-def _placed(lines: Iterable[str], place: int) -> Iterable[tuple[int, str]]:
-    for line in lines:
-        yield place, line
-        place += len(line)
+def _counted(text: str, start: int, end: int) -> bool:
+    """Tell whether counters stand before any of the lines between two places; few rules have a bracket."""
+    bracket = text.find("[", start, end)
+    return bracket >= 0 and (bracket == start or text.find("\n[", bracket - 1, end) >= 0)

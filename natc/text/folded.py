@@ -33,9 +33,6 @@ any_lines = re.compile(rf"(?:{_COUNTERS}-A {NAME}(?: .*)?\n)++").match
 _CHAIN_LINES = re.compile(rf"{_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \1(?: .*)?\n)*+")
 #: The same to a search through lines that append, where what stands before -A need not be looked at.
 _NAMED_LINES = re.compile(r"-A (\S+).*\n(?:-A \1(?=[ \n]).*\n)*+")
-#: The same with the lines themselves, without counters and with them.
-_BLOCK = re.compile(r"(-A (\S+).*\n(?:-A \2(?=[ \n]).*\n)*+)")
-_COUNTED_BLOCK = re.compile(rf"({_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \2(?: .*)?\n)*+)")
 
 
 def declared(text: str, start: int, end: int) -> list[tuple[str, str]]:
@@ -189,21 +186,12 @@ class Folded:
             return None
         from natc.netfilter.blocks import Blocks
 
-        texts = dict.fromkeys(chains, "")
+        names = [*chains]
         for start, end, number in self.stretches:
             if number:
-                texts |= dict.fromkeys(names_declared(self.text, start, end), "")
-        known = len(texts)
-        lines = [
-            (start, *_blocks(self.text, start, end)) for start, end, number in self.stretches if not number
-        ]
-        for _, blocks, _ in lines:
-            texts |= {name: block for block, name in blocks}
-        places = sum(len(blocks) for _, blocks, _ in lines)
-        together = places == len({name for _, blocks, _ in lines for _, name in blocks})
-        if together and len(texts) == known:  # else a line appends to a chain that nothing declares
-            stretches = [(start, blocks) for start, blocks, _ in lines]
-            self._blocks = Blocks(self.book, texts, stretches, any(counted for _, _, counted in lines))
+                names += names_declared(self.text, start, end)
+        lines = [(start, end) for start, end, number in self.stretches if not number]
+        self._blocks = Blocks.between(self.book, names, lines)
         return self._blocks
 
     def _declared(self, name: str) -> Chain | None:
@@ -218,7 +206,7 @@ class Folded:
     def _passages(self, name: str) -> Iterator[Passage]:
         """Yield where the rules of a chain stand: a search goes at several GB a second."""
         if self._blocks is not None:
-            if self._blocks.texts[name]:
+            if self._blocks[name]:
                 yield self._blocks.passage(name)
             return
         text, words = self.text, f"-A {name}"
@@ -244,16 +232,3 @@ class Folded:
                 chain.append_later((book, *found.span()))
             place += found.end() - found.start()
         assert place == end, "a line that appends a rule was passed over"
-
-
-def _blocks(text: str, start: int, end: int) -> tuple[list[tuple[str, str]], bool]:
-    """Return the lines between two places, chain by chain, each with the chain's name.
-
-    With them whether they have counters.
-    """
-    blocks: list[tuple[str, str]] = _BLOCK.findall(text, start, end)
-    counted = sum([len(block) for block, _ in blocks]) < end - start
-    if counted:
-        blocks = _COUNTED_BLOCK.findall(text, start, end)
-    assert sum([len(block) for block, _ in blocks]) == end - start, "a line that appends was passed over"
-    return blocks, counted

@@ -1,6 +1,7 @@
 """Drift by name: each kind of change in a real node's dump is said in terms of its service."""
 
 import re
+from unittest.mock import patch
 
 import pytest
 from attrs import evolve
@@ -41,8 +42,10 @@ def assert_silent(case):
         ruleset = read(dump_of(case, backend), family=6 if config.is_ipv6 else 4)
         found = compare(expected, ruleset, config)
         assert found.findings == ()
-        quick, _ = compare_written(Shown.of(ruleset), cluster_of(case), config)
-        assert quick == found
+        for worth in (1, 4):
+            with patch("natc.compile.saved._WORTH", worth):
+                quick, _ = compare_written(Shown.of(ruleset), cluster_of(case), config)
+            assert quick == found
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)

@@ -24,9 +24,9 @@ def test_blocks_are_the_rules_of_the_chains(path, spelled):
         if blocks is None:
             assert name == "mangle", "only a table without rules has nothing to be made later"
             continue
-        chains = {chain.name: [rule.text for rule in chain.rules] for chain in table.chains.values()}
-        assert {chain: lines.splitlines() for chain, lines in blocks.texts.items()} == chains
-        assert list(blocks.texts) == list(chains)
+        chains = {chain.name: [rule.save() for rule in chain.rules] for chain in table.chains.values()}
+        assert {chain: lines.splitlines() for chain, lines in blocks.items()} == chains
+        assert blocks.keys() == chains.keys()
         for chain, rules in table.chains.items():
             assert blocks.rules(chain) == rules.rules
             assert [rule.line for rule in blocks.rules(chain, 2)] == [rule.line for rule in rules.rules[:2]]

@@ -139,7 +139,7 @@ def test_a_save_by_stencils_is_what_printing_every_rule_gives(
 
     def quickly():
         with patch("natc.compile.saved._WORTH", 2):
-            tables = saved_tables(cluster, config, nft=backend == "nft")
+            tables = saved_tables(cluster, config, nft=backend == "nft").texts()
         return "".join(save_texts(dict(reversed(tables.items())), order=backend, by="natc"))
 
     try:
@@ -160,7 +160,7 @@ def test_a_save_reads_one_service_port_of_a_kind(family):
     many = [evolve(web, name=f"web-{n}", cluster_ip=address.format(n)) for n in range(1, 9)]
     odd = evolve(web, name="ODD", cluster_ip=address.format(9))
     with patch.object(Written, "into", side_effect=Written.into) as through_passes:
-        tables = saved_tables(Cluster((*many, odd)), config)
+        tables = saved_tables(Cluster((*many, odd)), config).texts()
     assert through_passes.call_count == 2 + 1  # marks and the service port they stand for; the odd one
     rules = tables["filter"]["KUBE-SERVICES"].splitlines()
     by_name = sorted((*many, odd), key=lambda service: service.name)
@@ -185,7 +185,7 @@ def test_two_service_ports_with_one_chain_are_left_to_the_careful_way():
     ]
     cluster = Cluster((*many, twice, again), tuple(pieces))
     careful = save(compile_cluster(cluster, ProxyConfig()), order="legacy", by="natc")
-    tables = saved_tables(cluster, ProxyConfig())
+    tables = saved_tables(cluster, ProxyConfig()).texts()
     assert "".join(save_texts(dict(reversed(tables.items())), order="legacy", by="natc")) == careful
 
 

@@ -1,0 +1,124 @@
+"""What belongs together in the texts of two nodes: service ports, with all that either side has of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from natc.analysis.service_chains import NAME, SHARED_CHAINS, name_in
+from natc.analysis.written import Chains
+from natc.netfilter.blocks import Blocks
+from natc.values import define, field
+
+Tables = Mapping[str, Chains]
+Place = tuple[str, str]
+"""A table and one of its chains."""
+
+OWN = re.compile(r"KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-[A-Z2-7]{16}(?!\S)")
+_COMMENT = re.compile(r' --comment (?:"([^"]*)"|(\S+))')
+#: A line whose comment begins with a name, as nearly all do, or any other.
+_LINE = re.compile(
+    rf"^(?:(-A \S+ (?:-d \S+ )?(?:-p \w+ )?-m comment --comment "
+    rf"(?:\"({NAME}) [^\"\n]*\"|({NAME})) .*\n)|(.*\n))",
+    re.MULTILINE,
+)
+#: Words are looked for one by one in a text; of more than so many an index is made.
+_ONE_BY_ONE = 40
+
+
+def named(line: str) -> str:
+    """Return the service port that a line's comment names, empty when it names none."""
+    comment = _COMMENT.search(line)
+    return name_in(comment[1] or comment[2] or "") if comment else ""
+
+
+def by_service(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a chain, each with the service port that it names.
+
+    Measured on 11,000 lines, CPU: 10 ms, one by one 25.
+    """
+    for line, quoted, bare, other in _LINE.findall(text):
+        yield quoted or bare or named(other), line or other
+
+
+def services_in(tables: Tables) -> set[str]:
+    """Return the service ports that have rules in the chains that all share."""
+    texts = [tables.get(table, {}).get(name, "") for table, name in SHARED_CHAINS]
+    return {service for text in texts for service, _ in by_service(text)} - {""}
+
+
+@define
+class Side:
+    """One of two nodes, and where names stand in its texts."""
+
+    tables: Tables
+    shared: dict[str, list[tuple[Place, str]]] = field(init=False, factory=dict)
+    """By service port its lines in the chains that all share, with table and chain."""
+    _whole: tuple[str, int, int] = field(init=False)
+    _index: dict[str, list[str]] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for table, name in SHARED_CHAINS:
+            for service, line in by_service(self.tables.get(table, {}).get(name, "")):
+                self.shared.setdefault(service, []).append(((table, name), line))
+        self._whole = _whole(self.tables.get("nat", {}))
+
+    def leading_to(self, chains: set[str]) -> Iterator[str]:
+        """Yield the lines in which chains of single service ports are named."""
+        if len(chains) <= _ONE_BY_ONE and self._index is None:
+            yield from self._lines(chains)
+            return
+        if self._index is None:
+            self._index = {}
+            text, start, end = self._whole
+            for line in text[start:end].splitlines(keepends=True):
+                for name in dict.fromkeys(OWN.findall(line)):
+                    self._index.setdefault(name, []).append(line)
+        for chain in chains:
+            yield from self._index.get(chain, ())
+
+    def _lines(self, words: Iterable[str]) -> Iterator[str]:
+        """Yield the lines of nat in which any of some words stands."""
+        text, start, end = self._whole
+        for word in words:
+            place = text.find(word, start, end)
+            while place >= 0:
+                begin, behind = text.rfind("\n", 0, place) + 1, text.index("\n", place) + 1
+                yield text[begin:behind]
+                place = text.find(word, behind, end)
+
+
+def _whole(chains: Chains) -> tuple[str, int, int]:
+    """Return a text that holds the lines of all chains, from one place to another."""
+    if isinstance(chains, Blocks):
+        return chains.whole()
+    text = "".join(chains.values())
+    return text, 0, len(text)
+
+
+@define
+class Near:
+    """Chains and shared lines, grown until they hold all that either side has of some service ports."""
+
+    sides: tuple[Side, Side]
+    own: set[str] = field(factory=set)
+    services: set[str] = field(factory=set)
+    lines: dict[tuple[str, str], set[str]] = field(init=False)
+    """Of each chain that all share the lines that are kept."""
+
+    def __attrs_post_init__(self) -> None:
+        self.lines = {place: set() for place in SHARED_CHAINS}
+
+    def add(self, own: Iterable[str], services: Iterable[str]) -> None:
+        """Add chains and service ports, and what belongs to them."""
+        chains, names = set(own) - self.own, set(services) - self.services
+        while chains or names:
+            self.own |= chains
+            self.services |= names
+            lines = [line for side in self.sides for line in side.leading_to(chains)]
+            shared = (one for side in self.sides for name in names for one in side.shared.get(name, ()))
+            for place, line in shared:
+                self.lines[place].add(line)
+                lines.append(line)
+            chains = {chain for line in lines for chain in OWN.findall(line)} - self.own
+            names = {named(line) for line in lines} - self.services - {""}
