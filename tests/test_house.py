@@ -12,7 +12,7 @@ from tests.support import ROOT
 PACKAGE = Path(natc.__file__).parent
 #: The floor of each room; a module may import from its own room and from lower floors.
 FLOORS = {
-    "making": -2, "collector": 0, "values": -1, "errors": 0, "probability": 0, "verb": 0, "inputs": 0.5,
+    "collector": 0, "values": -1, "errors": 0, "probability": 0, "verb": 0, "inputs": 0.5,
     "netfilter": 1,
     "text": 2, "kube": 2,
     "compile": 3, "trace": 3,
@@ -55,17 +55,6 @@ def test_only_one_module_imports_scapy():
         if "import scapy" in path.read_text() or "from scapy" in path.read_text()
     }
     assert users <= {"scapy_packets.py"}
-
-
-def test_a_module_takes_its_values_from_natc():
-    """So that attrs is imported only where somebody asks it about a value."""
-    users = {
-        path.name
-        for path in MODULES
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.Import | ast.ImportFrom) and "attrs" in ast.dump(node)
-    }
-    assert users <= {"moulds.py"}
 
 
 def test_the_version_is_the_same_everywhere():
