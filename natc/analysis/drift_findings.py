@@ -20,18 +20,15 @@ from natc.analysis.drift_codes import (
     MISSING_ENDPOINT,
     MISSING_SERVICE,
     MISWEIGHTED,
-    POLICY,
     RULE,
     STALE_ENDPOINT,
 )
-from natc.analysis.drift_rules import reordered, rule_differs, rule_findings
+from natc.analysis.drift_policies import by_external_policy, external_policy, session_affinity
+from natc.analysis.drift_rules import changed, reordered, rule_differs, rule_findings
 from natc.analysis.findings import Finding
 from natc.analysis.service_chains import (
     BALANCING,
     ENDPOINT,
-    EXTERNAL,
-    EXTERNAL_LOCAL,
-    LOCAL,
     comment_of,
     jump_of,
     kind_of,
@@ -42,6 +39,7 @@ from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
 from natc.values import define, field
 
+_REMEMBERS = re.compile(r" -m recent --set --name \S+(?: --mask \S+)? --rsource")
 #: In the comments on rules of KUBE-XLB- chains (history B3 g).
 _NUMBER = re.compile(r"(?<=Balancing rule )\d+")
 
@@ -95,7 +93,8 @@ class _Teller:
             return
         yield Finding(
             EXTRA_SERVICE,
-            f"has {len(rules)} rules on this node, and no such service is in the manifests",
+            f"has {'1 rule' if len(rules) == 1 else f'{len(rules)} rules'} on this node, "
+            "and no such service is in the manifests",
             service,
             min(rule.line for rule in shared),
         )
@@ -146,6 +145,8 @@ class _Service:
     units: list[Unit]
     missing: dict[str, list[str]] = field(factory=dict)
     """Endpoints without a share, each with the chains."""
+    by_affinity: bool = False
+    """Whether one side has session affinity and the other has not."""
     stale: dict[str, list[Rule]] = field(factory=dict)
     """Endpoints that should have no share, each with the rules that give it."""
 
@@ -155,12 +156,16 @@ class _Service:
 
     def findings(self) -> list[Finding]:
         """Return what is wrong with the service, one finding each."""
-        policies, explained = self._policy()
+        policy = external_policy(self.drift, self.name, self.units)
+        affinity = session_affinity(self.drift, self.name)
+        self.by_affinity = bool(affinity)
         found: list[Finding] = []
         for unit in self.units:
-            if not explained or not _by_policy(unit):
+            if not policy or not by_external_policy(unit):
                 found += self._unit(unit)
-        return [*policies, *self._endpoints(), *found]
+        if affinity:
+            found = [one for one in found if one.code != AFFINITY]
+        return [*policy, *affinity, *self._endpoints(), *found]
 
     def _unit(self, unit: Unit) -> Iterator[Finding]:
         kind = kind_of(unit.chain)
@@ -185,9 +190,9 @@ class _Service:
 
     def _balancing(self, unit: Unit) -> Iterator[Finding]:
         expected, found = Balancing.of(unit.expected or ()), Balancing.of(unit.found or ())
-        for chain in expected.endpoints.keys() - found.endpoints.keys():
+        for chain in [chain for chain in expected.endpoints if chain not in found.endpoints]:
             self.missing.setdefault(self._address(self.drift.expected, chain), []).append(unit.chain)
-        for chain in found.endpoints.keys() - expected.endpoints.keys():
+        for chain in [chain for chain in found.endpoints if chain not in expected.endpoints]:
             rules = self.stale.setdefault(self._address(self.drift.found, chain), [])
             rules += found.endpoints[chain]
         told = [
@@ -223,7 +228,7 @@ class _Service:
 
     def _affinity(self, unit: Unit, expected: Balancing, found: Balancing) -> Iterator[Finding]:
         """Compare the rules that send clients back, of endpoints that are right otherwise."""
-        for chain in expected.affinity.keys() | found.affinity.keys():
+        for chain in expected.affinity | found.affinity:
             one, other = expected.affinity.get(chain, ()), found.affinity.get(chain, ())
             a, b = self.drift.expected.texts(one), self.drift.found.texts(other)
             gone = chain in expected.endpoints and chain not in found.endpoints
@@ -233,15 +238,16 @@ class _Service:
             address = self._address(self.drift.found if other else self.drift.expected, chain)
             yield Finding(
                 AFFINITY,
-                f"{unit.chain} {_compared(a, b)} to send clients back to {address}",
+                f"{unit.chain} {_compared(a, b)} to send clients back to {address}"
+                f"{f': {changed(a[0], b[0])}' if a and b else ''}",
                 self.name,
                 other[0].line if other else 0,
             )
 
     def _wordings(self, unit: Unit, expected: Balancing, found: Balancing) -> Iterator[Finding]:
         """Compare what is neither chance nor endpoint on the rules of endpoints: their comments."""
-        for chain in expected.endpoints.keys() & found.endpoints.keys():
-            one, other = expected.endpoints[chain], found.endpoints[chain]
+        for chain, one in expected.endpoints.items():
+            other = found.endpoints.get(chain, one)
             if not self.drift.found.bare and _comments(one) != _comments(other)[: len(one)]:
                 yield rule_differs(self.drift, unit, self.name, one[0], other[0])
 
@@ -249,12 +255,18 @@ class _Service:
         expected = self._address(self.drift.expected, unit.chain)
         found = self._address(self.drift.found, unit.chain)
         if expected != found:
-            line = next((rule.line for rule in unit.found or () if translated(rule)), 0)
-            what = f"packets for {expected} go to {found}" if found != unit.chain else f"{expected} gets none"
-            yield Finding(STALE_ENDPOINT, f"{what}: {unit.chain}", self.name, line)
+            if found != unit.chain:
+                line = next(rule.line for rule in unit.found or () if translated(rule))
+                what = f"packets for {expected} go to {found}: {unit.chain}"
+                yield Finding(STALE_ENDPOINT, what, self.name, line)
             self.missing.setdefault(expected, []).append(unit.chain)
             return
-        yield from rule_findings(self.drift, unit, unit.expected or (), unit.found or (), RULE)
+        if not self.by_affinity or self._forgetful(unit.expected) != self._forgetful(unit.found):
+            yield from rule_findings(self.drift, unit, unit.expected or (), unit.found or (), RULE)
+
+    def _forgetful(self, rules: Sequence[Rule] | None) -> list[str]:
+        """Return rules without what puts a client on a list."""
+        return [_REMEMBERS.sub("", text) for text in self.drift.expected.texts(rules or ())]
 
     def _endpoints(self) -> Iterator[Finding]:
         """Tell of the endpoints that the balancing chains lack or have too many; once each."""
@@ -282,44 +294,6 @@ class _Service:
         owners = self.drift.expected.owners
         return [c for c, name in owners.items() if name == self.name and kind_of(c) == ENDPOINT]
 
-    # ---- policies
-
-    def _policy(self) -> tuple[list[Finding], bool]:
-        """Compare the external traffic policy; tell whether that explains the external chains."""
-        if not any(_by_policy(unit) for unit in self.units):
-            return [], False
-        one, other = (self._external_policy(side) for side in (self.drift.expected, self.drift.found))
-        if not one[0] or not other[0] or one[0] == other[0]:
-            return [], False
-        message = f"externalTrafficPolicy should be {one[0]}, and the rules are those of {other[0]}"
-        return [Finding(POLICY, message, self.name, other[1])], True
-
-    def _external_policy(self, side: Side) -> tuple[str, int]:
-        """Return a service's external traffic policy by its rules, and a line that shows it."""
-        for chain, name in side.owners.items():
-            if name == self.name and kind_of(chain) == EXTERNAL:
-                for rule in side.rules("nat", chain):
-                    policy = _policy_in(comment_of(rule))
-                    if policy:
-                        return policy, rule.line
-            if name == self.name and kind_of(chain) == EXTERNAL_LOCAL:
-                there = side.chain("nat", chain)
-                return "Local", there.line if there else 0
-        return "", 0
-
-
-def _policy_in(comment: str) -> str:
-    if comment.startswith("masquerade traffic for "):
-        return "Cluster"
-    return "Local" if comment.startswith("route LOCAL traffic for ") else ""
-
-
-def _by_policy(unit: Unit) -> bool:
-    """Tell whether a unit follows from the external traffic policy."""
-    if kind_of(unit.chain) in (EXTERNAL, EXTERNAL_LOCAL, LOCAL):
-        return True
-    return unit.chain in ("KUBE-EXTERNAL-SERVICES", "KUBE-NODEPORTS")
-
 
 def _all_rules(chains: Mapping[str, Chain]) -> Iterator[Rule]:
     for chain in chains.values():
@@ -338,7 +312,7 @@ def _comments(rules: Sequence[Rule]) -> list[str]:
 def _compared(expected: Sequence[str], found: Sequence[str]) -> str:
     if not found:
         return "has no rule"
-    return "has a rule that should not be there" if not expected else f"has {found[0]}"
+    return "has a rule that should not be there" if not expected else "has another rule"
 
 
 def _worst(found: Sequence[Share], expected: Sequence[Share]) -> str:

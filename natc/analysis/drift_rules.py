@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,6 +13,11 @@ from natc.analysis.service_chains import FIREWALL, jump_of, kind_of
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.rule import Rule
 from natc.netfilter.targets.reject import Reject
+
+#: A word of a rule as iptables-save prints it.
+_WORD = re.compile(r'-m \S+|"(?:[^"\\]|\\.)*"|\S+')
+#: In so many places two rules may differ for these to be told one by one.
+_FEW = 2
 
 
 def rule_findings(
@@ -64,13 +70,13 @@ def _left(rules: Sequence[Rule], texts: Sequence[str], left: Counter[str]) -> li
 
 
 def _most_alike(drift: Drift, rule: Rule, others: Sequence[Rule]) -> Rule | None:
-    """Return the rule that shares most words with this one, if it shares at least two in three."""
+    """Return the rule that shares most words with this one, if it shares at least every other."""
     words = Counter(drift.expected.text(rule).split(" "))
     best, most = None, 0
     for other in others:
         theirs = Counter(drift.found.text(other).split(" "))
         common = sum((words & theirs).values())
-        if common > most and 3 * common >= 2 * max(sum(words.values()), sum(theirs.values())):
+        if common > most and 2 * common >= max(sum(words.values()), sum(theirs.values())):
             best, most = other, common
     return best
 
@@ -82,11 +88,32 @@ def rule_differs(
     expected, found = drift.expected.text(one), drift.found.text(other)
     return Finding(
         _code(otherwise, one, other),
-        f"should be: {expected}; is: {found}",
+        changed(expected, found),
         service,
         other.line,
         {"expected": expected, "found": found},
     )
+
+
+def changed(expected: str, found: str) -> str:
+    """Say in which words a rule differs, then the rule; both in full where that would be long."""
+    from difflib import SequenceMatcher
+
+    a, b = _WORD.findall(expected), _WORD.findall(found)
+    steps = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    said = [_said(a[i - 1 : i], a[i:j], b[k:end]) for kind, i, j, k, end in steps if kind != "equal"]
+    return f"{'; '.join(said)}: {found}" if len(said) <= _FEW else f"should be: {expected}; is: {found}"
+
+
+def _said(before: list[str], wanted: list[str], there: list[str]) -> str:
+    """Say what words should be and are; behind an option whose argument they are, that option."""
+    one, other = " ".join(wanted), " ".join(there)
+    if not other:
+        return f"lacks {one}"
+    if not one:
+        return f"has {other} too much"
+    option = before[0] if before and before[0].startswith("-") and wanted[0][0] != "-" else ""
+    return f"{option} should be {one}, is {other}" if option else f"should have {one}, has {other}"
 
 
 def _code(otherwise: str, *rules: Rule) -> str:
@@ -104,7 +131,7 @@ def _code(otherwise: str, *rules: Rule) -> str:
         return REFUSAL
     if any(rule.chain.startswith(FIREWALL) and rule.header.source is not None for rule in rules):
         return SOURCE_RANGE
-    return AFFINITY if any(_asks_recent(rule) for rule in rules) else otherwise
+    return AFFINITY if any(asks_recent(rule) for rule in rules) else otherwise
 
 
 def _refuses(rule: Rule) -> bool:
@@ -112,7 +139,8 @@ def _refuses(rule: Rule) -> bool:
     return jump_of(rule) in ("DROP", "KUBE-MARK-DROP") or (target is not None and target.kind is Reject)
 
 
-def _asks_recent(rule: Rule) -> bool:
+def asks_recent(rule: Rule) -> bool:
+    """Tell whether a rule asks or keeps a list of clients, as session affinity does."""
     return any(part.kind is Recent for part in rule.shape.matches)
 
 

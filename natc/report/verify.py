@@ -19,10 +19,11 @@ def verify_lines(result: Verified) -> Iterator[Line]:
     """Yield a summary and then every finding by service; nothing when there is none."""
     if not result.findings:
         return
-    services = counted(len({one.service for one in result.findings if one.service}), "service port")
+    services = {one.service for one in result.findings if one.service}
+    where = counted(len(services), "service port") if services else "kube-proxy's own rules"
     yield line(
-        Part(f"{counted(len(result.findings), 'finding')} in {services}", "bold"),
-        f", of {result.services:,} that should be on this node",
+        Part(f"{counted(len(result.findings), 'finding')} in {where}", "bold"),
+        f", of {result.services:,} that should be on this node" if services else "",
     )
     counts = Counter(finding.code for finding in result.findings)
     for code, count in sorted(counts.items()):

@@ -143,6 +143,68 @@ def test_a_changed_external_traffic_policy_is_one_finding():
     assert {f.service for f in found} == {"ns/lb-local:http"}
 
 
+def with_affinity(text):
+    """A node's dump, its endpoints remembering their clients and sending them back."""
+    remember = r"-m recent --set --name \2 --mask 255.255.255.255 --rsource \3"
+    text = re.sub(r"(-A (KUBE-SEP-\S+) -p tcp .*)(-m tcp -j DNAT)", rf"\1{remember}", text)
+    back = r"-m recent --rcheck --seconds 10800 --reap --name \3 --mask 255.255.255.255 --rsource -j \3"
+    return re.sub(
+        r"((-A KUBE-SVC-\S+ -m comment --comment \S+ -> \S+ ).*-j (KUBE-SEP-\S+)\n)", rf"\2{back}\n\1", text
+    )
+
+
+def test_session_affinity_that_one_side_has_is_one_finding():
+    sticky = with_affinity(dump_of(CASE))
+    assert sticky.count("--rcheck") == sticky.count("--set --name") == 2
+    (finding,) = findings(sticky)
+    assert (finding.code, finding.service) == ("NV111", NODE_PORT)
+    assert finding.message == "sessionAffinity should be None, and the rules are those of ClientIP"
+    assert "recent" in sticky.splitlines()[finding.line - 1]
+    (gone,) = compare(read(sticky), read(dump_of(CASE)), config_of(CASE)).findings
+    assert gone.message == "sessionAffinity should be ClientIP, and the rules are those of None"
+
+
+def test_what_affinity_does_not_explain_is_told_beside_it():
+    found = findings(
+        with_affinity(dump_of(CASE)).replace("--to-destination 10.244.2.14", "--to-destination 10.244.2.99")
+    )
+    assert [f.code for f in found] == ["NV111", "NV103", "NV104"]
+
+
+def test_another_time_of_affinity_is_told():
+    sticky = with_affinity(dump_of(CASE))
+    shorter = read(sticky.replace("--seconds 10800", "--seconds 60", 1))
+    (finding,) = compare(read(sticky), shorter, config_of(CASE)).findings
+    assert finding.code == "NV111"
+    assert (
+        "to send clients back to 10.244.0.23:8080: --seconds should be 10800, is 60: -A KUBE-SVC-"
+        in finding.message
+    )
+
+
+CLUSTER_IP = '-d {} -p {} -m comment --comment "default/nodeport-svc cluster IP" -m {} --dport {} -j KUBE-SVC'
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("--dport 30090", "--dport 30091", "--dport should be 30090, is 30091: -A KUBE-NODEPORTS "),
+    (" --random-fully", "", "lacks --random-fully: -A KUBE-POSTROUTING "),
+    ("--dst-type LOCAL", "--dst-type LOCAL --limit-iface-in", "has --limit-iface-in too much: -A KUBE-SERVICES "),
+    (CLUSTER_IP.format("10.105.182.209/32", "tcp", "tcp", 3000), CLUSTER_IP.format("10.9.9.9/32", "udp", "udp", 1),
+     "should be: -A KUBE-SERVICES -d 10.105.182.209/32 "),
+])  # fmt: skip
+def test_a_rule_that_differs_is_told_by_its_words(old, new, said):
+    text = dump_of(CASE)
+    assert old in text
+    (finding,) = [one for one in findings(text.replace(old, new)) if one.message.startswith(said[:9])]
+    assert finding.message.startswith(said)
+    assert {"expected", "found"} <= finding.details.keys()
+
+
+def test_an_endpoint_chain_that_translates_nothing_is_one_endpoint_missing():
+    text = re.sub(r"-A KUBE-SEP-\S+ .*-j DNAT --to-destination 10.244.2.14:8080\n", "", dump_of(CASE))
+    assert [code for code, _ in codes(text)] == ["NV103"]
+
+
 def test_a_chain_left_over():
     chain = "KUBE-SEP-AAAAAAAAAAAAAAAA"
     text = dump_of(CASE).replace(
