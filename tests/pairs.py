@@ -178,12 +178,15 @@ class Sent:
     own: frozenset[int]
 
 
-def packets(text: str, special: tuple[str, ...]) -> Iterator[Sent]:
-    """Yield one packet of each class of the product of all fields that a text mentions."""
+def packets(text: str, special: tuple[str, ...], *, any_node: bool = False) -> Iterator[Sent]:
+    """Yield one packet of each class of the product of all fields that a text mentions.
+
+    ``any_node``: also with addresses of the node's own where no rule asks which those are.
+    """
     has = text.replace(OPENING, "").__contains__
     mapped = re.findall(r"NETMAP --to ([\d./]+)", text)
     dsts = addresses(re.findall(r"(?:-d|--to-destination) ([\d./]+)", text), special, mapped)
-    local = has("LOCAL") or has("-A INPUT") or has("REDIRECT")
+    local = any_node or has("LOCAL") or has("-A INPUT") or has("REDIRECT")
     targets = frozenset(int(ip_address(address)) for address in TARGETS)
     for origin, dst, (proto, dport), src, sport, interface, mark, state, uid in product(
         ("network", "local"), dsts, list(transports(text)), addresses(re.findall(r"-s ([\d./]+)", text), ()),
@@ -302,9 +305,17 @@ def disagreement(
             return f"missed: {sent}"
     for change in found.changes:
         judged = judged_all and (special or not all(of.special for of in change.classes))
-        if judged and not any(is_of(change, sent) for sent in [*unlike, *unclear]):
+        seen = any(is_of(change, sent) for sent in [*unlike, *unclear])
+        if judged and not seen and not is_real(change, judges, a + b):
             return f"invented: {change.dst}/{change.proto} {change.contrasts[0].witness}"
     return "open questions, where there are none" if found.unsure and not unclear else None
+
+
+def is_real(change: object, judges: tuple[Judge, Judge], text: str) -> bool:
+    """Tell whether some node treats a packet of a change differently: one that has the targets' addresses."""
+    one, other = judges
+    sent_ones = (sent for sent in packets(text, SPECIAL, any_node=True) if is_of(change, sent))
+    return any(one.fates(sent) != other.fates(sent) for sent in sent_ones)
 
 
 def covered(found: Difference, sent: Sent) -> bool:

@@ -57,6 +57,9 @@ def packet_of(contrast):
     source = OWN if local else FOREIGN
     if isinstance(packet.src, int) or packet.src in witness.known:
         source = packet.show(witness.point.get(packet.src, packet.src))
+    rejected = any(fate.verdict == "REJECT" for side in (contrast.a, contrast.b) for fate in side)
+    if local and rejected and source not in WORLD4.own:
+        return None  # the answer goes to somebody else, and only what the sender hears is told
     made = {
         "origin": "local" if local else interface, "src": source, "dst": packet.show(packet.dst),
         "proto": {6: "tcp", 17: "udp", 1: "icmp", 132: "sctp"}.get(packet.proto, str(packet.proto)),
