@@ -12,6 +12,7 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.pasted import read_for_answers, table_option
+from natc.errors import printable
 
 if TYPE_CHECKING:
     from natc.cli.fleet import Failed
@@ -99,7 +100,7 @@ def _show_fleet(dumps: tuple[str, ...], found: Iterable[Report | Failed], output
         elif status == 2:
             print(report, file=sys.stderr)
         else:
-            click.echo(f"{name}: {report}", nl=False)
+            sys.stdout.write(f"{printable(name)}: {report}")
     if output == "json":
         sys.stdout.write("\n]}\n")
     return worst

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from natc.errors import NodeError
+from natc.errors import NodeError, printable
 
 if TYPE_CHECKING:
     from natc.text.bundle import Bundle
@@ -20,9 +20,10 @@ def node_in(bundle: Bundle, family: int) -> NodeView | None:
     try:
         host = bundle.host(family)
     except NodeError as problem:
-        click.echo(f"natc: the node's routes are left open: {problem}", err=True)
+        click.echo(printable(f"natc: the node's routes are left open: {problem}"), err=True)
         return None
     if host is None:
-        click.echo(f"natc: {bundle.name}: has no routes of IPv{family}: they are left open", err=True)
+        note = f"natc: {bundle.name}: has no routes of IPv{family}: they are left open"
+        click.echo(printable(note), err=True)
         return None
     return HostNode(host)

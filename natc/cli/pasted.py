@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from natc.errors import printable
 from natc.netfilter.hooks import BUILTIN_CHAINS
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read_for_answers(
     if source.bundle and source.bundle.both_backends:
         notes = [f"{source.name}: {_BOTH_BACKENDS}", *notes]
     for note in notes[:_SHOWN]:
-        click.echo(f"natc: {note}", err=True)
+        click.echo(f"natc: {printable(note)}", err=True)
     if len(notes) > _SHOWN:
         click.echo(f"natc: and {len(notes) - _SHOWN} more such lines", err=True)
     return ruleset

@@ -279,3 +279,12 @@ def test_what_is_nested_too_deeply_for_a_command_is_said(tmp_path, capsys):
     dump.write_text("\n".join(["*nat", *heads, *jumps, "COMMIT", ""]))
     assert run(["cost", str(dump)]) == 2
     assert "natc: the input is nested too deeply" in capsys.readouterr().err
+
+
+def test_names_of_files_and_lines_passed_over_are_escaped(tmp_path, capsys):
+    path = tmp_path / "a\x1b[31mb.txt"
+    path.write_text("what is \x1b[0m this?\n" + Path(DUMP).read_text())
+    assert run(["cost", str(path)]) == 0
+    assert r"what is \x1b[0m this?" in capsys.readouterr().err
+    assert run(["audit", str(path), str(path)]) == 0
+    assert capsys.readouterr().out.count(r"a\x1b[31mb.txt: 2 destinations") == 2
