@@ -27,12 +27,28 @@ if TYPE_CHECKING:
 _DECLARED = re.compile(r":(\S+) - (\S+)\n")
 _NAME_DECLARED = re.compile(r":(\S+) .*\n")
 _COUNTERS = r"(?:\[\d+:\d+\] )?"
-#: Matches, at a place in a text, lines that append something to chains as they look at a glance.
-any_lines = re.compile(rf"(?:{_COUNTERS}-A {NAME}(?: .*)?\n)++").match
+#: The beginning of a line that appends to a chain, as it looks at a glance, and the end of such lines.
+_FIRST = re.compile(rf"{_COUNTERS}-A {NAME}[ \n]")
+_BEHIND = re.compile(rf"\n(?!{_FIRST.pattern})")
+#: The same in a text without any blanks but spaces: there a name that begins as most do ends in front of one.
+_QUICKLY_BEHIND = re.compile(r"\n(?!(?:-A|\[\d+:\d+\] -A) [0-9A-Za-z_])")
+_BLANKS = "\t\r\v\f\x1c\x1d\x1e\x1f"
 #: The rules of one chain that follow each other.
 _CHAIN_LINES = re.compile(rf"{_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \1(?: .*)?\n)*+")
 #: The same to a search through lines that append, where what stands before -A need not be looked at.
 _NAMED_LINES = re.compile(r"-A (\S+).*\n(?:-A \1(?=[ \n]).*\n)*+")
+
+
+def end_of_lines(text: str, start: int) -> int:
+    """Return where the first line from ``start`` on stands that appends nothing, as it looks at a glance.
+
+    Measured on 165,000 lines, CPU: 11 ms, with whole names in the expression 18.
+    """
+    if not _FIRST.match(text, start):
+        return start
+    plain = text.isascii() and all(text.find(blank, start) < 0 for blank in _BLANKS)
+    found = (_QUICKLY_BEHIND if plain else _BEHIND).search(text, start)
+    return found.end() if found else text.rfind("\n", start) + 1
 
 
 def declared(text: str, start: int, end: int) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from natc.netfilter.opaque import OPAQUE_TARGETS, Opaque
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Ruleset
 from natc.text.dumps import SAVED, Dump, dumps_in
-from natc.text.folded import any_lines
+from natc.text.folded import end_of_lines
 from natc.text.good_dumps import Proof
 from natc.text.judge import Judge
 from natc.text.known_shapes import KnownShapes, option_words
@@ -207,27 +207,32 @@ class _Reader:
         """Walk the text: in runs of lines as long as one expression takes them, else line by line."""
         text, shape = self.source.text, LineShape("empty")
         while self.position <= len(text):
-            match = any_lines if self.tables.unseen else self.runs.match
-            if match and self.position >= self.no_run_before and self.tables.table:
-                found = match(text, self.position)
-                if found:
-                    self._run(found.end())
-                    continue
+            if self.tables.table and (behind := self._end_of_run(text)) > self.position:
+                self._run(behind)
+                continue
             end = text.find("\n", self.position)
             line = text[self.position : end] if end >= 0 else text[self.position :]
             self.number += 1
             self.position += len(line) + 1
             shape = self._line(line, self.number, shape)
 
+    def _end_of_run(self, text: str) -> int:
+        """Return where the lines from here on end that can be taken at once."""
+        if self.tables.unseen:
+            return end_of_lines(text, self.position)
+        match = self.runs.match if self.position >= self.no_run_before else None
+        found = match(text, self.position) if match else None
+        return found.end() if found else self.position
+
     def _run(self, end: int) -> None:
         """Take the lines from here to ``end``, all of them known to be good rules."""
-        text, start = self.source.text, self.position
+        start = self.position
         self.tables.note(self.number + 1)
         taken = self.tables.append_lines(self, start, end)
         if taken < end:
             self.no_run_before = end
         self.source.know(start, self.number + 1)
-        self.number += text.count("\n", start, taken)
+        self.number = self.source.number_at(taken) - 1
         self.position = taken
 
     def _line(self, line: str, number: int, before: LineShape) -> LineShape:

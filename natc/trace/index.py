@@ -4,8 +4,8 @@ The index is a superset filter. It sorts rules by their only destination address
 destination port, both read from the rule's own words without building the rule; every candidate is
 then evaluated in full and in order, so the answer is that of the linear scan.
 
-The rules of a chain that still stands in a text are sorted by their lines, and made when one of them is
-looked at: of 10,000 lines that takes 6 ms, where making the rules takes 60, CPU, measured.
+The rules of a chain that still stands in a text are found by their lines, and made when one of them is looked
+at (:mod:`natc.trace.lines_by_address`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Book, Chain
 from natc.values import define, field, frozen
+
+if TYPE_CHECKING:
+    from natc.trace.lines_by_address import LinesByAddress
 
 #: Chains shorter than this are scanned.
 _WORTH_IT = 16
@@ -30,8 +32,7 @@ _PURE = frozenset({"comment", "tcp", "udp", "sctp", "addrtype", "conntrack", "ma
 
 #: An address as the index has it: of IPv4 as it is written, which saves reading it; of IPv6 its number.
 Address = str | int
-_DOTTED = r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}"
-_HOSTS = {4: rf"({_DOTTED})/32", 6: r"([0-9a-fA-F:.]+)/128"}
+DOTTED = r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}"
 
 Places = tuple[int | None, int | None]
 
@@ -44,24 +45,33 @@ class ChainIndex:
     by_port: dict[int, list[int]] = field(factory=dict)
     others: list[int] = field(factory=list)
     length: int = 0
+    in_text: LinesByAddress | None = None
+    """The rules for one address that still stand in a text, and in none of these lists."""
 
     def following(self, start: int, packet: Packet) -> int:
         """Return the first candidate from ``start`` on, or the chain's length."""
         dst, dport = packet.dst, packet.dport
         if not isinstance(dst, int) or not (dport is None or isinstance(dport, int)):
             return start
-        address = dst if packet.family == 6 else dotted(dst)
-        return self._first(start, self.by_address.get(address), dport)
+        return self._first(start, dst if packet.family == 6 else dotted(dst), dport)
 
     def following_crowd(self, start: int, addresses: frozenset[Address], packet: Packet) -> int | None:
         """Return the first candidate for a packet to any of ``addresses``; None where a rule names one."""
         dport = packet.dport
         if isinstance(dport, Open):
             return start
-        return self._first(start, None, dport) if addresses.isdisjoint(self.by_address) else None
+        unnamed = addresses.isdisjoint(self.by_address) and not (
+            self.in_text and self.in_text.names(addresses)
+        )
+        return self._first(start, None, dport) if unnamed else None
 
-    def _first(self, start: int, by_address: list[int] | None, dport: int | None) -> int:
-        lists = (by_address, self.others, None if dport is None else self.by_port.get(dport))
+    def _first(self, start: int, address: Address | None, dport: int | None) -> int:
+        lists = (
+            None if address is None else self.by_address.get(address),
+            None if address is None or self.in_text is None else self.in_text.numbers(address),
+            self.others,
+            None if dport is None else self.by_port.get(dport),
+        )
         best = self.length
         for numbers in lists:
             if numbers:
@@ -91,27 +101,20 @@ def index_of(rules: Sequence[Rule]) -> ChainIndex | None:
 
 def _indexed_lines(book: Book, start: int, end: int, family: int) -> tuple[Sequence[Rule], ChainIndex] | None:
     """Return what :func:`indexed` does for lines; None if they are few, or one of them is several rules."""
-    named = _line_of(family).findall(book.text, start, end)
-    if len(named) < _WORTH_IT:
+    lines = book.text[start : end - 1].split("\n")
+    if len(lines) < _WORTH_IT:
         return None
-    rules = RulesInText(book, book.text[start : end - 1].split("\n"), book.number_at(start))
-    index = ChainIndex(length=len(rules))
+    from natc.trace.lines_by_address import LinesByAddress
+
+    rules = RulesInText(book, lines, book.number_at(start))
+    in_text = LinesByAddress(book.text, start, end, family)
+    index = ChainIndex(length=len(rules), in_text=in_text)
     places: dict[Shape, Places] = {}
-    for number, destination in enumerate(named):
-        address = destination or None if family == 4 else _single_address(destination, family)
-        if address is not None:
-            index.by_address.setdefault(address, []).append(number)
-        elif rules.is_one(number):
-            _enter(index, number, rules[number], places)
-        else:
+    for number in in_text.others():
+        if not rules.is_one(number):
             return None
+        _enter(index, number, rules[number], places)
     return rules, index
-
-
-@lru_cache(maxsize=2)
-def _line_of(family: int) -> re.Pattern[str]:
-    """Return what matches a line as a save begins it, with the destination of one that is a single rule."""
-    return re.compile(rf"(?:(?:\[\d+:\d+\] )?-A \S+ -d {_HOSTS[family]} [^,\n]*\n|.*\n)")
 
 
 @define(eq=False)
@@ -154,7 +157,7 @@ def _enter(index: ChainIndex, number: int, rule: Rule, places: dict[Shape, Place
     if found is None:
         found = places[shape] = _places(shape)
     dst, dport = found
-    address = None if dst is None else _single_address(values[dst], shape.family)
+    address = None if dst is None else single_address(values[dst], shape.family)
     if address is not None:
         index.by_address.setdefault(address, []).append(number)
     elif dport is not None and values[dport].isdecimal():
@@ -163,13 +166,13 @@ def _enter(index: ChainIndex, number: int, rule: Rule, places: dict[Shape, Place
         index.others.append(number)
 
 
-def _single_address(text: str, family: int) -> Address | None:
+def single_address(text: str, family: int) -> Address | None:
     """Return the only address that ``text`` means; None when there are more, or it is written unusually."""
     host, slash, mask = text.partition("/")
     if slash and mask != ("32" if family == 4 else "128"):
         return None
     if family == 4:
-        return host if re.fullmatch(_DOTTED, host) else None
+        return host if re.fullmatch(DOTTED, host) else None
     from socket import AF_INET6, inet_pton
 
     try:

@@ -4,7 +4,7 @@ import pytest
 
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
-from natc.trace import index
+from natc.trace import index, lines_by_address
 from natc.trace.index import RulesInText, index_of, indexed
 from natc.trace.machine import Machine
 from tests.support import GOLDEN
@@ -50,10 +50,27 @@ def test_ports_behind_what_remembers_are_no_index():
     assert found.by_port == {}
 
 
-@pytest.mark.parametrize("lazy", [True, False])
-def test_the_index_of_lines_is_that_of_their_rules(monkeypatch, lazy):
+def content(found):
+    """What is in an index, its lines in a text among it."""
+    by_address = {address: [*numbers] for address, numbers in found.by_address.items()}
+    if found.in_text:
+        every = lines_by_address.LinesByAddress(
+            found.in_text.text, found.in_text.start, found.in_text.end, found.in_text.family
+        )
+        every._sort()
+        for address, numbers in every._asked.items():
+            assert found.in_text.numbers(address) == numbers
+            by_address[address] = sorted([*by_address.get(address, []), *numbers])
+        assert found.in_text.numbers("10.255.255.255") == []
+        assert found.in_text.names(frozenset(every._asked)) == bool(every._asked)
+    return by_address, found.by_port, found.others, found.length
+
+
+@pytest.mark.parametrize(("lazy", "searches"), [(True, 8), (False, 1000), (False, 0)])
+def test_the_index_of_lines_is_that_of_their_rules(monkeypatch, lazy, searches):
     """And the rules made one by one are those made at once."""
     monkeypatch.setattr(index, "_WORTH_IT", 1)
+    monkeypatch.setattr(lines_by_address, "_SEARCHES", searches)
     from_text = 0
     for dump in sorted(GOLDEN.glob("kube-proxy/*/save-*.txt")):
         text = dump.read_text()
@@ -62,7 +79,8 @@ def test_the_index_of_lines_is_that_of_their_rules(monkeypatch, lazy):
             for chain in table.chains.values():
                 rules, found = indexed(single.tables[name].chains[chain.name], whole.family)
                 from_text += isinstance(rules, RulesInText)
-                assert found == index_of(chain.rules)
+                known = index_of(chain.rules)
+                assert (found and content(found)) == (known and content(known))
                 assert [*rules] == chain.rules
                 assert [rule.line for rule in rules] == [rule.line for rule in chain.rules]
                 assert rules[1:] == chain.rules[1:]
