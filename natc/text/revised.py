@@ -103,7 +103,7 @@ def _is_in_order(old: str, new: str, edit: Edit) -> bool:
     lines = [*_lines(old, edit.old), *_lines(new, edit.new)]
     if not all(_LINE.match(line) for line in lines):
         return False
-    sorts = [_sort_before(old, edit.old[0]), *_sorts(new, edit.new), _sort_behind(old, edit.old[1])]
+    sorts = [_sort_before(new, edit.new[0]), *_sorts(new, edit.new), _sort_behind(new, edit.new[1])]
     return all(behind in _FOLLOWS.get(sort, "") for sort, behind in pairwise(sorts))
 
 

@@ -100,6 +100,16 @@ def all_told(found):
     ], [(one.question, one.side, one.dst) for one in found.unsure]  # fmt: skip
 
 
+def test_a_comment_between_edits_hides_no_chain_behind_rules():
+    head = "*filter\n:INPUT ACCEPT [0:0]\n"
+    old = f"{head}:A - [0:0]\n-A INPUT -j A\nCOMMIT\n"
+    new = f"{head}:A - [0:0]\n-A INPUT -j A\n# a comment\n:B - [0:0]\n-A INPUT -j B\nCOMMIT\n"
+    seen = Seen()
+    read(old.replace("-A INPUT -j A\n", "-A INPUT -j A\n# a comment\n"), seen=seen)
+    assert told(new, seen) == told(new)
+    assert seen.revision is None
+
+
 def test_few_lines_are_not_read_in_full():
     text = (GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt").read_text()
     other, seen = text.replace("-j DNAT --to-destination 10.244.2.14:8080", "-j RETURN"), Seen()
