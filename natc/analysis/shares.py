@@ -16,10 +16,11 @@ from natc.analysis.own_address import own_address
 from natc.analysis.who import NODE, OWN
 from natc.errors import DumpError, Span
 from natc.netfilter.intervals import Intervals, union
-from natc.netfilter.packet import YES, Open, Packet, question_packet
+from natc.netfilter.packet import Open, Packet, question_packet
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds
 from natc.trace.cases import cases_of
+from natc.trace.lists import is_of_lists, says_yes
 from natc.trace.machine import Machine
 from natc.trace.node import OpenNode
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
@@ -151,7 +152,7 @@ def _machine(ruleset: Ruleset, own: str, asked: Asked, host: Host | None, sets: 
 
 
 def _remembered(piece: Piece) -> bool:
-    return any(value.kind == "recent" and known == YES for value, known in piece.facts.known.items())
+    return any(says_yes(value, known) for value, known in piece.facts.known.items())
 
 
 def _cases(packet: Packet, pieces: Iterable[Piece], own: str) -> tuple[Case, ...]:
@@ -162,7 +163,7 @@ def _cases(packet: Packet, pieces: Iterable[Piece], own: str) -> tuple[Case, ...
 
 def _without_lists(piece: Piece) -> Any:
     facts = piece.facts
-    for value in [value for value in facts.known if value.kind == "recent"]:
+    for value in [value for value in facts.known if is_of_lists(value)]:
         facts = facts.without(value)
     return facts
 
@@ -245,7 +246,7 @@ def _questions(answer: Distribution) -> tuple[tuple[str, int | None, str], ...]:
     return tuple(
         (one.text, one.rule.line if one.rule else None, one.rule.text if one.rule else "")
         for one in answer.questions
-        if one.value.kind != "recent"
+        if not is_of_lists(one.value)
     )
 
 
@@ -285,4 +286,5 @@ def _all_steps(trail: Trail) -> Iterator[Step]:
             if one.step is not None:
                 yield one.step
             waiting += [way for _, _, way in one.ways]
+            waiting += one.joined or ()
             one = one.before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -85,18 +85,24 @@ def _service_names(answer: Distribution) -> list[str]:
 def _targets(answer: Distribution) -> Iterator[Line]:
     """Yield the targets with their shares: once, where all conditions share them, else by condition."""
     shares: dict[tuple[tuple[Endpoint, Odds], ...], list[Case]] = {}
-    for case in answer.cases:
-        shares.setdefault(_shares(answer, case), []).append(case)
-    for rows, cases in shares.items():
+    for case, shared in answer.shares():
+        shares.setdefault(_ordered(shared), []).append(case)
+    found = list(shares.items())
+    if len(found) > _SHOWN:  # where none of 1,000 lists knows the client there is a choice, else one target
+        found = sorted(found, key=lambda one: -len(one[0]))[:_SHOWN]
+    for rows, cases in found:
         if len(shares) > 1:
             yield line(f"{when(conditions_of(answer.packet, cases))}:")
         yield from _share_table(rows)
         yield line()
+    if len(shares) > len(found):
+        yield line(f"and {len(shares) - len(found):,} more conditions (--output json lists all)")
+        yield line()
 
 
-def _shares(answer: Distribution, case: Case) -> tuple[tuple[Endpoint, Odds], ...]:
-    rows = [(target, odds) for target, given in answer.targets() for under, odds in given if under is case]
-    return tuple(sorted(rows, key=lambda row: (-round(float(row[1]), _SEEN_DIGITS), *_in_order(row[0]))))
+def _ordered(shared: Mapping[Endpoint, Odds]) -> tuple[tuple[Endpoint, Odds], ...]:
+    rows = sorted(shared.items(), key=lambda row: (-round(float(row[1]), _SEEN_DIGITS), *_in_order(row[0])))
+    return tuple(rows)
 
 
 def _in_order(target: Endpoint) -> tuple[int, str, str]:

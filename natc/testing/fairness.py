@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from natc.netfilter.packet import YES, Packet, question_packet
+from natc.netfilter.packet import Packet, question_packet
 from natc.netfilter.targets.dnat import Dnat
 from natc.probability import CERTAIN, Odds
+from natc.trace.lists import says_yes
 from natc.trace.machine import trace
 from natc.trace.node import OpenNode
 from natc.trace.outcome import Case, Distribution, Outcome
@@ -110,7 +111,7 @@ class _Judge:
 
     def hear(self, case: Case) -> None:
         shares = self._shares(case)
-        known = any(value.kind == "recent" and domain == YES for value, domain in case.known.items())
+        known = any(says_yes(value, domain) for value, domain in case.known.items())
         if known and len(shares) == 1:
             ((target, share),) = shares.items()
             if share.odds != CERTAIN:

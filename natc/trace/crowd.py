@@ -102,7 +102,7 @@ def _one_or_all(group: list[State]) -> list[State]:
         return group
     known, differing = _common([state.facts for state in group])
     first = group[0]
-    names = {_named(state.packet) for state in group}
+    times = Counter(_named(state.packet) for state in group)
     return [
         changed(
             _without_destination(first),
@@ -111,7 +111,7 @@ def _one_or_all(group: list[State]) -> list[State]:
             likeliest=CERTAIN,
             ways=1,
             trail=Trail(),
-            crowd=Crowd(tuple(group), frozenset(names)),
+            crowd=Crowd(tuple(group), frozenset(times), max(times.values())),
         )
     ]
 

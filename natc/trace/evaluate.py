@@ -33,6 +33,7 @@ from natc.netfilter.connection import Connection, Status, Tuple
 from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
+from natc.trace.lists import Asked, ask
 from natc.trace.node import NodeView
 from natc.trace.program import ReadyRule
 from natc.trace.split import Answer, Split, question, split
@@ -232,6 +233,10 @@ def _unknown(asker: Asker, condition: Unknown, state: State) -> Answer:
     return question(state, Open(condition.kind, condition.question + where, YES_OR_NO))
 
 
+def _list_asked(asker: Asker, condition: Asked, state: State) -> Answer:
+    return ask(condition, state)
+
+
 _FORMS: dict[type[Condition], Callable[[Asker, Any, State], Answer]] = {
     In: _in,
     Bits: _bits,
@@ -249,4 +254,5 @@ _FORMS: dict[type[Condition], Callable[[Asker, Any, State], Answer]] = {
     Translated: _translated,
     Remembered: _remembered,
     Unknown: _unknown,
+    Asked: _list_asked,
 }

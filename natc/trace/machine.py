@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from natc.netfilter.values import changed
 from natc.trace.bounds import Bounds
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
+from natc.trace.lists import FirstList, Runs
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.program import Program
@@ -76,9 +78,14 @@ class Machine:
         backend: str = "legacy",
         use_index: bool = True,
         start: Start = NOTHING_SHOWN,
+        list_by_list: bool = False,
     ) -> Machine:
-        """Make a machine; ``node`` None leaves the node's addresses and routes open."""
-        return cls(Program(ruleset, use_index), node or OpenNode(), backend, start)
+        """Make a machine; ``node`` None leaves the node's addresses and routes open.
+
+        ``list_by_list`` asks each list of ``-m recent`` by itself, however many a chain asks in a row.
+        """
+        lists = Runs(sys.maxsize) if list_by_list else Runs()
+        return cls(Program(ruleset, use_index, lists=lists), node or OpenNode(), backend, start)
 
     def trace(self, packet: Packet, origin: str = "network") -> Distribution:
         """Return what becomes of a packet that comes from the network, or from a local process."""
@@ -219,6 +226,8 @@ def _questions(packet: Packet, finals: Sequence[State], tally: Tally) -> tuple[Q
 def _text(packet: Packet, value: Open) -> str:
     if value.domain is None:
         return value.subject
+    if isinstance(value, FirstList):
+        return value.asks
     if value.kind == "address type":
         return f"of what type is {value.subject} for the node"
     return phrase(packet, value, frozenset({True})) if value.subject else value.kind

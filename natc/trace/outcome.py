@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from natc.netfilter.connection import Connection
@@ -143,11 +143,16 @@ class Distribution:
     @cached_property
     def _targets(self) -> tuple[tuple[Endpoint, tuple[tuple[Case, Odds], ...]], ...]:
         found: dict[Endpoint, list[tuple[Case, Odds]]] = {}
+        for case, shared in self.shares():
+            for target, odds in shared.items():
+                found.setdefault(target, []).append((case, odds))
+        return tuple((target, tuple(rows)) for target, rows in found.items())
+
+    def shares(self) -> Iterator[tuple[Case, dict[Endpoint, Odds]]]:
+        """Yield each case with the summed odds of the DNAT targets that can be chosen in it."""
         for case in self.cases:
             sums: dict[Endpoint, list[Odds]] = {}
             for odds, outcome in case.outcomes:
                 if outcome.dnat is not None:
                     sums.setdefault(outcome.dnat, []).append(odds)
-            for target, parts in sums.items():
-                found.setdefault(target, []).append((case, total(parts)))
-        return tuple((target, tuple(rows)) for target, rows in found.items())
+            yield case, {target: total(parts) for target, parts in sums.items()}

@@ -9,6 +9,7 @@ from natc.netfilter.effect import Effect
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.index import ChainIndex, indexed
+from natc.trace.lists import Runs, list_asked
 from natc.values import define, field, frozen
 
 #: A chain or verdict to go to, what the target does, or None for a rule that only counts.
@@ -33,22 +34,45 @@ class ReadyChain:
     policy: str | None
     rules: Sequence[Rule]
     index: ChainIndex | None
-    at_once: bool = False
+    lists: Runs | None = None
+    """The lists that are asked together; None where what nobody can decide is asked once a rule."""
     _ready: dict[int, ReadyRule] = field(factory=dict)
 
     def rule(self, place: int) -> ReadyRule:
         """Return the rule at ``place``, counted from 0."""
         found = self._ready.get(place)
         if found is None:
-            found = self._ready[place] = _ready_rule(place + 1, self.rules[place], at_once=self.at_once)
+            condition = self.rules[place].condition
+            if self.lists is None:
+                found = self._made(place, _asked_at_once(condition))
+            elif list_asked(condition) is None:
+                found = self._made(place, self.lists.asking(condition))
+            else:
+                self._ask_together(place, self.lists)
+                return self._ready[place]
+            self._ready[place] = found
         return found
 
+    def _made(self, place: int, condition: Condition) -> ReadyRule:
+        rule = self.rules[place]
+        target = rule.target
+        action = target if target is None or isinstance(target, Jump) else target.effect()
+        return ReadyRule(place + 1, rule, _coins_last(condition), action)
 
-def _ready_rule(number: int, rule: Rule, *, at_once: bool) -> ReadyRule:
-    target = rule.target
-    action = target if target is None or isinstance(target, Jump) else target.effect()
-    condition = _asked_at_once(rule.condition) if at_once else rule.condition
-    return ReadyRule(number, rule, _coins_last(condition), action)
+    def _ask_together(self, place: int, lists: Runs) -> None:
+        """Make the rules around one that only asks a list, as far as they are written as it is."""
+        start = end = place
+        shape = self.rules[place].shape
+        while start and self.rules[start - 1].shape is shape:
+            start -= 1
+        while end < len(self.rules) and self.rules[end].shape is shape:
+            end += 1
+        conditions = [self.rules[each].condition for each in range(start, end)]
+        texts = tuple(str(list_asked(condition)) for condition in conditions)
+        first = lists.together(f"{self.name}, rule {start + 1}, line {self.rules[start].line}", texts)
+        for number, condition in enumerate(conditions):
+            asking = lists.asking(condition, (first, number) if first else None)
+            self._ready[start + number] = self._made(start + number, asking)
 
 
 def _asked_at_once(condition: Condition) -> Condition:
@@ -99,6 +123,8 @@ class Program:
     use_index: bool = True
     at_once: bool = False
     """Whether what nobody can decide is asked once a rule, instead of match by match."""
+    lists: Runs = field(factory=Runs)
+    """The lists that rules ask in a row, as far as they are reached."""
     _chains: dict[tuple[str, str], ReadyChain | None] = field(factory=dict)
 
     def chain(self, table: str, name: str) -> ReadyChain | None:
@@ -113,6 +139,7 @@ class Program:
         chain = found.chain(name) if found else None
         if chain is None:
             return None
+        lists = None if self.at_once else self.lists
         if not self.use_index:
-            return ReadyChain(name, chain.policy, chain.rules, None, self.at_once)
-        return ReadyChain(name, chain.policy, *indexed(chain, self.ruleset.family), self.at_once)
+            return ReadyChain(name, chain.policy, chain.rules, None, lists)
+        return ReadyChain(name, chain.policy, *indexed(chain, self.ruleset.family), lists)

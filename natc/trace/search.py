@@ -27,7 +27,7 @@ def merged(step: Stepper, starts: Iterable[State], most: int | None = None) -> l
 
     States are taken in the order of their points, so that all states that ever reach a point are
     there when it is its turn, and those that are equal go on as one. Raises :class:`CrowdedError` where
-    more than ``most`` of them differ in nothing but what is known of open values.
+    more than ``most`` of one packet differ in what is known of open values.
     """
     waiting: dict[tuple[int, ...], list[State]] = {}
     points: list[tuple[int, ...]] = []
@@ -56,16 +56,13 @@ def merged(step: Stepper, starts: Iterable[State], most: int | None = None) -> l
 
 
 def _sharing(states: list[State], most: int) -> int:
-    """Return how many states share their packet with another, counted only where there are many."""
-    many = sum(len(state.crowd.members) if state.crowd else 1 for state in states)
-    if many <= most:
+    """Return how many states the packet has that most have, counted only where there are many."""
+    if sum(len(state.crowd.members) if state.crowd else 1 for state in states) <= most:
         return 0
-    alone = {state.packet for state in states if state.crowd is None}
-    crowds: dict[Packet, frozenset[str | int]] = {}
+    times: Counter[Packet] = Counter()
     for state in states:
-        if state.crowd is not None:
-            crowds[state.packet] = state.crowd.addresses | crowds.get(state.packet, frozenset())
-    return many - len(alone) - sum(map(len, crowds.values()))
+        times[state.packet] += state.crowd.most if state.crowd else 1
+    return max(times.values())
 
 
 @frozen

@@ -177,6 +177,8 @@ class Crowd:
     members: tuple[State, ...]
     addresses: frozenset[str | int] = frozenset()
     """Their destinations, as the index of a chain writes them."""
+    most: int = 1
+    """How many of them have the destination that most have."""
 
 
 @define(eq=False)

@@ -167,6 +167,13 @@ def _names(low: str, high: str) -> str:
     return f"between {low.rstrip(chr(0))!r} and {high.rstrip(chr(0))!r}"
 
 
+def _first_list(packet: Packet, value: Open, domain: Domain) -> str:
+    from natc.trace.lists import FirstList
+
+    assert isinstance(value, FirstList)
+    return value.says(domain)
+
+
 _PHRASES: dict[str, Callable[[Packet, Open, Domain], str]] = {
     "address type": _address_type,
     "source": _addresses,
@@ -176,6 +183,7 @@ _PHRASES: dict[str, Callable[[Packet, Open, Domain], str]] = {
         "the packet comes with mark bit {} set", "the packet comes with mark bit {} clear"
     ),
     "recent": _yes_or_no("{}", "not: {}"),
+    "first list": _first_list,
     "question": _yes_or_no("{} holds", "{} does not hold"),
     "count": _yes_or_no("{} holds", "{} does not hold"),
 }

@@ -58,7 +58,8 @@ class Side:
     @machine.default
     def _machine(self) -> Machine:
         node = self.node or AskingNode()
-        return Machine.of(self.ruleset, node, backend=self.backend, start=self.start)
+        # the other side may ask the same lists in other numbers, so each is a question of its own
+        return Machine.of(self.ruleset, node, backend=self.backend, start=self.start, list_by_list=True)
 
     @questions.default
     def _questions(self) -> Questions:
