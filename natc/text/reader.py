@@ -143,6 +143,8 @@ class _Reader:
     known: KnownShapes = field(init=False)
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
+    before_chains: LineShape = field(factory=lambda: LineShape("empty"))
+    """Stands before the first line of each chain when rules are made: what followed it lately is guessed."""
     cache: Kept | None = None
     runs: Runs = field(factory=Runs)
     position: int = 0
@@ -281,7 +283,7 @@ class _Reader:
 
     def rules_of(self, lines: Sequence[str], number: int) -> list[Rule]:
         """Make the rules of lines that a run has taken; ``number`` is that of the first."""
-        out, shape = list[Rule](), LineShape("empty")
+        out, shape = list[Rule](), self.before_chains
         for line in lines:
             followers = shape.followers
             shape = followers[0] if followers else shape
