@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 
 from natc.analysis.chain_odds import asks_nothing
-from natc.analysis.sheets import Sheet, Sheets
+from natc.analysis.sheets import Line, Sheet, Sheets, Values
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.intervals import Intervals, number, numbers
+from natc.netfilter.matches.recent import Recent
 from natc.netfilter.matches.statistic import Statistic
 from natc.netfilter.rule import Rule, Shape
 from natc.values import define, field, frozen
@@ -29,6 +31,8 @@ class Part:
     """Whether they ask nothing but a protocol."""
     random: bool
     """Whether chance decides, or they count."""
+    remembers: bool
+    """Whether they ask or change a list of ``recent``: no other rule asks the same, so they shadow none."""
     ends: bool
     """Whether their target extension ends the walk through the table."""
 
@@ -78,7 +82,7 @@ class ChainGraph:
     def _reached_from(self, hook: str) -> set[str]:
         seen, new = {hook}, {hook}
         while new:
-            new = {to for name in new for to in self.leads.get(name, ())} - seen
+            new = set(chain.from_iterable(filter(None, map(self.leads.get, new)))) - seen
             seen |= new
         return seen
 
@@ -119,14 +123,19 @@ class ChainGraph:
         """
         yield from self.sheets.longer
         for sheet in self.sheets.sheets:
-            deciding = [line for line in sheet.lines[:-1] if not self.part(line.rule(sheet.rows[0])).random]
+            deciding = [line for line in sheet.lines[:-1] if self._may_shadow(line, sheet.rows[0])]
             own = [line.jump for line in deciding if isinstance(line.jump, int)]
             keys = [*zip(*map(sheet.column, own), strict=True)] if own else [()] * len(sheet.rows)
+            samples = dict(zip(keys, sheet.rows, strict=True))
             shadowing = {
-                key: any(self.leaves(line.rule(sheet.rows[number])) for line in deciding)
-                for key, number in zip(keys, range(len(keys)), strict=True)
+                key for key, row in samples.items() if any(self.leaves(line.rule(row)) for line in deciding)
             }
-            yield from [name for name, key in zip(sheet.names, keys, strict=True) if shadowing[key]]
+            if shadowing:
+                yield from [name for name, key in zip(sheet.names, keys, strict=True) if key in shadowing]
+
+    def _may_shadow(self, line: Line, row: Values) -> bool:
+        part = self.part(line.rule(row))
+        return not part.random and not part.remembers
 
     def _walked(self, name: str) -> Intervals:
         written = self.sheets.written(name)
@@ -182,6 +191,7 @@ def _part_of(rule: Rule) -> Part:
     return Part(
         certain=header <= {"protocol"} and not random and all(asks_nothing(match) for match in matches),
         random=random,
+        remembers=any(isinstance(match, Recent) for match in matches),
         ends=rule.shape.target is not None and _ends(rule),
     )
 

@@ -31,6 +31,8 @@ _LONGEST = 100
 _OFTEN = 4
 #: The moulds that are tried on a chain: of as many lines, for names that begin alike, the latest first.
 _TRIED, _KIND = 8, 8
+#: So many moulds are tried before a chain's lines are counted.
+_LATEST = 3
 
 Values = tuple[str, ...]
 #: A word of all chains on a sheet: the place in their rows where each has its own, or the word that all have.
@@ -238,8 +240,8 @@ class _Reader:
     longer: dict[str, list[Rule]] = field(factory=dict)
     _tried: dict[tuple[str, int], list[_Mould]] = field(factory=dict)
     """The moulds by the beginning of a chain's name and the number of its lines."""
-    _latest: _Mould | None = None
-    """The mould that fitted last."""
+    _latest: list[_Mould] = field(factory=list)
+    """The moulds that fitted last, the very last one first."""
 
     def sheets(self) -> list[Sheet]:
         """Return the sheets with chains."""
@@ -260,26 +262,35 @@ class _Reader:
 
     def _way(self) -> tuple[Callable[[str, int, int], re.Match[str] | None], Callable[[Values], None]]:
         """Return how a chain like the last one is recognised, and what takes its words."""
-        mould = self._latest
-        return (_never, _nowhere) if mould is None else (mould.match, mould.sheet.rows.append)
+        latest = self._latest[0] if self._latest else None
+        return (latest.match, latest.sheet.rows.append) if latest else (_never, _nowhere)
 
     def _other(self, book: Book, place: int, end: int) -> int:
         """Put a chain on a sheet that the last mould does not fit; return where it ends."""
+        for mould in self._latest[1:]:
+            found = mould.match(book.text, place, end)
+            if found:
+                return self._taken(mould, found)
         name, behind = end_of_chain(book.text, place, end)
         lines = book.text.count("\n", place, behind)
         tried = self._tried.setdefault((name[: min(_KIND, len(name) // 2)], lines), [])
-        for number, mould in enumerate(tried):
-            found = mould.match(book.text, place, behind)
+        for mould in tried:
+            found = None if mould in self._latest else mould.match(book.text, place, behind)
             if found:
-                mould.sheet.rows.append(found.groups())
-                self._latest = mould
-                tried.insert(0, tried.pop(number))
-                return behind
+                tried.remove(mould)
+                tried.insert(0, mould)
+                return self._taken(mould, found)
         made = self.put(name, book.rules(place, behind))
         if made is not None:
             tried.insert(0, made)
             del tried[_TRIED:]
         return behind
+
+    def _taken(self, mould: _Mould, found: re.Match[str]) -> int:
+        """Put a chain that a mould fits on its sheet; return where the chain ends."""
+        mould.sheet.rows.append(found.groups())
+        self._latest = [mould, *[other for other in self._latest if other is not mould]][:_LATEST]
+        return found.end()
 
     def put(self, name: str, rules: Sequence[Rule]) -> _Mould | None:
         """Put a chain with these rules on a sheet; return a mould that was made with it."""

@@ -42,6 +42,7 @@ def rules(draw, chain):
         "-m mark --mark 0x1/0x1",
         "-m mark --mark 0x0/0x1",
         "-m statistic --mode random --probability 0.5",
+        "-m recent --rcheck --name A",
     ):
         if draw(st.integers(0, 6)) == 0:
             words.append(more)
@@ -74,6 +75,14 @@ def test_no_packet_reaches_what_is_said_to_be_unreachable(text):
         for piece in machine.trace(packet, "network").pieces:
             seen = {step.rule.line for step in piece.outcome.path if step.rule is not None}
             assert not seen & silent
+
+
+@settings(max_examples=100, deadline=None)
+@given(dumps())
+def test_chains_that_are_passed_over_have_no_shadowed_rule(text):
+    graph = ChainGraph.of(Sheets.of(read(text).tables["filter"]))
+    suspects = set(graph.suspects())
+    assert not [name for name in graph.sheets.names if name not in suspects and [*shadows(graph, name)]]
 
 
 def test_a_long_blocklist_is_looked_up_and_not_compared():

@@ -18,7 +18,7 @@ _MARK_DROP = "KUBE-MARK-DROP"
 def uneven(dump: Dump) -> Found:
     """Find services whose endpoints get shares that differ by more than rounding explains."""
     for service in dump.services:
-        if service.max_error and service.max_error * len(service.targets) > _OFF:
+        if service.max_error and service.max_error * len(service.judgement.parts) > _OFF:
             parts = sorted(service.targets, key=lambda target: float(target.odds))
             least, most = parts[0], parts[-1]
             yield (
