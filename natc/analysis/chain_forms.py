@@ -15,7 +15,8 @@ from itertools import chain
 from typing import cast
 
 from natc.analysis.chain_odds import THIS_NODE, Alternative, Alternatives, ChainOdds, destinations
-from natc.analysis.sheets import Sheet, Sheets, Word
+from natc.analysis.sheet import Sheet, Word
+from natc.analysis.sheets import Sheets
 from natc.netfilter.rule import Rule
 from natc.values import define, field, frozen, value
 

@@ -11,7 +11,8 @@ from functools import cached_property
 from itertools import chain
 
 from natc.analysis.chain_odds import asks_nothing
-from natc.analysis.sheets import Line, Sheet, Sheets, Values
+from natc.analysis.sheet import Line, Sheet, Values
+from natc.analysis.sheets import Sheets
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.matches.recent import Recent

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.analysis import sheets
+from natc.analysis import chain_moulds
 from natc.analysis.audit import audit
 from natc.analysis.sheets import Sheets
 from natc.text.reader import read
@@ -64,7 +64,7 @@ def dumps(draw):
 @settings(max_examples=60, deadline=None)
 @given(dumps())
 def test_forms_say_what_the_rules_say(text):
-    with patch.object(sheets, "_LONGEST", -1):
+    with patch.object(chain_moulds, "LONGEST", -1):
         one_by_one = audit(read(text))
     found = audit(read(text))
     assert [(one.dst, one.rule.line, one.targets, one.problem) for one in found] == [
