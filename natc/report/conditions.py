@@ -7,6 +7,7 @@ as it can be without leaving what all of them cover together, and those inside o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from natc.trace.wording import phrase
 
 Known = Mapping[Open, Domain]
 
+_UNSEEN = re.compile("the (source|destination) was not seen by list .*").fullmatch
 #: Of how many conditions the shortest words are looked for: the search grows with their product.
 _FEW = 12
 
@@ -26,10 +28,26 @@ def when(texts: Iterable[str]) -> str:
     return f"when {said}" if said else "in any case"
 
 
+def in_few(texts: Iterable[str]) -> str:
+    """Return conditions that hold together as one phrase; lists that have not seen a packet are counted.
+
+    A service with session affinity asks one list an endpoint.
+    """
+    said, unseen = list[str](), dict[str, list[str]]()
+    for text in texts:
+        found = _UNSEEN(text)
+        (unseen.setdefault(found[1], []) if found else said).append(text)
+    for who, each in unseen.items():
+        known = any(text.startswith(f"the {who} was seen by list ") for text in said)
+        counted = f"none of {len(each):,} {'others' if known else 'lists'}"
+        said += each if len(each) == 1 else [f"the {who} was seen by {counted}"]
+    return " and ".join(said)
+
+
 def conditions_of(packet: Packet, cases: Sequence[Case]) -> list[str]:
     """Return the conditions of several cases, one phrase each, as few as say the same."""
     joined = simplest(_joined([case.known for case in cases]))
-    return [" and ".join(phrase(packet, v, d) for v, d in known.items()) for known in joined]
+    return [in_few(phrase(packet, v, d) for v, d in known.items()) for known in joined]
 
 
 def _joined(cases: Sequence[Known]) -> list[Known]:

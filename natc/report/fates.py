@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from natc.netfilter.matches.mark import Mark
 from natc.netfilter.rule import Rule
 from natc.netfilter.targets.mark import SetMark
-from natc.report.conditions import conditions_of, when
+from natc.report.conditions import conditions_of, in_few, when
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
@@ -172,7 +172,7 @@ def _because(lines: list[int]) -> str:
 
 
 def _mixed(case: Case) -> Iterator[Line]:
-    yield line(f"  {when([' and '.join(case.conditions)])}:")
+    yield line(f"  {when([in_few(case.conditions)])}:")
     groups: dict[Fate, list[str]] = {}
     for odds, outcome in case.outcomes:
         groups.setdefault(fate_of(outcome), []).append(f"{percent(odds)} {outcome.dnat or ''}".strip())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
 from natc.probability import CERTAIN, Odds
-from natc.report.conditions import conditions_of, when
+from natc.report.conditions import conditions_of, in_few, when
 from natc.report.fates import fate_lines, fate_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
@@ -27,6 +27,8 @@ _SHOWN = 20
 _SEEN_DIGITS = 8
 #: How many services a destination may be: more come with a port left open, and say nothing.
 _NAMED = 3
+#: How many conditions with shares of their own, and how many open questions.
+_BLOCKS, _ASKED = 8, 20
 #: How many near misses.
 _MISSES = 5
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "icmpv6"}
@@ -83,13 +85,14 @@ def _service_names(answer: Distribution) -> list[str]:
 
 
 def _targets(answer: Distribution) -> Iterator[Line]:
-    """Yield the targets with their shares: once, where all conditions share them, else by condition."""
+    """Yield the targets with their shares: once, where all conditions share them, else by condition.
+
+    The condition with most targets comes first: with session affinity that of a client's first packet.
+    """
     shares: dict[tuple[tuple[Endpoint, Odds], ...], list[Case]] = {}
     for case, shared in answer.shares():
         shares.setdefault(_ordered(shared), []).append(case)
-    found = list(shares.items())
-    if len(found) > _SHOWN:  # where none of 1,000 lists knows the client there is a choice, else one target
-        found = sorted(found, key=lambda one: -len(one[0]))[:_SHOWN]
+    found = sorted(shares.items(), key=lambda share: -len(share[0]))[:_BLOCKS]
     for rows, cases in found:
         if len(shares) > 1:
             yield line(f"{when(conditions_of(answer.packet, cases))}:")
@@ -133,9 +136,11 @@ def _questions(answer: Distribution) -> Iterator[Line]:
     if answer.questions:
         yield line()
         yield line(Part("open", "bold yellow"))
-    for question in answer.questions:
+    for question in answer.questions[:_ASKED]:
         where = f"   line {question.rule.line}: {question.rule.text}" if question.rule else ""
         yield line(f"  {question.text}", Part(where, "dim"))
+    if len(answer.questions) > _ASKED:
+        yield line(f"  and {len(answer.questions) - _ASKED:,} more (--output json lists all)")
 
 
 def _assumptions(answer: Distribution) -> Iterator[Line]:
@@ -164,7 +169,7 @@ def branch_lines(packet: Packet, branches: Iterable[Piece]) -> Iterator[Line]:
     """Yield one line a branch: its odds, where to, what becomes of it, and its conditions."""
     for piece in branches:
         outcome = piece.outcome
-        conditions = " and ".join(phrase(packet, v, d) for v, d in piece.facts.known.items())
+        conditions = in_few(phrase(packet, v, d) for v, d in piece.facts.known.items())
         yield line(
             Part(f"  {percent(piece.odds):>9}", "bold green"),
             f"   {outcome.dnat or 'no translation'}   {fate_of(outcome).part().text}",

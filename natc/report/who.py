@@ -7,6 +7,7 @@ from typing import Any
 
 from natc.analysis.who import NODE, OWN, Path
 from natc.probability import CERTAIN, Odds
+from natc.report.conditions import in_few
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import exact
@@ -70,7 +71,7 @@ def _answer_lines(answer: _Answer, origin: str) -> Iterator[Line]:
     )
     whens: dict[tuple[str, bool], list[str]] = {}
     for seen, is_open, conditions in rows:
-        whens.setdefault((seen, is_open), []).append(" and ".join(conditions))
+        whens.setdefault((seen, is_open), []).append(in_few(conditions))
     for (seen, is_open), texts in whens.items():
         doubt = "; natc cannot tell whether it arrives" if is_open else ""
         yield from _seen_lines(f"the pod sees {_SEEN.get(seen, seen)}", texts, doubt)

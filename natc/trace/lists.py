@@ -44,7 +44,7 @@ class FirstList(Open):
         assert isinstance(domain, Intervals)
         number, others = len(self.questions), len(self.questions) - 1
         if domain.single == number:
-            return f"not: {self.questions[0]}, nor by the {others} lists asked next"
+            return f"{self.questions[0].partition(' by list')[0]} by none of {number} lists"
         if domain.spans == ((0, number),):
             return f"{self.questions[0]}, or by one of the {others} lists asked next"
         if domain.single is not None:

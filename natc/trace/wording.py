@@ -62,6 +62,10 @@ def _yes_or_no(yes: str, no: str) -> Callable[[Packet, Open, Domain], str]:
     return say
 
 
+def _seen(packet: Packet, value: Open, domain: Domain) -> str:
+    return value.subject if domain == YES else value.subject.replace(" was seen", " was not seen", 1)
+
+
 def _words(packet: Packet, value: Open, domain: Domain) -> str:
     if isinstance(domain, Intervals):
         return _ranges(value, domain, str)
@@ -182,7 +186,7 @@ _PHRASES: dict[str, Callable[[Packet, Open, Domain], str]] = {
     "mark bit": _yes_or_no(
         "the packet comes with mark bit {} set", "the packet comes with mark bit {} clear"
     ),
-    "recent": _yes_or_no("{}", "not: {}"),
+    "recent": _seen,
     "first list": _first_list,
     "question": _yes_or_no("{} holds", "{} does not hold"),
     "count": _yes_or_no("{} holds", "{} does not hold"),

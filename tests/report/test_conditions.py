@@ -2,11 +2,12 @@
 
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from natc.netfilter.packet import Open
-from natc.report.conditions import conditions_of, simplest
+from natc.report.conditions import conditions_of, in_few, simplest
 from natc.report.trace_text import trace_lines
 from tests.report.pictures import answer
 
@@ -71,3 +72,43 @@ def test_what_a_case_says_in_vain_is_left_out():
     red, rest = frozenset({"red"}), COLOURS - {"red"}
     assert simplest([{a: red, b: red}, {a: red, b: rest}]) == [{a: red}]
     assert simplest([{a: red}, {a: rest, b: red}]) == [{a: red}, {b: red}]
+
+
+def test_lists_that_have_not_seen_a_packet_are_counted():
+    x, y = ("the source was not seen by list x within 9 s", "the source was not seen by list y within 9 s")
+    assert in_few(["source is 10.0.0.1", x]) == f"source is 10.0.0.1 and {x}"
+    assert (
+        in_few([x, "source is 10.0.0.1", y])
+        == "source is 10.0.0.1 and the source was seen by none of 2 lists"
+    )
+    seen = "the source was seen by list z within 9 s"
+    assert in_few([x, y, seen]) == f"{seen} and the source was seen by none of 2 others"
+
+
+def sticky(endpoints):
+    """A service with session affinity and so many endpoints."""
+    back = [
+        f"-A S -m recent --rcheck --seconds 9 --reap --name E{i} --rsource -j E{i}" for i in range(endpoints)
+    ]
+    chances = [
+        f"-m statistic --mode random --probability {1 / (endpoints - i):.11f} " for i in range(endpoints - 1)
+    ]
+    spread = [f"-A S {chance}-j E{i}" for i, chance in enumerate([*chances, ""])]
+    ends = [
+        f"-A E{i} -p tcp -m recent --set --name E{i} --rsource -m tcp -j DNAT --to-destination 10.0.0.{i + 1}:80"
+        for i in range(endpoints)
+    ]
+    chains = "".join(f":E{i} - [0:0]\n" for i in range(endpoints))
+    service = "-A PREROUTING -d 1.2.3.4/32 -p tcp -m tcp --dport 80 -j S"
+    rules = "\n".join([service, *back, *spread, *ends])
+    return f"*nat\n:PREROUTING ACCEPT [0:0]\n:S - [0:0]\n{chains}{rules}\nCOMMIT\n"
+
+
+@pytest.mark.parametrize("endpoints", [3, 7, 30])
+def test_a_service_with_affinity_stays_readable(endpoints):
+    found = [str(line) for line in trace_lines(answer(sticky(endpoints), "1.2.3.4", 80))]
+    assert found[2] == f"when the source was seen by none of {endpoints} lists:"
+    assert ("and 23 more conditions (--output json lists all)" in found) is (endpoints == 30)
+    assert "  forwarded, source kept" in found
+    assert len(found) < 130
+    assert max(map(len, found)) < 300
