@@ -38,12 +38,17 @@ _MOST = 4
 class Differing:
     """What is not, line by line, as it should be."""
 
-    own: frozenset[str]
-    """Chains of single service ports."""
+    unlike: frozenset[str]
+    """Chains whose names look like those of single service ports."""
     services: frozenset[str]
     """Whose rules differ in the chains that all share; empty for nobody's."""
     elsewhere: bool
     """Whether anything else differs: a jump, a fixed rule, a table."""
+
+    @property
+    def own(self) -> frozenset[str]:
+        """Chains of single service ports."""
+        return frozenset(filter(kind_of, self.unlike))
 
     def __bool__(self) -> bool:
         return bool(self.own or self.services or self.elsewhere)

@@ -17,6 +17,7 @@ from natc.analysis.findings import Finding
 from natc.analysis.narrowed import differing, kept
 from natc.analysis.nearby import services_in
 from natc.analysis.node_facts import settings_shown
+from natc.analysis.proof import to_prove
 from natc.analysis.written import Expected, Shown
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
@@ -26,6 +27,7 @@ from natc.errors import UsageError
 from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
 from natc.netfilter.ruleset import Ruleset
+from natc.text.unproved import NotProvedError, Unproved
 from natc.values import evolve, field, frozen
 
 #: So many services are tried under other settings before all of them are compared again.
@@ -49,15 +51,18 @@ class Verified:
     """The kube-proxy versions that the dump may be of, the newest of each layout, newest first."""
 
 
-def verify(ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any]) -> Verified:
+def verify(
+    ruleset: Ruleset, cluster: Cluster, given: Mapping[str, Any], unproved: Unproved | None = None
+) -> Verified:
     """Compare a node's dump with what its kube-proxy would write for a cluster.
 
     ``given`` are settings by their names in :class:`ProxyConfig`. Raises NatcError where that kube-proxy
-    would crash on the cluster, or the settings do not go together.
+    would crash on the cluster, or the settings do not go together. A ruleset that is not proved good is so
+    afterwards, or NotProvedError is raised.
     """
     node = Shown.of(ruleset)
     settings, versions = likeliest(node, cluster, given)
-    best, part = _verified(node, cluster, settings, given)
+    best, part = _verified(node, cluster, settings, given, unproved)
     for other in _others(settings, given, versions, cluster):
         if not best.findings:
             break
@@ -88,16 +93,22 @@ def compare(expected: Ruleset, ruleset: Ruleset, config: ProxyConfig) -> Verifie
     return Verified(config, len(drift.expected_services), findings)
 
 
-def compare_written(node: Shown, cluster: Cluster, config: ProxyConfig) -> tuple[Verified, Ruleset]:
+def compare_written(
+    node: Shown, cluster: Cluster, config: ProxyConfig, unproved: Unproved | None = None
+) -> tuple[Verified, Ruleset]:
     """Do what :func:`compare` does, rule by rule only where the texts differ.
 
     Returns the part of the node's rules that was compared so, too.
     """
     if config.is_ipv6:  # addresses may be spelled in many ways
+        if unproved:
+            raise NotProvedError
         return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
     expected = Expected.of(cluster, config)
     services = len(services_in(expected.common))
     apart = differing(expected, node.tables, config)
+    if unproved:
+        unproved.prove(to_prove(expected, node, apart))
     if not apart:
         return Verified(config, services, ()), node.ruleset
     chains = kept(expected, node, apart)
@@ -109,9 +120,13 @@ def compare_written(node: Shown, cluster: Cluster, config: ProxyConfig) -> tuple
 
 
 def _verified(
-    node: Shown, cluster: Cluster, settings: Mapping[str, Any], given: Mapping[str, Any]
+    node: Shown,
+    cluster: Cluster,
+    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
+    unproved: Unproved | None = None,
 ) -> tuple[Verified, Ruleset]:
-    result, part = compare_written(node, cluster, config_of(settings, given))
+    result, part = compare_written(node, cluster, config_of(settings, given), unproved)
     return evolve(result, shown=_shown(settings, given)), part
 
 

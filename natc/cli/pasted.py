@@ -46,10 +46,15 @@ def read_for_answers(
 
     source = dump if isinstance(dump, Source) else read_source(dump)
     ruleset, notes = read_pasted_dump(source, table=table, problems=problems, seen=seen)
+    say_notes(source, notes)
+    return ruleset
+
+
+def say_notes(source: Source, notes: list[str]) -> None:
+    """Say on standard error what is to be known of a dump."""
     if source.bundle and source.bundle.both_backends:
         notes = [f"{source.name}: {_BOTH_BACKENDS}", *notes]
     for note in notes[:_SHOWN]:
         click.echo(f"natc: {printable(note)}", err=True)
     if len(notes) > _SHOWN:
         click.echo(f"natc: and {len(notes) - _SHOWN} more such lines", err=True)
-    return ruleset

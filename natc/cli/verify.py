@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from natc.cli.flags import GoFlagsCommand, no_cache
-from natc.cli.pasted import read_for_answers, table_option
+from natc.cli.pasted import read_for_answers, say_notes, table_option
 from natc.cli.proxy_flags import given_settings, proxy_settings, read_cluster
 from natc.collector import collector_paused
+from natc.errors import NatcError
+
+if TYPE_CHECKING:
+    from natc.analysis.verify import Verified
 
 
 @click.command("verify", cls=GoFlagsCommand)
@@ -41,12 +45,8 @@ def command(
       kubectl get svc,endpointslices,nodes -A -o json > cluster.json
       natc verify node1.txt cluster.json
     """
-    from natc.analysis.verify import verify
-
     with collector_paused():
-        ruleset = read_for_answers(dump, table)
-        settings = given_settings(config_file, given)
-        result = verify(ruleset, read_cluster(manifests), settings)
+        result = _verified(dump, table, manifests, config_file, given)
     if output == "json":
         from natc import __version__
         from natc.report.document import document
@@ -59,3 +59,31 @@ def command(
 
         emit_lines(verify_lines(result))
     return 1 if result.findings else 0
+
+
+def _verified(
+    dump: str, table: str | None, manifests: tuple[str, ...], config_file: str | None, given: dict[str, Any]
+) -> Verified:
+    """Compare a dump: one that most lines prove good is read with care only where they do not."""
+    from natc.analysis.verify import verify
+    from natc.text.delivered import known_shapes
+    from natc.text.files import read_source
+    from natc.text.pasted import not_all
+    from natc.text.unproved import NotProvedError, Unproved
+
+    source = read_source(dump)
+    unproved = None if table else Unproved.of(source.text, file=source.name, cache=known_shapes())
+    if unproved is None:
+        ruleset = read_for_answers(source, table)
+        return verify(ruleset, read_cluster(manifests), given_settings(config_file, given))
+    try:
+        settings, cluster = given_settings(config_file, given), read_cluster(manifests)
+    except NatcError:
+        read_for_answers(source, table)  # what is wrong with the dump is said first
+        raise
+    try:
+        result = verify(unproved.ruleset, cluster, settings, unproved)
+    except (NatcError, NotProvedError):
+        return verify(read_for_answers(source, table), cluster, settings)
+    say_notes(source, not_all(unproved.ruleset))
+    return result

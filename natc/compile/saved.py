@@ -54,6 +54,8 @@ class Saved:
     """All chains but those that stencils make."""
     ports: Sequence[tuple[SavedStencil, Values]] = ()
     """The service ports with stencils, whose own chains of nat are made when somebody asks for them."""
+    made: Mapping[Place, str] = field(factory=dict)
+    """The lines that stencils made for the common chains."""
 
     def texts(self) -> Texts:
         """Return all chains."""
@@ -93,7 +95,7 @@ def _by_stencils(cluster: Cluster, config: ProxyConfig, show: _Show) -> Saved | 
         lines = writing.finished(show)
     except (DumpError, UsageError):
         return None
-    return Saved(writing.merged(lines), writing.ports)
+    return Saved(writing.merged(lines), writing.ports, writing.made())
 
 
 def _joined(lines: Lines) -> Texts:
@@ -138,6 +140,10 @@ class _Writing:
             printed = iter(lines[table][chain])
             texts[table][chain] = "".join([next(printed) if piece is None else piece for piece in pieces])
         return texts
+
+    def made(self) -> dict[Place, str]:
+        """Return what stencils add to chains."""
+        return {place: "".join(filter(None, pieces)) for place, pieces in self.shared.items()}
 
     def _leave_room(self, places: Iterable[Place]) -> None:
         for place in places:
