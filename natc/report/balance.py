@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
 from natc.analysis.balance import Balance, BalanceCase, Node, Part
@@ -12,6 +13,7 @@ from natc.analysis.who import NODE, OWN
 from natc.report.document import odds_json, whole_json
 from natc.report.lines import Line, counted, line
 from natc.report.lines import Part as Piece
+from natc.report.rule_text import by_address
 from natc.trace.outcome import Endpoint
 
 _SEEN = {OWN: "the sender's own address", NODE: "the node's address (masquerade)"}
@@ -63,7 +65,7 @@ def _case_lines(found: Balance, case: BalanceCase, top: int) -> Iterator[Line]:
     yield line(Piece(f"{when}{_unevenness(found, case)}", "bold"))
     if not top:
         return
-    shares = found.shares(case)
+    shares = _in_order(found.shares(case))
     for pod, part in shares[:top]:
         yield line(f"  {_percent(part)}   {pod}   ", Piece(_exactly(part), "dim"))
     if len(shares) > top:
@@ -74,6 +76,12 @@ def _case_lines(found: Balance, case: BalanceCase, top: int) -> Iterator[Line]:
     if case.seen:
         seen = " or ".join(_SEEN.get(one, one) for one in case.seen)
         yield line(f"  the pods see {seen}")
+
+
+def _in_order(shares: Sequence[tuple[Endpoint, Part]]) -> list[tuple[Endpoint, Part]]:
+    """Put pods whose shares look alike in the order of their addresses."""
+    alike = groupby(shares, lambda share: _percent(share[1]))
+    return [one for _, group in alike for one in sorted(group, key=lambda share: by_address(share[0]))]
 
 
 def _unevenness(found: Balance, case: BalanceCase) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from ipaddress import ip_address
 
 from natc.netfilter.rule import Rule
 from natc.probability import Odds
+from natc.trace.outcome import Endpoint
 
 #: Bits of odds whose numbers a line has room for: four draws of 31, and 38 digits.
 _WRITTEN_OUT = 124
@@ -16,6 +19,13 @@ def words_of(rule: Rule) -> str:
     """Return a rule without its chain, its comment shortened to the text."""
     words = rule.save().removeprefix(f"-A {rule.chain}").strip()
     return _COMMENT.sub(r"\1", words) or "counts only"
+
+
+def by_address(target: Endpoint) -> tuple[int, str, str]:
+    """Return what sorts targets of the same part: their address, behind them what is none."""
+    with suppress(ValueError):
+        return int(ip_address(target.ip)), "", str(target.port)
+    return 1 << 128, target.ip, str(target.port)
 
 
 def exact(odds: Odds) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
@@ -13,7 +11,7 @@ from natc.report.conditions import conditions_of, in_few, when
 from natc.report.fates import fate_lines, fate_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
-from natc.report.rule_text import exact, percent, words_of
+from natc.report.rule_text import by_address, exact, percent, words_of
 from natc.report.why import why_lines
 from natc.trace.outcome import Case, Distribution, Endpoint, Piece
 from natc.trace.wording import phrase, service_of
@@ -104,15 +102,8 @@ def _targets(answer: Distribution) -> Iterator[Line]:
 
 
 def _ordered(shared: Mapping[Endpoint, Odds]) -> tuple[tuple[Endpoint, Odds], ...]:
-    rows = sorted(shared.items(), key=lambda row: (-round(float(row[1]), _SEEN_DIGITS), *_in_order(row[0])))
+    rows = sorted(shared.items(), key=lambda row: (-round(float(row[1]), _SEEN_DIGITS), *by_address(row[0])))
     return tuple(rows)
-
-
-def _in_order(target: Endpoint) -> tuple[int, str, str]:
-    """Return what sorts targets of the same part: their address, behind them what is none."""
-    with suppress(ValueError):
-        return int(ip_address(target.ip)), "", str(target.port)
-    return 1 << 128, target.ip, str(target.port)
 
 
 def _share_table(rows: tuple[tuple[Endpoint, Odds], ...]) -> Iterator[Line]:
