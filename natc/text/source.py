@@ -26,6 +26,8 @@ class Source:
     _known: list[tuple[int, int]] = field(factory=list, init=False, eq=False, repr=False)
     """Where some lines begin, with their numbers."""
     _marked: bool = field(default=False, init=False, eq=False, repr=False)
+    _latest: tuple[int, int] = field(default=(-1, 0), init=False, eq=False, repr=False)
+    """The place that was asked for last, with its number: chains are mostly asked for in their order."""
 
     def line(self, number: int) -> str:
         """Return a line by its number, from 1."""
@@ -44,7 +46,11 @@ class Source:
         if place - near[0] > _FAR and not self._marked:
             self._mark()
             near = self._nearest(place)
-        return near[1] + self.text.count("\n", near[0], place)
+        if near[0] < self._latest[0] <= place:
+            near = self._latest
+        number = near[1] + self.text.count("\n", near[0], place)
+        self._latest = (place, number)
+        return number
 
     def _nearest(self, place: int) -> tuple[int, int]:
         at = bisect_right(self._known, place, key=itemgetter(0)) - 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from natc.errors import NodeError
 from natc.netfilter.memory import Memory
-from natc.netfilter.rule import Rule
+from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Ruleset
 from natc.values import evolve, field, frozen
 
@@ -53,8 +53,15 @@ def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> 
 
     Raises :class:`NodeError` for a list that no rule names.
     """
+    from natc.netfilter.matches.recent import Recent
+
+    remembers: dict[Shape, bool] = {}
     for rule in _in_load_order(ruleset, backend):
-        memory = _with_lists_of(memory, rule)
+        shape = rule.shape
+        if shape not in remembers:
+            remembers[shape] = any(part.kind is Recent for part in shape.matches)
+        if remembers[shape]:
+            memory = _with_lists_of(memory, rule)
     for name, entries in given.items():
         found = memory.get(("recent", name))
         if found is None:
@@ -66,10 +73,9 @@ def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> 
 def _with_lists_of(memory: Memory, rule: Rule) -> Memory:
     from natc.netfilter.matches.recent import Recent
 
-    if any(part.kind is Recent for part in rule.shape.matches):
-        for match in rule.matches:
-            if isinstance(match, Recent):
-                memory = match.loaded(memory)
+    for match in rule.matches:
+        if isinstance(match, Recent):
+            memory = match.loaded(memory)
     return memory
 
 
