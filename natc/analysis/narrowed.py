@@ -20,7 +20,7 @@ from natc.analysis.drift import (
     LOCALNET,
     by_destination,
 )
-from natc.analysis.nearby import Near, Side, Tables, named
+from natc.analysis.nearby import Near, Shared, Side, Tables, named, shared_lines
 from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of
 from natc.analysis.written import Chains, Expected, Kept, Shown
 from natc.compile import ProxyConfig
@@ -72,16 +72,16 @@ def differing(written: Expected, found: Tables, config: ProxyConfig) -> Differin
     return Differing(written.own_apart(found["nat"]), frozenset(shared), not alike)
 
 
-def kept(expected: Expected, found: Shown, apart: Differing) -> Kept | None:
+def kept(expected: Expected, shared: Shared, found: Shown, apart: Differing) -> Kept | None:
     """Return what has to be compared as rules; None where that is nearly everything, or cannot be told."""
     other = found.tables
     if _MOST * len(apart.own) > expected.chains() or any(table not in other for table in expected.common):
         return None
     if not _commented_alike(expected, other["nat"], apart.own):
         return None  # a large cluster's rules, and one's that is not large: all of them differ
-    there = Side(other)
-    near = _near(expected, there, apart)
-    if any(_last_moved(near.sides[0], there, place) for place in SHARED_CHAINS):
+    there = Side(other["nat"], shared_lines(other))
+    near = _near(expected, shared, there, apart)
+    if any(_last_moved(shared, other, place) for place in SHARED_CHAINS):
         return None
     names = {
         table: {*expected.common[table], *expected.without_port(other[table])} for table in expected.common
@@ -97,11 +97,11 @@ def kept(expected: Expected, found: Shown, apart: Differing) -> Kept | None:
     }
 
 
-def _near(expected: Expected, there: Side, apart: Differing) -> Near:
+def _near(expected: Expected, shared: Shared, there: Side, apart: Differing) -> Near:
     """Return all that belongs to the service ports concerned, as text."""
     ports = expected.ports_of({*apart.own, *apart.services})
     while True:
-        near = Near((Side(expected.with_ports(ports)), there))
+        near = Near((Side(expected.with_ports(ports)["nat"], shared), there))
         near.add(apart.own, apart.services | {""})
         more = expected.ports_of({*near.own, *near.services}) - ports
         if not more:
@@ -192,9 +192,9 @@ def _commented(chains: Chains) -> bool:
     return not any(kind_of(name) for name, _ in texts)
 
 
-def _last_moved(expected: Side, found: Side, place: tuple[str, str]) -> bool:
+def _last_moved(expected: Shared, found: Tables, place: tuple[str, str]) -> bool:
     """Tell whether something stands behind nobody's rules, which are the last of a chain that all share."""
     table, name = place
-    nobodys = sum(where == place for where, _ in expected.shared.get("", ()))
-    there = found.tables.get(table, {}).get(name, "").splitlines()
+    nobodys = sum(where == place for where, _ in expected.get("", ()))
+    there = found.get(table, {}).get(name, "").splitlines()
     return nobodys > 0 and any(named(line) for line in there[-nobodys:])

@@ -13,6 +13,8 @@ from natc.values import define, field
 Tables = Mapping[str, Chains]
 Place = tuple[str, str]
 """A table and one of its chains."""
+Shared = dict[str, list[tuple[Place, str]]]
+"""Lines with the place of each, by service port."""
 
 OWN = re.compile(r"KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-[A-Z2-7]{16}(?!\S)")
 _COMMENT = re.compile(r' --comment (?:"([^"]*)"|(\S+))')
@@ -41,27 +43,27 @@ def by_service(text: str) -> Iterator[tuple[str, str]]:
         yield quoted or bare or named(other), line or other
 
 
-def services_in(tables: Tables) -> set[str]:
-    """Return the service ports that have rules in the chains that all share."""
-    texts = [tables.get(table, {}).get(name, "") for table, name in SHARED_CHAINS]
-    return {service for text in texts for service, _ in by_service(text)} - {""}
+def shared_lines(tables: Tables) -> Shared:
+    """Return the lines of the chains that all share by the service port that they name, empty for none."""
+    found: Shared = {}
+    for table, name in SHARED_CHAINS:
+        for service, line in by_service(tables.get(table, {}).get(name, "")):
+            found.setdefault(service, []).append(((table, name), line))
+    return found
 
 
 @define
 class Side:
     """One of two nodes, and where names stand in its texts."""
 
-    tables: Tables
-    shared: dict[str, list[tuple[Place, str]]] = field(init=False, factory=dict)
-    """By service port its lines in the chains that all share, with table and chain."""
+    nat: Chains
+    shared: Shared
+    """Its lines in the chains that all share."""
     _whole: tuple[str, int, int] = field(init=False)
     _index: dict[str, list[str]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        for table, name in SHARED_CHAINS:
-            for service, line in by_service(self.tables.get(table, {}).get(name, "")):
-                self.shared.setdefault(service, []).append(((table, name), line))
-        self._whole = _whole(self.tables.get("nat", {}))
+        self._whole = _whole(self.nat)
 
     def leading_to(self, chains: set[str]) -> Iterator[str]:
         """Yield the lines in which chains of single service ports are named."""

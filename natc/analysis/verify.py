@@ -15,20 +15,21 @@ from natc.analysis.drift_codes import LEFT_OVER
 from natc.analysis.drift_findings import tell
 from natc.analysis.findings import Finding
 from natc.analysis.narrowed import differing, kept
-from natc.analysis.nearby import services_in
+from natc.analysis.nearby import shared_lines
 from natc.analysis.node_facts import settings_shown
 from natc.analysis.proof import to_prove
 from natc.analysis.written import Expected, Shown
 from natc.compile import ProxyConfig
 from natc.compile import compile as compile_cluster
-from natc.compile.layouts import NEWEST, FirewallEnd, find_version
+from natc.compile.compiler import node_tables
+from natc.compile.layouts import NEWEST, FirewallEnd, Layout, find_version
 from natc.compile.signs import recognise
 from natc.errors import UsageError
 from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
 from natc.netfilter.ruleset import Ruleset
 from natc.text.unproved import NotProvedError, Unproved
-from natc.values import evolve, field, frozen
+from natc.values import define, evolve, field, frozen
 
 #: So many services are tried under other settings before all of them are compared again.
 _TRIED = 100
@@ -63,13 +64,15 @@ def verify(
     node = Shown.of(ruleset)
     settings, versions = likeliest(node, cluster, given)
     best, part = _verified(node, cluster, settings, given, unproved)
+    trial = None
     for other in _others(settings, given, versions, cluster):
         if not best.findings:
             break
-        tried = _tried(part, cluster, {**settings, **other}, best)
-        if tried:
+        trial = trial or _Trial.of(part, cluster, best)
+        if trial.is_better({**settings, **other}):
             settings |= other
             best, part = _verified(node, cluster, settings, given)
+            trial = None
     return evolve(best, versions=versions)
 
 
@@ -105,13 +108,14 @@ def compare_written(
             raise NotProvedError
         return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
     expected = Expected.of(cluster, config)
-    services = len(services_in(expected.common))
+    shared = shared_lines(expected.common)
+    services = len(shared.keys() - {""})
     apart = differing(expected, node.tables, config)
     if unproved:
         unproved.prove(to_prove(expected, node, apart))
     if not apart:
         return Verified(config, services, ()), node.ruleset
-    chains = kept(expected, node, apart)
+    chains = kept(expected, shared, node, apart)
     if chains is None:
         return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
     part = node.part(chains)
@@ -168,17 +172,46 @@ def _node_ips(cluster: Cluster, ipv6: bool) -> list[str]:
     return [ip for ip in found if (":" in ip) == ipv6 and canonical_ip(ip)][: 2 * _VALUES]
 
 
-def _tried(ruleset: Ruleset, cluster: Cluster, settings: Mapping[str, Any], best: Verified) -> bool:
-    """Tell whether other settings leave fewer findings, by some of the services that have any."""
-    names = {f.service for f in best.findings if f.service}
-    some = set(sorted(names)[:_TRIED])
-    part = _part(cluster, some)
-    try:
-        config = config_of(settings, {})
-        result = compare(compile_cluster(part, config), ruleset, config)
-    except UsageError:  # that version knows no such setting
-        return False
-    return _count(result, some) < _count(best, some)
+@define
+class _Trial:
+    """Other settings, tried on some of the service ports that have findings."""
+
+    ruleset: Ruleset
+    cluster: Cluster
+    """What belongs to these service ports."""
+    services: set[str]
+    least: int
+    """How many findings there are about them so far."""
+    counted: list[tuple[Mapping[str, Any], Layout, int]] = field(factory=list)
+    """What kube-proxies write for these, and to how many findings that comes."""
+
+    @classmethod
+    def of(cls, ruleset: Ruleset, cluster: Cluster, best: Verified) -> _Trial:
+        """Begin with some of the service ports that have findings."""
+        some = set(sorted({f.service for f in best.findings if f.service})[:_TRIED])
+        return cls(ruleset, _part(cluster, some), some, _count(best, some))
+
+    def is_better(self, settings: Mapping[str, Any]) -> bool:
+        """Tell whether other settings leave fewer findings."""
+        try:
+            return self._findings(config_of(settings, {})) < self.least
+        except UsageError:  # that version knows no such setting
+            return False
+
+    def _findings(self, config: ProxyConfig) -> int:
+        """Count the findings; of versions that write the same once: most do, for a service or two."""
+        written = node_tables(self.cluster, config).tables
+        for tables, layout, count in self.counted:
+            if tables == written and _are_compared_alike(layout, config.layout):
+                return count
+        result = compare(compile_cluster(self.cluster, config), self.ruleset, config)
+        count = _count(result, self.services)
+        self.counted.append((written, config.layout, count))
+        return count
+
+
+def _are_compared_alike(one: Layout, other: Layout) -> bool:
+    return (one.localnet_rule, one.probability_digits) == (other.localnet_rule, other.probability_digits)
 
 
 def _count(result: Verified, services: set[str]) -> int:

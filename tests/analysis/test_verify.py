@@ -295,3 +295,14 @@ def test_the_dump_may_be_spelled_otherwise():
     expected = compile_cluster(cluster_of(CASE), config)
     spelled = dump_of(CASE).replace(" -p tcp ", " --protocol tcp ").replace(" -j ", " --jump ")
     assert compare(expected, read(spelled), config).findings == ()
+
+
+def test_a_rule_that_asks_for_nothing_and_leads_nowhere():
+    """iptables-save shows it as its chain alone."""
+    chain = "KUBE-SVC-AAAAAAAAAAAAAAAA"
+    text = dump_of(CASE).replace("*nat\n", f"*nat\n:{chain} - [0:0]\n", 1)
+    text = text.replace("-A KUBE-SERVICES", f"-A {chain}\n-A KUBE-SERVICES", 1)
+    ruleset = read(text)
+    found = compare(compile_cluster(cluster_of(CASE), config_of(CASE)), ruleset, config_of(CASE))
+    assert [finding.code for finding in found.findings] == ["NV108"]
+    assert compare_written(Shown.of(read(text)), cluster_of(CASE), config_of(CASE))[0] == found
