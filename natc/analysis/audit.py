@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
 
 from natc.analysis.chain_forms import ChainForms, Effects, numbered
 from natc.analysis.chain_odds import Alternative, Alternatives, literal
@@ -27,10 +28,11 @@ from natc.netfilter.packet import question_packet
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Ruleset, Table
 from natc.probability import NEVER, Odds
-from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
-from natc.trace.outcome import Distribution
 from natc.values import define, evolve, field, frozen, value
+
+if TYPE_CHECKING:
+    from natc.trace.machine import Machine
+    from natc.trace.outcome import Distribution
 
 #: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
 _EXPLAINED = 30
@@ -236,7 +238,7 @@ class _Auditor:
             return None
         if network is not None and network.num_addresses == 1:
             if self.machine is None:
-                self.machine = Machine.of(self.translating)
+                self.machine = self._machine(None)
             return self.machine, str(network.network_address)
         address = (
             own_address(self.ruleset, None, rule.chain)
@@ -244,9 +246,19 @@ class _Auditor:
             else str(network.network_address + 1)
         )
         if address not in self.nodes:
-            node = OpenNode(frozenset({int(ip_address(address))}))
-            self.nodes[address] = Machine.of(self.translating, node)
+            self.nodes[address] = self._machine(address)
         return self.nodes[address], address
+
+    def _machine(self, address: str | None) -> Machine:
+        """Return a machine for a node with an address, or with none that is known.
+
+        Few dumps need one: its modules are a hundredth of auditing a large dump.
+        """
+        from natc.trace.machine import Machine
+        from natc.trace.node import OpenNode
+
+        node = None if address is None else OpenNode(frozenset({int(ip_address(address))}))
+        return Machine.of(self.translating, node)
 
     @property
     def translating(self) -> Ruleset:

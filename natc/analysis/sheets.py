@@ -68,8 +68,10 @@ class Sheets:
 
     def rules(self, name: str) -> list[Rule]:
         """Return the rules of a chain; those of a chain on a sheet do not know their lines."""
+        if name in self.longer:
+            return self.longer[name]
         written = self._written.get(name)
-        return self.longer.get(name, []) if written is None else written[0].rules(written[1])
+        return [] if written is None else written[0].rules(written[1])
 
     def numbered(self, name: str) -> list[Rule]:
         """Return the rules of a chain with their lines."""
