@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -145,10 +146,21 @@ def address_and_port(option: str, text: str, expected: str = _ADDRESS) -> tuple[
         number = number.removeprefix(":")
     elif text.count(":") == 1:
         host, _, number = text.partition(":")
+    elif text.count(":") > 2:
+        _doubt(option, text)
     try:
         return str(address(host)), port(number) if number else None
     except ValueError as problem:
         raise UsageError(str(problem), Span(option, 1, 1, text, len(text)), expected) from None
+
+
+def _doubt(option: str, text: str) -> None:
+    """Say how an IPv6 address is written with a port, where its last group may have been meant for one."""
+    host, _, number = text.rpartition(":")
+    with suppress(ValueError):
+        if number.isdecimal() and ip_address(host):
+            note = f"natc: {option} {text} is an address without a port; with one it is [{host}]:{number}"
+            click.echo(note, err=True)
 
 
 def _mark(text: str) -> int:

@@ -75,3 +75,14 @@ def test_every_help_text_has_an_example():
     assert len(said) == 10
     for name, text in said.items():
         assert any(word in text for word in ("such as", "tcp, udp", "as curl")), name
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("fd00::23:80", "natc: --dst fd00::23:80 is an address without a port; with one it is [fd00::23]:80\n"),
+    ("[fd00::23]:80", ""), ("fd00::23", ""), ("fd00:1::7", ""), ("fd00::a:b", ""), ("[fd00::23:80]", ""),
+])  # fmt: skip
+def test_a_port_behind_an_address_of_ipv6_is_doubted(text, said, tmp_path, capsys):
+    path = tmp_path / "dump.txt"
+    path.write_text("*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d fd00::1/128 -j ACCEPT\nCOMMIT\n")
+    assert run(["trace", str(path), "--dst", text]) == 0
+    assert capsys.readouterr().err == said
