@@ -97,8 +97,11 @@ def branches(
         _, state = heappop(heap)
         if state.verdict:
             yield state
-        else:
-            put(step(state))
+            continue
+        after = step(state)
+        while not heap and len(after) == 1 and not after[0].verdict:  # there is nothing it could come behind
+            after = step(after[0])
+        put(after)
 
 
 def merge(states: list[State]) -> list[State]:
