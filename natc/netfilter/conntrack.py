@@ -40,8 +40,9 @@ from natc.values import evolve, frozen
 
 #: Protocols whose connections are told apart by ports.
 PORTED = frozenset({TCP, UDP, SCTP, UDPLITE})
-#: Protocols of which a new connection may not clash with an entry of the table (no ``allow_clash``).
-NEVER_CLASHING = frozenset({TCP, SCTP, ICMP, ICMPV6})
+#: Protocols of which a new connection may clash with an entry of the table (``allow_clash``): what two
+#: datagrams of one flow do that are sent at once. Of all others the packet is dropped.
+MAY_CLASH = frozenset({UDP, UDPLITE})
 
 _ASKING = {ICMP: frozenset({8, 13, 15, 17}), ICMPV6: frozenset({128, 139})}
 #: ICMP types that report about another packet, which they quote.

@@ -30,6 +30,14 @@ class Nothing(Effect):
 
 
 @frozen
+class Copy(Effect):
+    """Sends a copy on a way of its own and lets the packet go on."""
+
+    question: str
+    """What is not told of the copy."""
+
+
+@frozen
 class Verdict(Effect):
     """Ends the walk through this table: ACCEPT, DROP, or STOLEN for what leaves netfilter."""
 

@@ -17,7 +17,7 @@ the hash is Bob Jenkins' lookup3 as in include/linux/jhash.h, on a little-endian
 from __future__ import annotations
 
 from natc.netfilter.connection import ICMP, ICMPV6, Connection, Status, Tuple
-from natc.netfilter.conntrack import NEVER_CLASHING, PORTED, Connections
+from natc.netfilter.conntrack import MAY_CLASH, PORTED, Connections
 from natc.netfilter.kinds.nat import NatRange
 from natc.netfilter.kinds.ports import PortRange
 from natc.values import evolve, frozen
@@ -169,7 +169,7 @@ def _used_by_another(table: Connections, connection: Connection, candidate: Tupl
     if not _used(table, connection, candidate):
         return False
     translated = Status.SNAT | Status.DNAT | Status.SEQ_ADJUST
-    if candidate.proto in NEVER_CLASHING or connection.status & translated:
+    if candidate.proto not in MAY_CLASH or connection.status & translated:
         return True
     reply = candidate.inverted()
     assert reply is not None, "a tuple that is used has an inverse"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from natc.errors import DumpError, Span
+from natc.netfilter.effect import Copy
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
 from natc.netfilter.rule import Jump, Rule
@@ -26,6 +27,8 @@ class Tally:
     """Rules whose conditions were evaluated."""
     asked: dict[Open, Rule] = field(factory=dict)
     """The first rule that asked about each open value."""
+    aside: dict[str, Rule] = field(factory=dict)
+    """The first rule of each that does what natc cannot tell, by what that is."""
     met: list[ReadyRule] | None = None
     """The rules whose conditions were evaluated, where somebody wants to know."""
 
@@ -34,6 +37,12 @@ class Tally:
         self.rules += 1
         if self.met is not None:
             self.met.append(ready)
+
+    def note_aside(self, ready: ReadyRule, stopped: list[str]) -> None:
+        """Note where natc stopped at a rule and why, and a copy that it does not follow."""
+        copies = [ready.action.question] if isinstance(ready.action, Copy) else []
+        for question in [*stopped, *copies]:
+            self.aside.setdefault(question, ready.rule)
 
     def note(self, rule: Rule, before: State, splits: list[Split]) -> None:
         """Note which open values a rule has asked about."""
@@ -92,6 +101,7 @@ class ChainWalk:
             return [_next(state)]
         if not isinstance(action, Jump):
             results = self.effects.apply(action, state, ready)
+            self.tally.note_aside(ready, [str(after.reason) for after, word in results if word == "OPEN"])
             if len(results) > 1:
                 self.tally.note(ready.rule, state, [Split(True, after) for after, _ in results])
             return [

@@ -8,6 +8,7 @@ from typing import Any
 from natc.netfilter.effect import (
     Answer,
     Change,
+    Copy,
     Effect,
     ExchangeMarks,
     HandOver,
@@ -47,7 +48,7 @@ class Effects:
         return _FORMS[type(effect)](self, effect, state, ready)
 
 
-def _nothing(effects: Effects, effect: Nothing, state: State, ready: ReadyRule) -> list[After]:
+def _nothing(effects: Effects, effect: Nothing | Copy, state: State, ready: ReadyRule) -> list[After]:
     return [(state, CONTINUE)]
 
 
@@ -124,11 +125,12 @@ def _answer(effects: Effects, effect: Answer, state: State, ready: ReadyRule) ->
 
 
 def _undecided(effects: Effects, effect: Undecided, state: State, ready: ReadyRule) -> list[After]:
-    return [(state.narrowed(Open("undecided", f"{effect.question} (line {ready.rule.line})"), None), "OPEN")]
+    return [(changed(state, reason=effect.question), "OPEN")]
 
 
 _FORMS: dict[type[Effect], Callable[[Effects, Any, State, ReadyRule], list[After]]] = {
     Nothing: _nothing,
+    Copy: _nothing,
     Verdict: _verdict,
     SetMark: _set_mark,
     ExchangeMarks: _exchange_marks,

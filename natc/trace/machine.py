@@ -220,7 +220,8 @@ def _translated(before: Packet, after: Packet, address: str, port: str) -> Endpo
 def _questions(packet: Packet, finals: Sequence[State], tally: Tally) -> tuple[Question, ...]:
     """Return what the rules asked that neither packet nor node decides."""
     asked = {value: None for final in finals for value in final.facts.known if value.kind not in _FIELDS}
-    return tuple(Question(_text(packet, value), value, tally.asked.get(value)) for value in asked)
+    questions = [Question(_text(packet, value), value, tally.asked.get(value)) for value in asked]
+    return (*questions, *(Question(text, Open("aside", text), rule) for text, rule in tally.aside.items()))
 
 
 def _text(packet: Packet, value: Open) -> str:

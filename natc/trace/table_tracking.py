@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter import nat, routing
 from natc.netfilter.connection import NO_ZONE, Connection, Status
-from natc.netfilter.conntrack import NEVER_CLASHING, Connections
+from natc.netfilter.conntrack import MAY_CLASH, Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
@@ -134,7 +134,7 @@ class TableTracker:
         table, state = _forked(state)
         confirmed = table.confirm(connection)
         if confirmed is None:  # another entry has its tuples already
-            return [_dropped(state) if state.packet.proto in NEVER_CLASHING else state]
+            return [state if state.packet.proto in MAY_CLASH else _dropped(state)]
         return [bound(state, confirmed, state.binding.direction)]
 
 

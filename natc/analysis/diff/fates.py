@@ -112,23 +112,16 @@ def terms_of(answer: Distribution, questions: Questions, node: NodeView) -> list
 
 
 def _term(sent: Packet, piece: Piece, questions: Questions, node: NodeView) -> Term:
-    facts: dict[Open, Domain] = {}
-    stops: list[str] = []
-    for value, domain in piece.facts.known.items():
-        named = questions.common(value)
-        if value.domain is None and domain is None:
-            stops.append(named.subject)
-        else:
-            facts[named] = domain
+    facts = {questions.common(value): domain for value, domain in piece.facts.known.items()}
     if piece.outcome.verdict == "REJECT" and not is_answered(piece.outcome, piece.facts, node):
         return Term(facts, piece.odds, Fate("DROP"))
-    return Term(facts, piece.odds, _fate(sent, piece.outcome, "; ".join(stops)))
+    return Term(facts, piece.odds, _fate(sent, piece.outcome))
 
 
-def _fate(sent: Packet, outcome: Outcome, stopped: str) -> Fate:
+def _fate(sent: Packet, outcome: Outcome) -> Fate:
     verdict = outcome.verdict
     if verdict not in _SEEN_AFTER:
-        held = stopped or (_holder(outcome) if verdict == "STOLEN" else "")
+        held = _holder(outcome) if verdict in ("STOLEN", "OPEN") else ""
         return Fate(verdict, reject=outcome.reject, errno=outcome.errno, held_by=held)
     assert outcome.final is not None
     after = changed(outcome.final, **_UNSEEN)

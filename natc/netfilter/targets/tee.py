@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from natc.netfilter.effect import Copy, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds.addresses import Address, Host
 from natc.netfilter.kinds.words import Name
@@ -24,7 +25,16 @@ class _Gateway(Host):
 @register_target("TEE")
 @frozen
 class Tee(Target):
-    """A host on a network of this node, and the device that leads to it."""
+    """A host on a network of this node, and the device that leads to it.
+
+    The packet goes on as if there were no such rule. The copy is sent as the node's own, untracked: it passes
+    OUTPUT and POSTROUTING with the mark it has by then and without nat, and one that arrives has lost a hop
+    (nf_dup_ipv4.c; seen in the kernel). A copy that leads to this node itself comes in again over lo, to be
+    copied once more. natc does not follow it.
+    """
 
     gateway: Address | None = option("--gateway", _Gateway(), required=True)
     device: str | None = option("--oif", Name(15, cut=True))
+
+    def effect(self) -> Effect:
+        return Copy(f"what becomes of the copy that is sent to {self.words()[1]}")

@@ -1,0 +1,58 @@
+"""What natc does not follow, it names; and what a kernel did that no recorded case can hold."""
+
+import pytest
+
+from natc.netfilter.packet import question_packet
+from natc.text.reader import read
+from natc.trace.machine import trace
+from natc.trace.replay import replay
+
+NODE = {
+    "interfaces": [
+        {"name": "eth0", "addrs": ["192.168.1.10/24"]},
+        {"name": "cni0", "addrs": ["10.244.1.254/24"]},
+    ],
+    "routes": ["default via 192.168.1.1 dev eth0"],
+    "ip_forward": 1,
+}
+TWO_TO_ONE = """*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.1.6
+-A PREROUTING -d 10.96.0.2/32 -j DNAT --to-destination 10.244.1.6
+COMMIT
+"""
+
+
+def table(*rules):
+    return read("\n".join(["*mangle", ":PREROUTING ACCEPT [0:0]", *rules, "COMMIT", ""]))
+
+
+def test_a_packet_that_is_copied_goes_on_and_the_copy_is_named():
+    tee = "-A PREROUTING -p tcp -j TEE --gateway 10.244.1.9"
+    answer = trace(table(tee, "-A PREROUTING -j MARK --set-xmark 0x1/0x1"), question_packet("10.0.0.1", 80))
+    ((_, outcome),) = answer.cases[0].outcomes
+    assert (outcome.verdict, outcome.mark) == ("FORWARD", 1)
+    (question,) = answer.questions
+    assert question.text == "what becomes of the copy that is sent to 10.244.1.9"
+    assert question.rule is not None and question.rule.text == tee
+
+
+def test_where_natc_stops_the_rule_is_to_blame():
+    answer = trace(table("-A PREROUTING -j NFQUEUE --queue-num 3"), question_packet("10.0.0.1", 80))
+    assert [(one.text, one.rule.line) for one in answer.questions] == [("-j NFQUEUE --queue-num 3", 3)]
+
+
+@pytest.mark.parametrize(("proto", "asked"), [("tcp", 1), ("udp", 1), ("sctp", 0), ("icmp", 0), ("47", 0)])
+def test_only_some_protocols_can_have_a_socket(proto, asked):
+    port = 80 if proto in ("tcp", "udp", "sctp") else None
+    answer = trace(table("-A PREROUTING -m socket -j DROP"), question_packet("10.0.0.1", port, proto=proto))
+    assert len(answer.questions) == asked
+
+
+@pytest.mark.parametrize("proto", [33, 47, 50, 51, 89, 2, 41, 255])
+def test_a_connection_without_ports_cannot_have_the_replies_of_another(proto):
+    """A kernel 6.18 forwards the first packet, and the two after it are gone behind nat POSTROUTING."""
+    first = {"origin": "eth0", "src": "192.168.1.77", "dst": "10.96.0.1", "proto": proto, "payload": "x" * 16}
+    others = [dict(first, dst=dst, flush=False) for dst in ("10.96.0.2", "10.244.1.6")]
+    results = replay(read(TWO_TO_ONE), NODE, [first, *others])
+    assert [one["verdict"] for one in results] == ["FORWARD", "DROP", "DROP"]
