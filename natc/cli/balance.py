@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from natc.cli.answer import show
 from natc.cli.flags import no_cache
 from natc.cli.pasted import table_option
 from natc.cli.question import address_and_port, interface_name
@@ -61,17 +61,9 @@ def command(nodes: tuple[str, ...], output: str, top: int, health_check: bool, *
 
     answers = list(_answers([name for name, _ in weighed], question, asked))
     found = balance(question, _nodes(weighed, answers), health_check=health_check)
-    if output == "json":
-        from natc import __version__
-        from natc.report.balance import balance_json
-        from natc.report.document import document
+    from natc.report.balance import balance_json, balance_lines
 
-        sys.stdout.write(document(__version__, balance_json(found)))
-    else:
-        from natc.report.balance import balance_lines
-        from natc.report.lines import emit_lines
-
-        emit_lines(balance_lines(found, top))
+    show(output, lambda: balance_json(found), lambda: balance_lines(found, top))
     return 0 if found.pods else 1
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from natc.cli.answer import show
 from natc.cli.flags import no_cache
 from natc.cli.pasted import read_for_answers, table_option
 from natc.collector import collector_paused
@@ -33,14 +32,6 @@ def command(dump: str, table: str | None, top: int, backend: str, output: str) -
 
     with collector_paused():
         found = costs(read_for_answers(dump, table), backend=backend)
-    if output == "json":
-        from natc import __version__
-        from natc.report.cost import cost_json
-        from natc.report.document import document
+    from natc.report.cost import cost_json, cost_lines
 
-        sys.stdout.write(document(__version__, cost_json(found)))
-    else:
-        from natc.report.cost import cost_lines
-        from natc.report.lines import emit_lines
-
-        emit_lines(cost_lines(found, top))
+    show(output, lambda: cost_json(found), lambda: cost_lines(found, top))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
+from natc.cli.answer import show
 from natc.cli.flags import GoFlagsCommand, no_cache
 from natc.cli.pasted import table_option
 from natc.cli.proxy_flags import proxy_settings_but
@@ -43,15 +43,7 @@ def command(a: str, b: str, output: str, **asked: Any) -> int:
     with collector_paused():
         both = Both.read(a, b, asked)
         found = both.difference()
-    if output == "json":
-        from natc import __version__
-        from natc.report.diff import diff_json
-        from natc.report.document import document
+    from natc.report.diff import diff_json, diff_lines
 
-        sys.stdout.write(document(__version__, diff_json(found, both.commands)))
-    else:
-        from natc.report.diff import diff_lines
-        from natc.report.lines import emit_lines
-
-        emit_lines(diff_lines(found, both.commands))
+    show(output, lambda: diff_json(found, both.commands), lambda: diff_lines(found, both.commands))
     return 1 if found else 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from natc.cli.answer import show
 from natc.cli.flags import CommaList, no_cache
 from natc.cli.pasted import read_for_answers, table_option
 from natc.collector import collector_paused
@@ -37,17 +37,9 @@ def command(
     """
     with collector_paused():
         findings = _findings(dumps, table, select, ignore)
-    if output == "json":
-        from natc import __version__
-        from natc.report.document import document
-        from natc.report.lint import lint_json
+    from natc.report.lint import lint_json, lint_lines
 
-        sys.stdout.write(document(__version__, lint_json(findings)))
-    else:
-        from natc.report.lines import emit_lines
-        from natc.report.lint import lint_lines
-
-        emit_lines(lint_lines(findings, several=len(dumps) > 1))
+    show(output, lambda: lint_json(findings), lambda: lint_lines(findings, several=len(dumps) > 1))
     return 1 if findings else 0
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
+from natc.cli.answer import show
 from natc.cli.names import ManifestsCommand, asker_of, name_options, names_of
 
 _TYPES = ("A", "AAAA", "CNAME", "SRV", "PTR", "TXT")
@@ -30,15 +30,7 @@ def command(name: str, output: str, wanted: tuple[str, ...], **asked: Any) -> in
     """
     names = names_of(asked)
     found = names.resolve(name, asker_of(names, asked), wanted)
-    if output == "json":
-        from natc import __version__
-        from natc.report.document import document
-        from natc.report.resolve import resolve_json
+    from natc.report.resolve import resolve_json, resolve_lines
 
-        sys.stdout.write(document(__version__, resolve_json(found)))
-    else:
-        from natc.report.lines import emit_lines
-        from natc.report.resolve import resolve_lines
-
-        emit_lines(resolve_lines(found))
+    show(output, lambda: resolve_json(found), lambda: resolve_lines(found))
     return 0 if found.answered else 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from natc.cli.answer import show
 from natc.cli.flags import GoFlagsCommand, no_cache
 from natc.cli.pasted import read_for_answers, say_notes, table_option
 from natc.cli.proxy_flags import given_settings, proxy_settings, read_cluster
@@ -47,17 +47,9 @@ def command(
     """
     with collector_paused():
         result = _verified(dump, table, manifests, config_file, given)
-    if output == "json":
-        from natc import __version__
-        from natc.report.document import document
-        from natc.report.verify import verify_json
+    from natc.report.verify import verify_json, verify_lines
 
-        sys.stdout.write(document(__version__, verify_json(result)))
-    else:
-        from natc.report.lines import emit_lines
-        from natc.report.verify import verify_lines
-
-        emit_lines(verify_lines(result))
+    show(output, lambda: verify_json(result), lambda: verify_lines(result))
     return 1 if result.findings else 0
 
 

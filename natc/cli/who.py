@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import click
 
+from natc.cli.answer import show
 from natc.cli.flags import no_cache
 from natc.cli.pasted import read_for_answers, table_option
 from natc.collector import collector_paused
@@ -36,17 +36,9 @@ def command(dump: str, pod: str, table: str | None, output: str) -> int:
     ip, port = _target(pod)
     with collector_paused():
         paths = _paths(dump, table, ip, port)
-    if output == "json":
-        from natc import __version__
-        from natc.report.document import document
-        from natc.report.who import who_json
+    from natc.report.who import who_json, who_lines
 
-        sys.stdout.write(document(__version__, who_json(paths)))
-    else:
-        from natc.report.lines import emit_lines
-        from natc.report.who import who_lines
-
-        emit_lines(who_lines(pod, paths))
+    show(output, lambda: who_json(paths), lambda: who_lines(pod, paths))
     return 0 if paths else 1
 
 
