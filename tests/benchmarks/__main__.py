@@ -23,6 +23,8 @@ from tests.support import GOLDEN, SHARED
 
 RESTORE = "iptables-legacy-restore --test"
 COLD = {"NATC_NO_CACHE": "1"}
+#: A rule of a shape that natc is not delivered with.
+ODD_RULE = "-A INPUT -p udplite -m comment --comment x -j LOG"
 WHOLE_FILE_LARK = """
 from lark import Lark
 from natc.text import grammar
@@ -104,6 +106,12 @@ def rows(folder: Path) -> Iterator[Row]:
     small = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
     yield Row(
         "a dump of 30 rules, cold", natc("trace", small, "--dst", "10.105.182.209:3000", "--output", "json"),
+        python("pass"), "python3 -c pass", 8, cold=True,
+    )  # fmt: skip
+    odd = folder / "odd.txt"
+    odd.write_text(Path(small).read_text().replace("-A INPUT", f"{ODD_RULE}\n-A INPUT", 1))
+    yield Row(
+        "the same with a line of no delivered shape", natc("trace", str(odd), "--dst", "10.105.182.209:3000"),
         python("pass"), "python3 -c pass", 8, cold=True,
     )  # fmt: skip
     yield Row("10,000 services, time to read", read, reading(less), "1,000 services", 11, cold=True)
