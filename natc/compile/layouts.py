@@ -600,7 +600,8 @@ class Version:
     sureness: Sureness
 
     def __str__(self) -> str:
-        return f"kube-proxy {self.text}: layout {self.layout.name}, {self.sureness.value}"
+        name = "the newest kube-proxy known" if self.text == NEWEST else f"kube-proxy {self.text}"
+        return f"{name}: layout {self.layout.name}, {self.sureness.value}"
 
 
 #: Minor -> its layouts, each with the first patch release that has it (history A, D and F).

@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from natc.compile import layouts
-from natc.compile.layouts import Chain, Layout, Pass, Sureness, Unmatched, find_version
+from natc.compile.layouts import NEWEST, Chain, Layout, Pass, Sureness, Unmatched, find_version
 from natc.compile.proxier import PASSES
 from natc.errors import UsageError
 
@@ -107,3 +107,8 @@ def test_version(text, name, sureness):
 def test_unknown_version(text):
     with pytest.raises(UsageError, match=r"1\."):
         find_version(text)
+
+
+def test_a_version_that_was_not_chosen_is_called_the_newest():
+    assert str(find_version(NEWEST)).startswith("the newest kube-proxy known: layout newer, ")
+    assert str(find_version("1.27")).startswith("kube-proxy 1.27: layout 1.27, ")
