@@ -54,11 +54,11 @@ def packet_of(contrast):
         return None
     interface = witness.point.get(packet.in_interface, packet.in_interface)
     interface = interface if interface in WORLD4.neighbours else "eth0"
-    source = OWN if local else FOREIGN
-    if isinstance(packet.src, int) or packet.src in witness.known:
+    fates = [fate for side in (contrast.a, contrast.b) for fate in side]
+    source = own_source(fates) if local else FOREIGN
+    if isinstance(packet.src, int) or packet.src in witness.point:
         source = packet.show(witness.point.get(packet.src, packet.src))
-    rejected = any(fate.verdict == "REJECT" for side in (contrast.a, contrast.b) for fate in side)
-    if local and rejected and source not in WORLD4.own:
+    if local and source not in WORLD4.own and any(fate.verdict == "REJECT" for fate in fates):
         return None  # the answer goes to somebody else, and only what the sender hears is told
     made = {
         "origin": "local" if local else interface, "src": source, "dst": packet.show(packet.dst),
@@ -72,6 +72,12 @@ def packet_of(contrast):
     if local:
         made |= {"mark": packet.mark, "uid": witness.point.get(packet.uid, 0)}
     return made
+
+
+def own_source(fates):
+    """Return an address of the node to which none of its packets is translated: that would change nothing."""
+    taken = {fate.final.show(fate.final.src) for fate in fates if fate.final and fate.final.src is not None}
+    return next(address for address in (OWN, *WORLD4.own) if address not in taken)
 
 
 def asked(kernel, text, sent):
