@@ -22,15 +22,16 @@ __all__ = ["__version__", "compile", "load", "trace"]
 def load(source: str | Path) -> Ruleset:
     """Read a dump from a path, or from text that holds at least one newline.
 
+    Of a text for ``iptables-restore --noflush`` chains that it uses and does not make are open questions.
     Raises :class:`natc.errors.DumpError` for text that iptables-restore would refuse.
     """
     if isinstance(source, str) and "\n" in source:
         from natc.text.reader import read
 
-        return read(source)
+        return read(source, parts=[])
     from natc.text.files import read_dump
 
-    return read_dump(source)
+    return read_dump(source, parts=[])
 
 
 def __getattr__(name: str) -> Any:

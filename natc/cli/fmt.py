@@ -46,7 +46,14 @@ def command(
     from natc.text.writer import restore, save
 
     problems: list[DumpError] = []
-    ruleset = read_dump(dump, problems=problems if lenient else None, table=table)
+    parts: list[str] = []
+    ruleset = read_dump(dump, problems=problems if lenient else None, table=table, parts=parts)
+    if parts:
+        names = ", ".join(dict.fromkeys(parts))
+        click.echo(
+            f"natc: {dump}: adds to what a node has (iptables-restore --noflush); not in it: chains {names}",
+            err=True,
+        )
     for problem in problems:
         click.echo(problem.render(), err=True)
     emit(save(ruleset, order=backend or "kept") if form == "save" else restore(ruleset), path)

@@ -154,6 +154,8 @@ class Table:
     """The comment lines inside the table, by the number of the line they stood before."""
     end: int = 0
     """The line of COMMIT."""
+    elsewhere: set[str] = field(factory=set, eq=False)
+    """The names of chains that another text makes: what their rules are is an open question."""
     later: Later | None = field(default=None, init=False, repr=False)
     """What is still to be made of the chains and rules, behind those that are."""
 
@@ -212,22 +214,31 @@ class Table:
         """Yield the table in save form, its chains in the given order; ``show`` prints a rule."""
         listed = list(self.chains.values() if chains is None else chains)
         yield f"*{self.name}"
-        for chain in listed:
+        for chain in self._declared(listed):
             counters = f" {chain.counters}" if chain.counters else ""
             yield f":{chain.name} {chain.policy or '-'}{counters}"
         for chain in listed:
-            yield from map(show, chain.rules)
+            yield from map(show, self._written(chain))
         yield "COMMIT"
 
     def lines_with_notes(self, chains: Iterable[Chain], show: Callable[[Rule], str]) -> Iterator[str]:
         """Yield what :meth:`lines` does, with the comment lines inside the table where they stood."""
         listed = list(chains)
-        places = [0, *(chain.line for chain in listed)]
-        places += [rule.line for chain in listed for rule in chain.rules]
+        places = [0, *(chain.line for chain in self._declared(listed))]
+        places += [rule.line for chain in listed for rule in self._written(chain)]
         left = dict(self.notes)
         for place, line in zip([*places, self.end], self.lines(listed, show), strict=True):
             yield from left.pop(place, ())
             yield line
+
+    def _declared(self, chains: list[Chain]) -> list[Chain]:
+        return [chain for chain in chains if chain.name not in self.elsewhere] if self.elsewhere else chains
+
+    def _written(self, chain: Chain) -> list[Rule]:
+        """The rules of a chain, of one that another text makes only those that stand in this."""
+        if chain.name not in self.elsewhere:
+            return chain.rules
+        return [rule for rule in chain.rules if not rule.shape.unread]
 
 
 @define

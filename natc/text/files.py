@@ -55,12 +55,13 @@ def read_dump(
     problems: list[DumpError] | None = None,
     cache: bool = True,
     table: str | None = None,
+    parts: list[str] | None = None,
     lazy: bool = False,
 ) -> Ruleset:
     """Read the dump in a file, packed or not; ``-`` is standard input.
 
-    ``family``, ``problems``, ``table`` and ``lazy`` are those of :func:`natc.text.reader.read`. With
-    ``cache`` the shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
+    ``family``, ``problems``, ``table``, ``parts`` and ``lazy`` are those of :func:`natc.text.reader.read`.
+    With ``cache`` the shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
     :class:`~natc.errors.DumpError` when the file cannot be read or is no ruleset.
     """
     from natc.text.delivered import known_shapes
@@ -68,7 +69,9 @@ def read_dump(
 
     text, name = _text_of(path)
     kept = known_shapes() if cache else None
-    return read(text, file=name, family=family, problems=problems, cache=kept, table=table, lazy=lazy)
+    return read(
+        text, file=name, family=family, problems=problems, cache=kept, table=table, parts=parts, lazy=lazy
+    )
 
 
 def read_pasted_dump(

@@ -172,6 +172,8 @@ class Orders:
             at = number_of(word)
         except ValueError:
             at = 0
+        if at > len(rules) + more and self.tables.is_part(self.tables.opened(number)):
+            at = len(rules) + more  # rules of another text stand before it
         if not 1 <= at <= len(rules) + more:
             raise self.tables.source.error(
                 f"there is no rule {word}", number, 1, max(1, len(self.tables.source.line(number)))

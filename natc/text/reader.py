@@ -68,6 +68,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     cache: Kept | None = None,
     table: str | None = None,
     missing: list[str] | None = None,
+    parts: list[str] | None = None,
     lazy: bool = False,
     seen: Seen | None = None,
 ) -> Ruleset:
@@ -83,6 +84,8 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     that it knows to be good is not proved again.
     ``table`` is the one that lines before any ``*TABLE`` belong to, as ``iptables -S`` shows them. With a
     list of ``missing`` COMMIT may be missing, and chains that rules lead to, whose names go to the list.
+    With a list of ``parts`` a table may be what ``iptables-restore --noflush`` adds to one
+    (:meth:`natc.text.tables.Tables.is_part`): the chains that it uses and another text makes go there.
     With ``lazy`` the rules of a chain are read, and their errors raised, when the chain is asked for;
     rules and chains that nobody asks for are not looked at.
     Two dumps that are read with the same ``seen``, one after the other, may be much alike: then of the second
@@ -102,14 +105,14 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     proof = Proof.of(text, cache.dumps if cache and usual else None)
     vouched = seen is not None and usual and not proof.given and seen.vouches_for(dumps)
     tables = partial(
-        Tables, keep=noflush, unnamed=table, missing=missing, seen=seen,
+        Tables, keep=noflush, unnamed=table, missing=missing, parts=parts, seen=seen,
         proved=proof.given or vouched, together=proof.given,
     )  # fmt: skip
     reader = partial(_Reader, cache=cache, problems=problems)
     try:
         with collector_paused(len(text)):
             readers = [_reader_of(dump, file, tables, reader, lazy) for dump in dumps]
-            parts = [each.ruleset() for each in readers]
+            dumped = [each.ruleset() for each in readers]
     except DumpError as error:
         from natc.text.foreign import foreign
 
@@ -121,7 +124,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
         proof.note()
     if seen:
         seen.note(dumps, usual=good and strict)
-    return parts[0] if len(parts) == 1 else Ruleset.joined(parts, family or parts[0].family)
+    return dumped[0] if len(dumped) == 1 else Ruleset.joined(dumped, family or dumped[0].family)
 
 
 def _reader_of(
@@ -418,6 +421,7 @@ class _Reader:
         from natc.text.orders import Orders
 
         assert shape.rule is not None
+        self.tables.numbered |= shape.insert_at is not None
         self.tables.chain(values[shape.rule.chain], number)
         several = self.literals.check(shape, values, line, number) or [values]
         at = None if shape.insert_at is None else values[shape.insert_at]

@@ -33,6 +33,14 @@ _OTHER = ("--table", "--numeric", "--verbose", "--wait", "--exact", "--version",
 #: next word even then.
 _GLUED = frozenset("AIDRNFXZPEgm")
 
+#: What iptables calls a match besides (xtables_find_match in libxtables).
+_ALIASES = {"icmpv6": "icmp6", "ipv6-icmp": "icmp6"}
+#: Options of the grammar that the programs of a family do not have: they make no shortened one ambiguous.
+_OF_OTHER_FAMILY = {4: frozenset({"--icmpv6-type"}), 6: frozenset({"--icmp-type", "--fragments"})}
+
+#: Extensions whose options may be negated without meaning: libxt_SET does not look at the negation.
+_DEAF = frozenset({"targets/SET"})
+
 
 def words_of(line: str) -> list[str]:
     """Cut a line into words as iptables-restore does.
@@ -126,6 +134,8 @@ class _Segment:
 
     options: Options
     words: list[str] = field(factory=list)
+    deaf: bool = False
+    """Whether negations of its options are passed over."""
 
 
 @define
@@ -191,12 +201,17 @@ class _Speller:
         else:
             segment = self._holder(name)
             taken = segment.options.get(name, Taken(0, 0))
+            if segment.deaf and name in segment.options:
+                self.negation = []
             self._put(segment, name, taken.least, taken.most)
 
     def _takes_value(self, name: str) -> bool:
-        """Tell whether ``--option=value`` may be: a flag has no value, and ``--jump`` looks for its own."""
-        known = [self.known.rule, self.known.commands, *(segment.options for segment in self.segments)]
-        return name != "--jump" and all(options[name].most for options in known if name in options)
+        """Tell whether ``--option=value`` may be: a flag has no value, and ``--jump`` looks for its own.
+
+        So do the extensions' options whose value may be left out.
+        """
+        known = [self.known.rule, *(segment.options for segment in self.segments)]
+        return name != "--jump" and all(options[name].least for options in known if name in options)
 
     def _own(self, name: str) -> None:
         taken = self.known.rule[name]
@@ -207,7 +222,10 @@ class _Speller:
     def _extension(self, option: str) -> None:
         name = self.left.pop(0) if self.left else ""
         kind = "matches" if option in ("-m", "--match") else "targets"
-        self.segments.append(_Segment(self.known.blocks.get(f"{kind}/{name}", {})))
+        if kind == "matches":
+            name = _ALIASES.get(name, name)
+        block = f"{kind}/{name}"
+        self.segments.append(_Segment(self.known.blocks.get(block, {}), deaf=block in _DEAF))
         self._put(self.segments[-1], option, 0)
         if name:
             self.segments[-1].words.append(name)
@@ -228,6 +246,7 @@ class _Speller:
         names = {*self.known.rule, *self.known.commands, *_OTHER, "--match", "--jump", "--goto"}
         for segment in self.segments:
             names.update(segment.options)
+        names -= _OF_OTHER_FAMILY[self.family]
         fitting = [other for other in names if other.startswith(name)]
         if not fitting:  # only then iptables loads the protocol's match
             implied = self.known.blocks.get(f"matches/{self.implied.get(self.protocol, '')}", {})

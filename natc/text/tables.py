@@ -55,6 +55,10 @@ class Tables:
     """The table of the lines that stand before any ``*TABLE``; None refuses them."""
     missing: list[str] | None = None
     """With a list a table may end without COMMIT, and rules name chains that nothing makes: they go there."""
+    parts: list[str] | None = None
+    """With a list a table may be part of one (:meth:`is_part`); the chains another text makes go there."""
+    numbered: bool = False
+    """Whether a rule of the open table was given the number it is to have."""
     open_ended: bool = False
     """Whether the open table needs no COMMIT."""
     taken: set[str] = field(factory=set)
@@ -94,10 +98,13 @@ class Tables:
         self.names = set(self.table.chains)
         self.all_named = True
         self.open_ended = self.missing is not None
-        self.rules_began = False
+        self.rules_began = self.numbered = False
 
     def declare(self, values: tuple[str, ...], number: int) -> None:
-        """Carry out ``:CHAIN POLICY [PACKETS:BYTES]``: an old chain of that name loses its rules."""
+        """Carry out ``:CHAIN POLICY [PACKETS:BYTES]``: an old chain of that name loses its rules.
+
+        Of the policy of a chain of one's own nf_tables' iptables-restore thinks nothing: it may be any word.
+        """
         name, policy = values[0][1:].lstrip(), values[1]
         table = self.opened(number)
         if len(name) > LONGEST_CHAIN_NAME or name in VERDICTS or not name.isascii():
@@ -109,10 +116,6 @@ class Tables:
             policy = "ACCEPT"
         elif builtin and policy not in POLICIES:
             raise self.source.error_at(f"{policy} is no policy", number, policy, expected="ACCEPT or DROP")
-        elif not builtin and policy != "-":
-            raise self.source.error(
-                f"{name} is not a builtin chain of {table.name}: it has no policy", number, expected="-"
-            )
         self.chain_made()
         before = table.chains.get(name)
         line = before.line if before else number
@@ -197,12 +200,35 @@ class Tables:
             return
         if self.unseen:
             return
+        if self.is_part(table):
+            self._leave_open(table)
         if self.seen:
             self.seen.see(table.name, self.outline, names)
         sound = self.outline.is_sound(table.name, names)
         self.usual &= sound and (not isinstance(table.later, Folded) or table.later.together)
         if not sound:
             yield from self._faults(table)
+
+    def is_part(self, table: Table) -> bool:
+        """Tell whether a text only adds to what a table holds, as for ``iptables-restore --noflush``.
+
+        It names none of the builtin chains, as every save and every whole rules file does, but chains of its
+        own (those of ufw) or rules at numbers (firewalld).
+        """
+        if self.parts is None:
+            return False
+        named = {chain.name for chain in table.chains.values() if chain.line}
+        return named.isdisjoint(BUILTIN_CHAINS[table.name]) and (bool(named) or self.numbered)
+
+    def _leave_open(self, table: Table) -> None:
+        """Make the chains that rules lead to and another text makes."""
+        from natc.text.unread import make_missing
+
+        assert self.parts is not None
+        made = [*make_missing(table)]
+        table.elsewhere.update(made)
+        self.parts += made
+        self.usual &= not made
 
     def _end_here(self, number: int) -> None:
         """Do what COMMIT does where none stands and none is needed."""
@@ -302,6 +328,14 @@ class Tables:
             self.names.update(table.chains)
         if name not in table.chains and self.missing is not None:
             table.chains[name] = Chain(name, None, NO_COUNTERS)
+            self.names.add(name)
+        if name not in table.chains and self.is_part(table):
+            from natc.text.unread import unread_chain
+
+            assert self.parts is not None
+            table.chains[name] = unread_chain(name, number)
+            table.elsewhere.add(name)
+            self.parts.append(name)
             self.names.add(name)
         if name not in table.chains:
             raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)

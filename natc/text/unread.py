@@ -38,13 +38,18 @@ def unread_rule(line: str, chain: str, number: int) -> Rule:
     return Rule(_UNREAD, (line, chain), number)
 
 
+def unread_chain(name: str, number: int) -> Chain:
+    """Return a chain of which only the name is known, from line ``number``."""
+    unknown = unread_rule(f"chain {name} is not in the text", name, number)
+    return Chain(name, None, NO_COUNTERS, rules=[unknown])
+
+
 def make_missing(table: Table) -> Iterator[str]:
     """Make and yield the chains that rules lead to and the text does not have."""
     named = {leads_to(rule): rule for rule in rules_of(table)}
     for name, rule in named.items():
         if name is not None and name not in table.chains and name not in VERDICTS:
-            unknown = unread_rule(f"chain {name} is not in the text", name, rule.line)
-            table.chains[name] = Chain(name, None, NO_COUNTERS, rules=[unknown])
+            table.chains[name] = unread_chain(name, rule.line)
             yield name
 
 

@@ -87,8 +87,11 @@ def restore(ruleset: Ruleset) -> str:
 
 
 def _tables(ruleset: Ruleset, order: str) -> list[Table]:
+    """The tables that are shown; nf_tables has none of which no chain was ever named."""
     tables = list(ruleset.tables.values())
-    return sorted(tables, key=lambda table: TABLES.index(table.name)) if order == "nft" else tables
+    if order != "nft":
+        return tables
+    return sorted((table for table in tables if table.chains), key=lambda table: TABLES.index(table.name))
 
 
 def _sorted(table: Table) -> list[Chain]:

@@ -15,9 +15,7 @@ INDEX = SHARED / "dumps/index.tsv"
 #: Where natc and iptables-restore 1.8.9 part on purpose.
 OLD_NEGATION = "iptables before 1.8.9 took `-s ! ADDRESS`, and its saves are full of it"
 HOST_NAME = "iptables-restore asks a name server; in natc a host name stays an open question"
-NOT_LOADED = "iptables-nft-restore --test does not look at chains; without --test it refuses the file too"
 READ_NONETHELESS = {"046": OLD_NEGATION, "135": OLD_NEGATION, "052": HOST_NAME, "071": HOST_NAME}
-REFUSED_NONETHELESS = {"202": NOT_LOADED, "205": NOT_LOADED}
 
 
 def rows() -> list[dict[str, str]]:
@@ -45,11 +43,7 @@ def row_id(row: dict[str, str]) -> str:
 @pytest.mark.parametrize("row", TAKEN, ids=row_id)
 def test_what_a_restore_takes_is_read_and_a_save_comes_back(row):
     path = shared(f"dumps/{row['file']}")
-    if row["file"][:3] in REFUSED_NONETHELESS:
-        with pytest.raises(DumpError):
-            read_dump(path)
-        return
-    text = save(read_dump(path))
+    text = save(read_dump(path, parts=[]))
     if row["origin"] == "real-save":
         assert text.encode(**ENCODING) == path.read_bytes()
 

@@ -17,25 +17,19 @@ _NOT_HERE = {
 #: Rules that natc takes and this iptables does not, and why natc does.
 _TAKEN = {
     "matches/bpf": "the pinned program has to be there",
-    "matches/cluster": "1.8.9 refuses masks above 32, though it saves them",
-    "matches/hashlimit": "an interval that does not fit, and tables the kernel cannot make",
+    "matches/cluster": "1.8.9 refuses masks above 32, though it saves them, so real saves hold them",
+    "matches/hashlimit": "tables the kernel cannot make",
     "matches/icmp6": "names of multicast listener messages came with 1.8.10",
-    "matches/limit": "the arithmetic of legacy's kernel part runs over; nf_tables has none",
-    "matches/multiport": "a service's name has to be one of the protocol",
-    "matches/rateest": "without a rate to compare there is nothing to refuse in words",
+    "matches/limit": "the arithmetic of legacy's kernel part runs over; nf_tables takes them",
+    "matches/multiport": "which protocols a service's name is for hangs on the node's /etc/services",
     "matches/rt": "--rt-0-not-strict has to come behind --rt-0-addrs",
-    "matches/sctp": "a service's name has to be one of SCTP",
+    "matches/sctp": "which protocols a service's name is for hangs on the node's /etc/services",
     "targets/CT": "helpers and timeouts are objects of the kernel",
     "targets/SET": "the set has to have the directions and what is mapped",
 }
 #: Rules that iptables takes and natc does not, and why.
 _REFUSED = {
-    "targets/SET": "a negation that means nothing is passed over there",
-    "matches/icmp": "an option cut short that another family's option begins with too",
-    "matches/icmp6": "an option cut short that another family's option begins with too",
-    "matches/rateest": "of two comparisons the later one counts there",
-    "matches/set": "an option given twice is passed over there",
-    "matches/string": "an option cut short that -f would be for IPv4",
+    "matches/set": "an option given twice is passed over there, and nobody means that",
 }
 
 

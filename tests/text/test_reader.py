@@ -34,7 +34,6 @@ REFUSED = {
     "  *nat\nCOMMIT\n": "<text>:1:3: *nat is known only at the beginning of a line",
     "*nat\nCOMMIT \n": "<text>:2:1: COMMIT must be all of its line",
     "*nat\n -A X\n": "<text>:2:5: there is no chain 'X' in table nat",
-    "*nat\n:X ACCEPT\nCOMMIT\n": "<text>:2:1: X is not a builtin chain of nat: it has no policy (expected -)",
     "*nat\n:INPUT RETURN\nCOMMIT\n": "<text>:2:8: RETURN is no policy (expected ACCEPT or DROP)",
     nat("-A Z -j X"): "<text>:5:4: there is no chain 'Z' in table nat",
     nat("-A X -j Z"): "<text>:5:9: there is no chain, verdict or target 'Z' in this table",

@@ -6,6 +6,7 @@ from natc.errors import DumpError
 from natc.text.grammar import Grammar
 from natc.text.reader import read
 from natc.text.spelling import words_of
+from natc.text.writer import save
 
 WORDS = {
     "-A  X\t-j Y": ["-A", "X", "-j", "Y"],
@@ -40,6 +41,12 @@ SPELLINGS = {
     "-4 -A INPUT -j ACCEPT": "-A INPUT -j ACCEPT",
     "-A INPUT -6 -j ACCEPT": None,
     '-A INPUT -m comment --comment "abc': '-A INPUT -m comment --comment "abc\n"',
+    "-A INPUT -p icmp -m icmp --icmp-t 8 -j LOG": "-A INPUT -p icmp -m icmp --icmp-type 8 -j LOG",
+    "-A INPUT -j SET ! --add-set x src": "-A INPUT -j SET --add-set x src",
+    "-A INPUT -m rateest --rateest1 x ! --rateest-lt --rateest-bps 8bit --rateest-gt": (
+        "-A INPUT -m rateest --rateest x ! --rateest-gt --rateest-bps 8bit"
+    ),
+    "-A INPUT -m conntrack --ctorigdstport 7:65536": "-A INPUT -m conntrack --ctorigdstport 7",
     "-A INPUT -j REJECT -p tcp --reject tcp-reset": "-A INPUT -p tcp -j REJECT --reject-with tcp-reset",
 }
 
@@ -62,6 +69,10 @@ def test_a_spelling_is_resolved_as_iptables_does(line):
         "-A INPUT -t filter -j ACCEPT",
         "-A INPUT -w -j ACCEPT",
         "-P INPUT DROP -j ACCEPT",
+        "-A INPUT -m rateest --rateest1 x --rateest-lt",
+        "-A INPUT -m rateest --rateest1 x --rateest-lt --rateest-pps1 4294967296",
+        "-A INPUT -m rateest --rateest1 x --rateest-lt --rateest-pps1=7",
+        "-A INPUT -m hashlimit --hashlimit 7/s --hashlimit-name x --hashlimit-rate-match --hashlimit-rate-interval 0x9",
         "[3:4 -A INPUT",
     ],
 )
@@ -69,6 +80,32 @@ def test_what_cannot_be_resolved_is_refused(line):
     with pytest.raises(DumpError) as caught:
         read(f"*filter\n{line}\nCOMMIT\n", family=4)
     assert caught.value.span.line == 2
+
+
+@pytest.mark.parametrize("name", ["icmpv6", "ipv6-icmp"])
+def test_a_match_is_known_by_its_other_names(name):
+    ruleset = read(f"*filter\n-A INPUT -p icmpv6 -m {name} --icmpv6-ty 128 -j ACCEPT\nCOMMIT\n", family=6)
+    assert [rule.save() for rule in ruleset.rules()] == [
+        "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 128 -j ACCEPT"
+    ]
+
+
+def test_the_policy_of_a_chain_of_ones_own_is_passed_over_as_nf_tables_does():
+    text = "*filter\n:INPUT ACCEPT [0:0]\n:X [0:0]\n:Y DROP [0:0]\nCOMMIT\n"
+    assert save(read(text)) == text.replace(":X ", ":X - ").replace("DROP", "-")
+
+
+def test_nf_tables_shows_no_table_whose_chains_nothing_names():
+    text = "*mangle\nCOMMIT\n*raw\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+    assert "*mangle" in save(read(text), order="legacy")
+    assert "*mangle" not in save(read(text), order="nft")
+
+
+def test_nf_tables_keeps_more_of_a_prefix_for_nflog():
+    ruleset = read(f"*filter\n-A INPUT -j NFLOG --nflog-prefix {'q' * 200}\nCOMMIT\n")
+    (rule,) = ruleset.rules()
+    assert rule.save().count("q") == 63
+    assert rule.save(nft=True).count("q") == 127
 
 
 def test_an_odd_shape_costs_lark_two_calls_however_often_it_comes(monkeypatch):

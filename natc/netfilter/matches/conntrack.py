@@ -67,6 +67,13 @@ class _Direction(Choice):
 _ADDRESS = NetworkKind(whole=True, short=True, holes=False)
 
 
+class _Ports(Ports):
+    """Ports of which a range that ends at 0 is shown by its first port (libxt_conntrack)."""
+
+    def words(self, value: PortRange) -> tuple[str, ...]:
+        return (str(value if value.high else value.low),)
+
+
 @register_match("conntrack")
 @frozen
 class Conntrack(Match):
@@ -86,10 +93,10 @@ class Conntrack(Match):
     orig_dst: Term[Network] | None = option("--ctorigdst", _ADDRESS, negatable=True)
     reply_src: Term[Network] | None = option("--ctreplsrc", _ADDRESS, negatable=True)
     reply_dst: Term[Network] | None = option("--ctrepldst", _ADDRESS, negatable=True)
-    orig_src_port: Term[PortRange] | None = option("--ctorigsrcport", Ports(resolved=True), negatable=True)
-    orig_dst_port: Term[PortRange] | None = option("--ctorigdstport", Ports(resolved=True), negatable=True)
-    reply_src_port: Term[PortRange] | None = option("--ctreplsrcport", Ports(resolved=True), negatable=True)
-    reply_dst_port: Term[PortRange] | None = option("--ctrepldstport", Ports(resolved=True), negatable=True)
+    orig_src_port: Term[PortRange] | None = option("--ctorigsrcport", _Ports(resolved=True), negatable=True)
+    orig_dst_port: Term[PortRange] | None = option("--ctorigdstport", _Ports(resolved=True), negatable=True)
+    reply_src_port: Term[PortRange] | None = option("--ctreplsrcport", _Ports(resolved=True), negatable=True)
+    reply_dst_port: Term[PortRange] | None = option("--ctrepldstport", _Ports(resolved=True), negatable=True)
     status: Term[frozenset[str]] | None = option("--ctstatus", _Statuses(STATUSES), negatable=True)
     expire: Term[NumberRange] | None = option("--ctexpire", Numbers(32), negatable=True)
     direction: str | None = option("--ctdir", _Direction(("ORIGINAL", "REPLY")))

@@ -114,6 +114,21 @@ class _Mode(Kind[tuple[str, ...]]):
         return (",".join(value),)
 
 
+class _Interval(Number):
+    """Seconds as C's ``atoi`` reads them: what follows the digits is passed over, a carry is lost."""
+
+    @property
+    def plain(self) -> str:
+        return r"[1-9]\d{0,8}"
+
+    def parse(self, words: Sequence[str]) -> int:
+        digits = re.match(r"\+?(\d+)", words[0])
+        seconds = int(digits.group(1)) & 0xFFFFFFFF if digits else 0
+        if not self.low <= seconds <= self.high:
+            raise ValueError(f"{words[0]!r} is no decimal number between {self.low} and {self.high}")
+        return seconds
+
+
 @register_match("hashlimit")
 @frozen
 class Hashlimit(Match):
@@ -142,7 +157,7 @@ class Hashlimit(Match):
     srcmask: int | None = option("--hashlimit-srcmask", PrefixLength())
     dstmask: int | None = option("--hashlimit-dstmask", PrefixLength())
     rate_match: bool = option("--hashlimit-rate-match", Flag(), default=False)
-    rate_interval: int | None = option("--hashlimit-rate-interval", Number(1), omit=1)
+    rate_interval: int | None = option("--hashlimit-rate-interval", _Interval(1, 0x7FFFFFFF), omit=1)
 
     @property
     def rate(self) -> Rate | ByteRate:

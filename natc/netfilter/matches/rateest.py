@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag, Kind
@@ -24,6 +24,8 @@ _PREFIXES = {
     "t": 10**12,
     "ti": 2**40,
 }
+_COMPARISONS = ("less", "greater", "equal")
+_RATES = ("bytes1", "bytes2", "packets1", "packets2")
 _RATE = re.compile(r"(\d+\.?\d*|\.\d+)(?:([kmgt]i?|)(bit|bps))?\Z", re.IGNORECASE)
 
 
@@ -51,7 +53,10 @@ class _PacketRate(Kind[int]):
     """Packets a second, or nothing."""
 
     def parse(self, words: Sequence[str]) -> int:
-        return number(words[0]) if words else 0
+        packets = number(words[0]) if words else 0
+        if packets > 0xFFFFFFFF:
+            raise ValueError(f"{packets} does not fit in 32 bits")
+        return packets
 
     def words(self, value: int) -> tuple[str, ...]:
         return (str(value),)
@@ -62,8 +67,8 @@ class _PacketRate(Kind[int]):
 class RateestMatch(Match):
     """Compares an estimated rate with a number, or two of them, perhaps each less a number (delta)."""
 
-    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("less", "greater", "equal"),)
-    one_of: ClassVar[tuple[str, ...]] = ("less", "greater", "equal")
+    one_of: ClassVar[tuple[str, ...]] = _COMPARISONS
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(_COMPARISONS, _RATES)
 
     delta: bool = option("--rateest-delta", Flag(), default=False)
     first: str | None = option("--rateest1", Name(15), also=("--rateest",), required=True)
@@ -75,6 +80,16 @@ class RateestMatch(Match):
     less: Term[bool] | None = option("--rateest-lt", Flag(), negatable=True)
     greater: Term[bool] | None = option("--rateest-gt", Flag(), negatable=True)
     equal: Term[bool] | None = option("--rateest-eq", Flag(), negatable=True)
+
+    @classmethod
+    def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
+        """Of several comparisons libxt_rateest keeps the last one, and a negation of any."""
+        given = [name for name in values if name in _COMPARISONS]
+        inverted = any(values[name].inverted for name in given)
+        for name in given[:-1]:
+            del values[name]
+        values[given[-1]] = Term(True, inverted)
+        return values
 
     def words(self) -> list[str]:
         """The rates stand around the comparison."""
