@@ -21,7 +21,7 @@ from natc.analysis.drift import (
     by_destination,
 )
 from natc.analysis.nearby import Near, Shared, Side, Tables, named, shared_lines
-from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of
+from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of, looks_own
 from natc.analysis.written import Chains, Expected, Kept, Shown
 from natc.compile import ProxyConfig
 from natc.netfilter.hooks import BUILTIN_CHAINS
@@ -79,29 +79,35 @@ def kept(expected: Expected, shared: Shared, found: Shown, apart: Differing) -> 
         return None
     if not _commented_alike(expected, other["nat"], apart.own):
         return None  # a large cluster's rules, and one's that is not large: all of them differ
-    there = Side(other["nat"], shared_lines(other))
-    near = _near(expected, shared, there, apart)
+    near = _near(expected, shared, other, apart)
     if any(_last_moved(shared, other, place) for place in SHARED_CHAINS):
         return None
-    names = {
-        table: {*expected.common[table], *expected.without_port(other[table])} for table in expected.common
-    }
-    names["nat"] |= near.own
+    sides = expected.common, {**other, "nat": near.sides[1].nat}
     return {
         table: {
             name: near.lines[table, name] if (table, name) in SHARED_CHAINS else None
-            for name in chains
+            for name in {
+                *(near.own if table == "nat" else ()),
+                *(name for side in sides for name in side[table]),
+            }
             if not kind_of(name) or (table == "nat" and name in near.own)
         }
-        for table, chains in names.items()
+        for table in expected.common
     }
 
 
-def _near(expected: Expected, shared: Shared, there: Side, apart: Differing) -> Near:
-    """Return all that belongs to the service ports concerned, as text."""
+def _near(expected: Expected, shared: Shared, found: Tables, apart: Differing) -> Near:
+    """Return all that belongs to the service ports concerned, as text.
+
+    The chains of all others are on both sides, and only their own lines lead to them.
+    """
+    theirs, there = found["nat"], shared_lines(found)
+    others = {name: text for name, text in theirs.items() if name in apart.unlike or not looks_own(name)}
     ports = expected.ports_of({*apart.own, *apart.services})
     while True:
-        near = Near((Side(expected.with_ports(ports)["nat"], shared), there))
+        nat = expected.with_ports(ports)["nat"]
+        same = {name: theirs[name] for name in nat if name in theirs}
+        near = Near((Side(nat, shared), Side({**others, **same}, there)))
         near.add(apart.own, apart.services | {""})
         more = expected.ports_of({*near.own, *near.services}) - ports
         if not more:

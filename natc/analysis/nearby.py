@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from natc.analysis.service_chains import NAME, SHARED_CHAINS, name_in
 from natc.analysis.written import Chains
-from natc.netfilter.blocks import Blocks
 from natc.values import define, field
 
 Tables = Mapping[str, Chains]
@@ -59,11 +58,11 @@ class Side:
     nat: Chains
     shared: Shared
     """Its lines in the chains that all share."""
-    _whole: tuple[str, int, int] = field(init=False)
+    _whole: str = field(init=False)
     _index: dict[str, list[str]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        self._whole = _whole(self.nat)
+        self._whole = "".join(self.nat.values())
 
     def leading_to(self, chains: set[str]) -> Iterator[str]:
         """Yield the lines in which chains of single service ports are named."""
@@ -72,8 +71,7 @@ class Side:
             return
         if self._index is None:
             self._index = {}
-            text, start, end = self._whole
-            for line in text[start:end].splitlines(keepends=True):
+            for line in self._whole.splitlines(keepends=True):
                 for name in dict.fromkeys(OWN.findall(line)):
                     self._index.setdefault(name, []).append(line)
         for chain in chains:
@@ -81,21 +79,12 @@ class Side:
 
     def _lines(self, words: Iterable[str]) -> Iterator[str]:
         """Yield the lines of nat in which any of some words stands."""
-        text, start, end = self._whole
         for word in words:
-            place = text.find(word, start, end)
+            place = self._whole.find(word)
             while place >= 0:
-                begin, behind = text.rfind("\n", 0, place) + 1, text.index("\n", place) + 1
-                yield text[begin:behind]
-                place = text.find(word, behind, end)
-
-
-def _whole(chains: Chains) -> tuple[str, int, int]:
-    """Return a text that holds the lines of all chains, from one place to another."""
-    if isinstance(chains, Blocks):
-        return chains.whole()
-    text = "".join(chains.values())
-    return text, 0, len(text)
+                start, end = self._whole.rfind("\n", 0, place) + 1, self._whole.index("\n", place) + 1
+                yield self._whole[start:end]
+                place = self._whole.find(word, end)
 
 
 @define

@@ -96,8 +96,9 @@ def _detection(node: Shown) -> dict[str, Any]:
 
 def _cluster_ip_marks(node: Shown) -> Iterator[Rule]:
     """Yield the rules that mark traffic to cluster IPs for masquerading."""
-    for rule in _some(node, "KUBE-SERVICES", SERVICE, LOCAL):
-        if jump_of(rule) == "KUBE-MARK-MASQ" and comment_of(rule).endswith(" cluster IP"):
+    to = "KUBE-MARK-MASQ"
+    for rule in _some(node, "KUBE-SERVICES", SERVICE, LOCAL, word=to):
+        if jump_of(rule) == to and comment_of(rule).endswith(" cluster IP"):
             yield rule
 
 
@@ -111,12 +112,12 @@ def _pods(node: Shown) -> Iterator[str]:
             yield _senders(rule)
 
 
-def _some(node: Shown, *kinds: str) -> Iterator[Rule]:
-    """Yield rules of the chains whose names are or begin with ``kinds``, of each kind some."""
+def _some(node: Shown, *kinds: str, word: str = "") -> Iterator[Rule]:
+    """Yield rules, with a word, of the chains whose names are or begin with ``kinds``, of each kind some."""
     names = "\n".join(["", *node.tables.get("nat", ()), ""])
     for kind in kinds:
         for name in islice(_beginning(names, kind), _ASKED):
-            yield from node.rules("nat", name, _ASKED)
+            yield from node.rules("nat", name, _ASKED, word)
 
 
 def _beginning(names: str, word: str) -> Iterator[str]:
@@ -141,7 +142,7 @@ def _senders(rule: Rule) -> str:
 def _node_ports(node: Shown) -> dict[str, Any]:
     """Return where node ports are open, by the jumps to KUBE-NODEPORTS."""
     to = "KUBE-NODEPORTS"
-    jumps = [r for r in node.rules_with("nat", "KUBE-SERVICES", to) if jump_of(r) == to]
+    jumps = [r for r in node.rules("nat", "KUBE-SERVICES", word=to) if jump_of(r) == to]
     asked = [rule.header.destination for rule in jumps]
     if any(term is None or term.inverted for term in asked):
         loopback = any(term is not None and str(term.value) == _LOOPBACK for term in asked)

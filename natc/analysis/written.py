@@ -115,11 +115,6 @@ class Expected:
                     seen.add(id(stencil))
                     yield from stencil.lines(values)
 
-    def without_port(self, chains: Iterable[str]) -> list[str]:
-        """Return those of some chains that are not the own ones of a service port with a stencil."""
-        self.ports_of(())
-        return [chain for chain in chains if chain not in (self._ports or ())]
-
     def with_ports(self, ports: Iterable[int]) -> dict[str, Chains]:
         """Return the common chains with those of some service ports."""
         nat = dict(self.common["nat"])
@@ -185,17 +180,11 @@ class Shown:
         }
         return cls(ruleset, tables, blocks)
 
-    def rules(self, table: str, chain: str, most: int | None = None) -> list[Rule]:
-        """Return the first rules of a chain or all, none where there is no such chain."""
+    def rules(self, table: str, chain: str, most: int | None = None, word: str = "") -> list[Rule]:
+        """Return the first rules of a chain or all, of these the ones in whose text a word stands."""
         if table in self.blocks:
-            return self.blocks[table].rules(chain, most)
-        return self._chain_rules(table, chain)[:most]
-
-    def rules_with(self, table: str, chain: str, word: str) -> list[Rule]:
-        """Return the rules of a chain in whose text a word stands."""
-        if table in self.blocks:
-            return self.blocks[table].rules_with(chain, word)
-        return [rule for rule in self._chain_rules(table, chain) if word in rule.text]
+            return self.blocks[table].rules(chain, most, word)
+        return [rule for rule in self._chain_rules(table, chain)[:most] if word in rule.text]
 
     def _chain_rules(self, table: str, chain: str) -> list[Rule]:
         found = self.ruleset.tables.get(table)

@@ -78,24 +78,67 @@ def saved_tables(cluster: Cluster, config: ProxyConfig, *, nft: bool = False) ->
 
 def _by_stencils(cluster: Cluster, config: ProxyConfig, show: _Show) -> Saved | None:
     """Return the tables, None where something is wrong with them that the careful way has to tell."""
-    sync, ports, index = begin(cluster, config)
-    planned = list(ports)
-    hashes = [each for _, _, some in planned for each in some]
-    if len(set(hashes)) < len(hashes):
-        return None  # two endpoints or service ports have one chain
-    kinds = [kind_of(port, used) if _is_plain(port) else None for port, used, _ in planned]
-    if not index.as_printed:
-        kinds = [None] * len(kinds)
+    sync, planned, index = begin(cluster, config)
     write = through_passes(sync)
+    kinds = _Kinds.of(planned)
+    if not index.as_printed or kinds.doubled:
+        return None
     try:
-        stencils = _stencils(planned, kinds, sync, write, show)
+        stencils = kinds.stencils(sync, write, show)
         writing = _Writing(sync, write)
-        for each, kind in zip(planned, kinds, strict=True):
-            writing.add(each, stencils.get(kind))
+        for kind, values, each in kinds.ports:
+            stencil = stencils.get(kind)
+            if stencil is not None:
+                writing.fill(stencil, values)
+            elif each is not None:
+                writing.write_out(each)
+            else:
+                return None
         lines = writing.finished(show)
     except (DumpError, UsageError):
         return None
     return Saved(writing.merged(lines), writing.ports, writing.made())
+
+
+@define
+class _Kinds:
+    """Service ports by their kinds."""
+
+    ports: list[tuple[Values | None, Values, Planned | None]] = field(factory=list)
+    """Each with its kind, if it can have a stencil, and its values. Those that surely have one are let go:
+    what was made for 50,000 endpoints is written over while it is still in the processor's cache."""
+    samples: dict[Values, Planned] = field(factory=dict)
+    """The first of each kind."""
+    counts: Counter[Values] = field(factory=Counter)
+    doubled: bool = False
+    """Whether two endpoints or service ports have one chain."""
+
+    @classmethod
+    def of(cls, planned: Iterable[Planned]) -> _Kinds:
+        """Sort service ports."""
+        self, hashes = cls(), list[str]()
+        for each in planned:
+            hashes += each[2]
+            self._add(each)
+        self.doubled = len(set(hashes)) < len(hashes)
+        return self
+
+    def _add(self, planned: Planned) -> None:
+        port, used, _ = planned
+        if not _is_plain(port):
+            self.ports.append((None, (), planned))
+            return
+        kind = kind_of(port, used)
+        self.counts[kind] += 1
+        if self.counts[kind] == 1:
+            self.samples[kind] = planned
+        few = self.counts[kind] < _WORTH
+        self.ports.append((kind, values_of(*planned), planned if few else None))
+
+    def stencils(self, sync: Sync, write: Write, show: _Show) -> dict[Values | None, SavedStencil | None]:
+        """Return the stencils of the kinds that are worth it."""
+        samples = {kind: each for kind, each in self.samples.items() if self.counts[kind] >= _WORTH}
+        return dict(zip(samples, learnt([*samples.values()], sync, write, show), strict=True))
 
 
 def _joined(lines: Lines) -> Texts:
@@ -115,12 +158,12 @@ class _Writing:
     def __attrs_post_init__(self) -> None:
         self._leave_room(places_of(self.sync, 0, 0))
 
-    def add(self, planned: Planned, stencil: SavedStencil | None) -> None:
-        """Add a service port."""
-        if stencil is None:
-            self._leave_room(Written.into(self.sync, self.write, planned).rules)
-            return
-        values = values_of(*planned)
+    def write_out(self, planned: Planned) -> None:
+        """Add a service port without a stencil."""
+        self._leave_room(Written.into(self.sync, self.write, planned).rules)
+
+    def fill(self, stencil: SavedStencil, values: Values) -> None:
+        """Add a service port by its stencil."""
         self.ports.append((stencil, values))
         for place, text in stencil.lines(values):
             self.shared.setdefault(place, []).append(text)
@@ -148,19 +191,6 @@ class _Writing:
     def _leave_room(self, places: Iterable[Place]) -> None:
         for place in places:
             self.shared.setdefault(place, []).append(None)
-
-
-def _stencils(
-    planned: list[Planned], kinds: list[Values | None], sync: Sync, write: Write, show: _Show
-) -> dict[Values | None, SavedStencil | None]:
-    """Return the stencils of the kinds that are worth it."""
-    counts = Counter(kinds)
-    samples = {
-        kind: each
-        for each, kind in zip(planned, kinds, strict=True)
-        if kind is not None and counts[kind] >= _WORTH
-    }
-    return dict(zip(samples, learnt([*samples.values()], sync, write, show), strict=True))
 
 
 def _is_plain(port: ProxiedPort) -> bool:

@@ -53,9 +53,13 @@ class Sign:
         texts = rules.get(self.where)
         if texts is None:
             return None
-        could = [text for text in texts if re.search(self.among, text)]
-        if any(re.search(self.sign, text) for text in could):
-            return True if self.found_tells else None
+        among, sign = re.compile(self.among).search, re.compile(self.sign).search
+        could = False
+        for text in texts:
+            if among(text):
+                could = True
+                if sign(text):
+                    return True if self.found_tells else None
         hidden = self.unless_large and len(texts) >= _SAMPLE
         return False if could and self.missing_tells and not hidden else None
 

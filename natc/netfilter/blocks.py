@@ -67,10 +67,10 @@ class Blocks(Mapping[str, str]):
         """Return the chains with their lines; those of a dump without counters take no time."""
         return super().items() if self.counted else self.texts.items()
 
-    def whole(self) -> tuple[str, int, int]:
-        """Return a text that holds the lines of all chains, from one place to another; more may be there."""
-        ends = [start + sum(len(lines) for lines, _ in some) for start, some in self.stretches]
-        return self.book.text, min((start for start, _ in self.stretches), default=0), max(ends, default=0)
+    def end(self) -> int:
+        """Return where the last of the lines ends, 0 if there are none."""
+        ends = [start + sum([len(lines) for lines, _ in some]) for start, some in self.stretches]
+        return max(ends, default=0)
 
     def passage(self, chain: str) -> Passage:
         """Return where the rules of a chain stand; it must have some."""
@@ -82,18 +82,13 @@ class Blocks(Mapping[str, str]):
         start = self._starts[chain]
         return self.book, start, start + len(self.texts[chain])
 
-    def rules(self, chain: str, most: int | None = None) -> list[Rule]:
-        """Make the first rules of a chain or all, none where there is no such chain; they tell no line.
+    def rules(self, chain: str, most: int | None = None, word: str = "") -> list[Rule]:
+        """Make the first rules of a chain or all, of these the ones in whose lines a word stands.
 
-        Finding out where each of some hundred chains stands takes longer than making their rules.
+        They tell no line: finding out where each of some hundred chains stands takes longer than making
+        their rules.
         """
-        lines = self.texts.get(chain, "").splitlines()[:most]
-        return self.book.rules_of(lines, 0) if lines else []
-
-    def rules_with(self, chain: str, word: str) -> list[Rule]:
-        """Make the rules of a chain in whose lines a word stands; they tell no line."""
-        text = self.texts.get(chain, "")
-        lines = [line for line in text.splitlines() if word in line] if word in text else []
+        lines = [line for line in self.texts.get(chain, "").splitlines()[:most] if word in line]
         return self.book.rules_of(lines, 0) if lines else []
 
 

@@ -90,5 +90,5 @@ def _is_framed(text: str, place: int, table: Table) -> bool:
     if blocks is not None and blocks.stretches:
         if len(blocks.stretches) > 1 or blocks.stretches[0][0] != end:
             return False
-        _, _, end = blocks.whole()
+        end = blocks.end()
     return text.startswith(_END, end)

@@ -42,13 +42,13 @@ def test_blocks_are_the_rules_of_the_chains(path, spelled):
 def test_rules_in_which_a_word_stands():
     path = next(path for path in DUMPS if "1.29.1-901" in str(path))
     blocks = read(path.read_text()).tables["nat"].blocks()
-    rules = blocks.rules_with("KUBE-SERVICES", "KUBE-NODEPORTS")
+    rules = blocks.rules("KUBE-SERVICES", word="KUBE-NODEPORTS")
     assert [rule.text for rule in rules] == [
         line
         for line in path.read_text().splitlines()
         if line.startswith("-A KUBE-SERVICES ") and "-j KUBE-NODEPORTS" in line
     ]
-    assert blocks.rules_with("KUBE-SERVICES", "KUBE-NOSUCH") == blocks.rules_with("KUBE-NOSUCH", "-A") == []
+    assert blocks.rules("KUBE-SERVICES", word="KUBE-NOSUCH") == blocks.rules("KUBE-NOSUCH") == []
 
 
 HEAD = "*nat\n:PREROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
