@@ -21,7 +21,7 @@ from natc.analysis.drift import (
     by_destination,
 )
 from natc.analysis.nearby import Near, Shared, Side, Tables, named, shared_lines
-from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of, looks_own
+from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of, looking_other
 from natc.analysis.written import Chains, Expected, Kept, Shown
 from natc.compile import ProxyConfig
 from natc.netfilter.hooks import BUILTIN_CHAINS
@@ -102,7 +102,7 @@ def _near(expected: Expected, shared: Shared, found: Tables, apart: Differing) -
     The chains of all others are on both sides, and only their own lines lead to them.
     """
     theirs, there = found["nat"], shared_lines(found)
-    others = {name: text for name, text in theirs.items() if name in apart.unlike or not looks_own(name)}
+    others = {name: theirs[name] for name in (*looking_other(theirs), *apart.unlike) if name in theirs}
     ports = expected.ports_of({*apart.own, *apart.services})
     while True:
         nat = expected.with_ports(ports)["nat"]

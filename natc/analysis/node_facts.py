@@ -171,7 +171,7 @@ def _blocks_localnet(node: Shown) -> bool:
 def _node(node: Shown, cluster: Cluster) -> dict[str, Any]:
     """Return the node's name, and its address where its Node is given."""
     local = list(_local_endpoints(node))
-    places = _places(cluster, set(local))
+    places = _places(cluster, set(local)) if local else {}
     names = Counter(places[ip] for ip in local if ip in places)
     if not names:
         return {}

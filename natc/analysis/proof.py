@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from natc.analysis.narrowed import Differing
-from natc.analysis.service_chains import looks_own
+from natc.analysis.service_chains import looking_other, looks_own
 from natc.analysis.written import Expected, Shown
 from natc.text.unproved import NotProvedError
 
@@ -51,6 +51,5 @@ def _unmade(expected: Expected, node: Shown, table: str, apart: Differing) -> It
     chains = node.tables[table]
     if table != "nat":
         return chains
-    others = [chain for chain in chains if not looks_own(chain)]
     own = {*apart.unlike, *filter(looks_own, expected.common["nat"])}
-    return [*others, *(chain for chain in own if chain in chains)]
+    return [*looking_other(chains), *(chain for chain in own if chain in chains)]

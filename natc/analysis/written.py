@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from natc.analysis.service_chains import kind_of, looks_own
+from natc.analysis.service_chains import kind_of, looking_own, looks_own
 from natc.compile import ProxyConfig
 from natc.compile.marks import Values
 from natc.compile.saved import Saved, saved_tables
@@ -70,7 +70,7 @@ class Expected:
             for _, _, text, pick in stencil.own
             if text
         ]
-        there = [(name, text) for name, text in found.items() if looks_own(name)]
+        there = looking_own(found)
         theirs = [text for _, text in there if text]
         odd = {text.split(None, 2)[1] for text in _in_one_only(sorted(ours), sorted(theirs))}
         return frozenset(odd | self._empty() ^ {name for name, text in there if not text})
@@ -211,9 +211,10 @@ class Shown:
         if table not in self.blocks:
             out.rules.extend(rule for rule in chain.rules if f"{rule.save()}\n" in lines)
         elif self.blocks[table][chain.name]:
+            counted = self.blocks[table].counted
             book, place, end = self.blocks[table].passage(chain.name)
             for line in book.text[place:end].splitlines(keepends=True):
-                if _COUNTERS.sub("", line) in lines:
+                if (_COUNTERS.sub("", line) if counted else line) in lines:
                     out.append_later((book, place, place + len(line)))
                 place += len(line)
         return out
