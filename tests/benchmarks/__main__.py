@@ -147,6 +147,8 @@ def compiling(folder: Path) -> Iterator[Row]:
     yield Row("compile from JSON", from_json, restore, f"{RESTORE} of its output", 0.45)
     recorded = ["unshare", "-n", "iptables-legacy-restore", "--test", str(folder / "dump-10000.txt")]
     yield Row("the same", from_json, recorded, f"{RESTORE} of the recorded dump", 0.5)
+    saved = [*from_json[:-1], "save"]
+    yield Row("the same as a save", saved, recorded, f"{RESTORE} of the recorded dump", 0.6)
     manifests = str(folder / "cluster-10000.yaml")
     loading = python(f"import yaml; list(yaml.load_all(open({manifests!r}), yaml.CSafeLoader))")
     yield Row("compile from YAML", natc("compile", manifests, *flags), loading, "CSafeLoader alone", 0.25)
