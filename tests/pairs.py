@@ -198,6 +198,7 @@ def packets(text: str, special: tuple[str, ...], *, any_node: bool = False) -> I
         if (origin == "local" and interface != INTERFACES[0]) or (origin == "network" and uid):
             continue
         owns = [frozenset[int](), frozenset({int(ip_address(dst))}), targets] if local else [frozenset[int]()]
+        owns += [frozenset({target}) for target in sorted(targets)] if any_node else []
         for own in dict.fromkeys(owns):
             yield Sent(
                 origin,
@@ -227,7 +228,9 @@ def addresses(mentioned: list[str], special: tuple[str, ...], mapped: Iterable[s
         tuple(one in net for one in (point, *(onto(net[0], point, net) for net in targets)) for net in networks):
         str(point) for point in reversed(points)
     }  # fmt: skip
-    return [*found.values(), *special]
+    plain = [ip_address(address) for address in special]
+    others = [onto(address, end, like) for like in targets for address in plain[1:5] for end in points]
+    return [*found.values(), *special, *dict.fromkeys(map(str, others))]
 
 
 def onto(network: IPv4Address, end: IPv4Address, like: IPv4Network) -> IPv4Address:
