@@ -9,12 +9,13 @@ from natc.inputs import read_bytes
 from natc.netfilter import routing
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.host import Host
+from natc.netfilter.intervals import name, union
 from natc.netfilter.packet import NOBODY, Open
 from natc.netfilter.routing import InputRoute, OutputRoute
 from natc.netfilter.values import changed
 from natc.trace.node import OpenNode, open_kind
 from natc.trace.policy import decided, flow_of, sides_of_destination
-from natc.trace.split import Answer
+from natc.trace.split import Answer, split
 from natc.trace.state import Route, State
 from natc.values import evolve, frozen
 
@@ -33,8 +34,11 @@ class HostNode:
     ) -> Answer:
         if isinstance(address, Open):
             return open_kind(state, address) in types
-        interface = device if isinstance(device, str) and device else None
-        return routing.address_type_matches(self.host, address, types, interface)
+        if isinstance(device, Open):
+            own = (one.name for one in self.host.interfaces)
+            matching = (one for one in own if routing.address_type_matches(self.host, address, types, one))
+            return split(state, device, union(span for one in matching for span in name(one)))
+        return routing.address_type_matches(self.host, address, types, device or None)
 
     def reverse_path(self, state: State, asked: ReversePath) -> Answer:
         if isinstance(state.packet.src, Open):

@@ -97,6 +97,17 @@ def test_a_redirected_packet_gets_the_address_of_the_interface_it_came_by():
     }
 
 
+def test_of_what_type_an_address_is_for_an_open_interface_splits_it():
+    dump = EMPTY.replace("COMMIT", "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j DROP\nCOMMIT")
+    machine = Machine.of(read(dump, family=4), HostNode(Host.from_node(NODE)))
+    ends = {
+        piece.outcome.verdict: domains(piece.facts.known)["incoming interface"]
+        for piece in machine.trace(question_packet("10.0.5.2", 80)).pieces
+    }
+    assert ends.keys() == {"DROP", "INPUT"}
+    assert ends["DROP"].single == "eth1"
+
+
 def test_a_range_of_destinations_is_routed_part_by_part():
     dump = REDIRECTED.replace("REDIRECT --to-ports 8080", "DNAT --to-destination 10.244.1.250-10.244.1.254")
     found = ways("", dump=dump)
