@@ -52,9 +52,11 @@ class LinesByAddress:
             self._sort()
             yield from self._others
             return
+        if not _line(self.family).match(self.text, self.start, self.end):
+            yield 0
         number, place = 0, self.start
         commas = self.text.find(",", self.start, self.end) >= 0
-        for found in _other(self.family, commas).finditer(self.text, self.start - 1, self.end):
+        for found in _other(self.family, commas).finditer(self.text, self.start, self.end):
             if found.end() < self.end:
                 number += self.text.count("\n", place, found.end())
                 place = found.end()
@@ -63,7 +65,7 @@ class LinesByAddress:
     def _search(self, address: str) -> Iterator[int]:
         words, at = f" -d {address}/32 ", self.start
         while (at := self.text.find(words, at, self.end)) >= 0:
-            line = self.text.rfind("\n", self.start - 1, at) + 1
+            line = max(self.start, self.text.rfind("\n", self.start, at) + 1)
             found = _line(self.family).match(self.text, line, self.end)
             if found and found.start(1) == at + len(" -d "):
                 yield self.text.count("\n", self.start, line)

@@ -113,3 +113,14 @@ def test_lines_of_many_forms_are_found_and_keep_their_numbers(line):
         paths = [[(s.number, s.rule and s.rule.line) for s in a.pieces[0].outcome.path] for a in answers]
         assert paths[0] == paths[1]
         assert answers[0].pieces[0].outcome.verdict == "OUTPUT"
+
+
+@pytest.mark.parametrize("before", ["", "*filter\n"])
+def test_lines_may_begin_a_text(before):
+    lines = ["-A A -p udp", "-A A -d 10.0.0.1/32 -j B", "-A A -d 10.0.0.1/32 -s 1.1.1.1,1.1.1.2", "-A A -j B"]
+    for first in lines:
+        text = before + "\n".join([first, *lines, ""])
+        found = lines_by_address.LinesByAddress(text, len(before), len(text), 4)
+        single = [number for number, line in enumerate([first, *lines]) if line == lines[1]]
+        assert found.numbers("10.0.0.1") == single
+        assert [*found.others()] == [number for number in range(5) if number not in single]
