@@ -79,9 +79,9 @@ class Document:
         if self.is_json:
             offsets = json_source.locate(self.text.content, self.start, places)
             return {place: self.text.span(at, width) for place, (at, width) in offsets.items()}
-        from natc.kube import yaml_source
+        from natc.kube import yaml_places
 
-        marks = yaml_source.locate(self.text.content[self.start : self.end], places)
+        marks = yaml_places.locate(self.text.content[self.start : self.end], places)
         return {place: self.text.span_from(self.start, mark) for place, mark in marks.items()}
 
 

@@ -1,4 +1,4 @@
-"""YAML text to Python values, as Kubernetes turns it into JSON; and places back to lines and columns.
+"""YAML text to Python values, as Kubernetes turns it into JSON.
 
 The parser is PyYAML's (libyaml where it is there; Kubernetes uses a Go port of the same libyaml). What
 its events mean is decided here, one event at a time without recursion, so that depth, aliases and
@@ -20,7 +20,7 @@ from functools import cache
 from math import isfinite
 from typing import Any
 
-from natc.kube.fields import Place, nearest, shorten
+from natc.kube.fields import shorten
 from natc.kube.yaml_scalars import Scalar, resolve
 from natc.values import define, field, frozen
 
@@ -57,7 +57,7 @@ def load(text: str) -> Any:
     Raises :class:`YamlError`.
     """
     _check_lines(text)
-    return _Composer().compose(_events(text))
+    return _Composer().compose(events(text))
 
 
 def _check_lines(text: str) -> None:
@@ -80,7 +80,7 @@ def _loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _events(text: str) -> Iterator[Any]:
+def events(text: str) -> Iterator[Any]:
     """Yield the parser's events inside the first document of ``text``."""
     import yaml
 
@@ -153,7 +153,7 @@ class _Composer:
         return self._result
 
     def _open(self, event: Any) -> None:
-        mark = _mark(event)
+        mark = mark_of(event)
         if len(self._stack) >= MAX_DEPTH:
             raise YamlError(f"is nested more than {MAX_DEPTH} deep", mark)
         if event.anchor:
@@ -171,8 +171,8 @@ class _Composer:
 
     def _scalar(self, event: Any) -> None:
         self._nodes += 1
-        mark = _mark(event)
-        value = _scalar_value(event, mark)
+        mark = mark_of(event)
+        value = scalar_value(event, mark)
         if event.anchor:
             self._anchors[event.anchor] = (value, 1)
         frame = self._stack[-1] if self._stack else None
@@ -182,7 +182,7 @@ class _Composer:
         self._place(value, mark)
 
     def _alias(self, event: Any) -> None:
-        mark = _mark(event)
+        mark = mark_of(event)
         if event.anchor in self._open_anchors:
             raise YamlError(f"the anchor {shorten(event.anchor)} contains itself", mark)
         if event.anchor not in self._anchors:
@@ -207,7 +207,7 @@ class _Composer:
         if isinstance(frame.value, list):
             frame.value.append(value)
         elif not frame.has_key:
-            frame.key, frame.has_key = _key(value, mark), True
+            frame.key, frame.has_key = key_of(value, mark), True
             if frame.key in frame.written:
                 raise YamlError(f'the key "{shorten(frame.key)}" is given twice', mark, "each key once")
             frame.written.add(frame.key)
@@ -228,7 +228,8 @@ def _allowed_aliases(nodes: int) -> float:
     return 0.99 - 0.89 * (nodes - 400_000) / 3_600_000
 
 
-def _mark(event: Any) -> Mark:
+def mark_of(event: Any) -> Mark:
+    """Return where an event of the parser stands."""
     start, end = event.start_mark, event.end_mark
     width = end.column - start.column if end.line == start.line else 1
     return Mark(start.line, start.column, max(1, width))
@@ -238,7 +239,8 @@ def _is_merge(event: Any) -> bool:
     return event.value == "<<" and bool(event.implicit[0] or event.tag == _TAG + "merge")
 
 
-def _scalar_value(event: Any, mark: Mark) -> Scalar:
+def scalar_value(event: Any, mark: Mark) -> Scalar:
+    """Return the value of a scalar's event; raises YamlError for one that Kubernetes does not read."""
     text: str = event.value
     if len(text) > MAX_SCALAR:
         raise YamlError(f"is a scalar of {len(text)} characters", mark, f"at most {MAX_SCALAR}")
@@ -273,7 +275,7 @@ def _from_base64(text: str, mark: Mark) -> str:
         raise YamlError("is tagged !!binary but is not base64", mark) from None
 
 
-def _key(value: Any, mark: Mark) -> str:
+def key_of(value: Any, mark: Mark) -> str:
     """Return the JSON key a YAML key becomes."""
     match value:
         case str():
@@ -294,69 +296,3 @@ def _merge(target: dict[str, Any], value: Any, mark: Mark) -> None:
         if not isinstance(source, dict):
             raise YamlError("cannot be merged", mark, "a mapping, or a list of mappings")
         target.update(source)
-
-
-@define
-class _Level:
-    """A collection on the way to the current event."""
-
-    place: Place
-    index: int | None
-    """The next item's index, None in a mapping."""
-    key: Any = None
-    """The event of the key whose value comes next, in a mapping."""
-
-
-def locate(text: str, places: Iterable[Place]) -> dict[Place, Mark]:
-    """Return where each place is in ``text``, or the nearest place above it that is written there.
-
-    ``text`` must be one that :func:`load` reads.
-    """
-    wanted: set[Place] = {None}
-    for place in (places := list(places)):
-        above = place
-        while above is not None:
-            wanted.add(above)
-            above = above[0]
-    found: dict[Place, Mark] = {}
-    for place, event, key in _values(_events(text)):
-        if place in wanted and place not in found:
-            found[place] = _value_mark(event, key)
-            if len(found) == len(wanted):
-                break
-    return {place: nearest(place, found) for place in places}
-
-
-def _values(events: Iterable[Any]) -> Iterator[tuple[Place, Any, Any]]:
-    """Yield each value's place, its first event, and its key's event if it has a key."""
-    levels: list[_Level] = []
-    for event in events:
-        kind = type(event).__name__
-        if kind in ("MappingEndEvent", "SequenceEndEvent"):
-            levels.pop()
-            continue
-        level = levels[-1] if levels else None
-        if level and level.index is None and level.key is None:
-            level.key = event
-            continue
-        place, key = _step(level) if level else (None, None)
-        yield place, event, key
-        if kind in ("MappingStartEvent", "SequenceStartEvent"):
-            levels.append(_Level(place, 0 if kind == "SequenceStartEvent" else None))
-
-
-def _step(level: _Level) -> tuple[Place, Any]:
-    """Return the place of the value that comes next inside ``level``, and its key's event."""
-    if level.index is not None:
-        level.index += 1
-        return (level.place, level.index - 1), None
-    key, level.key = level.key, None
-    name = _key(_scalar_value(key, _mark(key)), _mark(key)) if hasattr(key, "value") else "*" + key.anchor
-    return (level.place, name), key
-
-
-def _value_mark(event: Any, key: Any) -> Mark:
-    """Point at a scalar itself; at the key of a collection or of nothing, which may be lines away."""
-    if key is not None and not getattr(event, "value", None):
-        return _mark(key)
-    return _mark(event)

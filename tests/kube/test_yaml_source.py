@@ -5,8 +5,9 @@ import time
 import pytest
 
 from natc.kube import yaml_source
+from natc.kube.yaml_places import locate
 from natc.kube.yaml_reader import YamlReader
-from natc.kube.yaml_source import Mark, YamlError, load, locate
+from natc.kube.yaml_source import Mark, YamlError, load
 
 
 @pytest.mark.parametrize(
