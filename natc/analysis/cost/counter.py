@@ -6,19 +6,20 @@ import re
 from contextlib import suppress
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any
 
 from natc.analysis.audit import Service
 from natc.analysis.cost.classes import Classes
 from natc.analysis.cost.truths import Arrival
 from natc.analysis.cost.walk import Walker
-from natc.analysis.cost.ways import END, ON, Range, either, total
+from natc.analysis.cost.ways import ON, Range, either, total
 from natc.analysis.own_address import ANY_NODE, own_address
 from natc.analysis.sheets import Folder
 from natc.netfilter.hooks import SEQUENCES
 from natc.netfilter.kinds.ports import Ports
 from natc.netfilter.packet import Number, Open, Packet, question_packet
 from natc.netfilter.ruleset import Ruleset
-from natc.values import define, evolve, field
+from natc.values import define, evolve, field, fields
 
 #: A port as iptables-save writes it.
 _NUMBER = re.compile("0|[1-9][0-9]*").fullmatch
@@ -39,8 +40,8 @@ class Counter:
     _walkers: dict[str, Walker] = field(factory=dict)
     _behind: dict[tuple[int | None, int | None, int, bool | None], Range] = field(factory=dict)
     """What is left to pass behind PREROUTING, by class of packets."""
-    _packets: dict[tuple[bool, str], Packet] = field(factory=dict)
-    """A first packet of each family and protocol."""
+    _packets: dict[tuple[bool, str], dict[str, Any]] = field(factory=dict)
+    """The fields of a first packet of each family and protocol."""
     _addresses: dict[str, str] = field(factory=dict)
     """An address of the node, by the chain of NodePorts it leads to."""
 
@@ -56,11 +57,12 @@ class Counter:
         return self.of(self._packet(host, port, service.proto), True if ours else None)
 
     def _packet(self, host: str, port: int, proto: str) -> Packet:
-        """Return the first packet to a destination: a copy of one to another, a third of the time."""
+        """Return the first packet to a destination: a copy of one to another, a fifth of the time."""
         key = ":" in host, proto
         if key not in self._packets:
-            self._packets[key] = question_packet(host, port, proto=proto, ctstate="NEW")
-        return evolve(self._packets[key], dst=_number(host), dport=port)
+            packet = question_packet(host, port, proto=proto, ctstate="NEW")
+            self._packets[key] = {each.name: getattr(packet, each.name) for each in fields(Packet)}
+        return Packet(**self._packets[key] | {"dst": _number(host), "dport": port})
 
     def _node_address(self, chain: str) -> str:
         if chain not in self._addresses:
@@ -103,11 +105,12 @@ class Counter:
                 here = so_far[0] + cost[0], so_far[1] + cost[1]
                 if end == ON:
                     left = either(left, here)
-                elif end == END:
-                    ended = either(ended, here)
                 else:
-                    behind = self._behind_endpoint(arrival, places[int(end)])
-                    ended = either(ended, (here[0] + behind[0], here[1] + behind[1]))
+                    ended = either(ended, here)
+            for number, cost in ways.sent:
+                behind = self._behind_endpoint(arrival, places[number])
+                low, high = so_far[0] + cost[0] + behind[0], so_far[1] + cost[1] + behind[1]
+                ended = (low, high) if ended is None else (min(ended[0], low), max(ended[1], high))
         return ended, left
 
     def _behind_endpoint(self, arrival: Arrival, to: str) -> Range:

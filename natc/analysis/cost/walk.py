@@ -30,6 +30,7 @@ Places = tuple[str, ...]
 
 
 Walked = tuple[Ways, Places]
+_NOWHERE: Places = ()
 
 
 @frozen(eq=False)
@@ -157,11 +158,15 @@ class Walker:
 
     def _on_sheet(self, sheet: Sheet, row: Values, arrival: Arrival) -> Walked:
         """Return what becomes of a packet in a chain, worked out once for those that are alike in it."""
-        steps = self._steps_of(sheet).steps
+        steps, known = self._steps_of(sheet).steps, self._known.setdefault(arrival.proto, {})
         truths, effects, places, firsts = list[Truth](), list[Ways](), list[str](), list[int]()
         for step in steps:
             truth = self._truth(step, row, arrival)
-            effect, own = (PASSED, ()) if truth is False else self._step_effect(step, row, arrival)
+            if truth is False:
+                effect, own = PASSED, _NOWHERE
+            else:
+                found = known.get(row[step.jump]) if isinstance(step.jump, int) else None
+                effect, own = found or self._step_effect(step, row, arrival)
             truths.append(truth)
             effects.append(effect)
             firsts.append(len(places))

@@ -18,16 +18,30 @@ class Ways:
 
     through: Range | None = None
     """It comes out of the chain again, to the next rule of the caller."""
-    ends: dict[str | int, Range] = field(factory=dict)
-    """It leaves the table: :data:`ON`, :data:`END`, or by its number the endpoint it is sent to."""
+    ends: dict[str, Range] = field(factory=dict)
+    """It leaves the table: :data:`ON` or :data:`END`."""
+    inside: list[tuple[Range, Ways, int]] = field(factory=list)
+    """It goes on behind so many comparisons in ways with endpoints, the first of them of this number."""
     kept: bool = False
     """Whether it is the same object for all chains that cost the same."""
+    _sent: list[tuple[int, Range]] | None = None
+
+    @property
+    def sent(self) -> list[tuple[int, Range]]:
+        """The endpoints it is sent to, by number."""
+        if self._sent is None:
+            self._sent = [
+                (first + number, (here[0] + cost[0], here[1] + cost[1]))
+                for here, ways, first in self.inside
+                for number, cost in ways.sent
+            ]
+        return self._sent
 
 
 PASSED = Ways((0, 0), kept=True)
 ACCEPTED = Ways(None, {ON: (0, 0)}, kept=True)
 ENDED = Ways(None, {END: (0, 0)}, kept=True)
-SENT = Ways(None, {0: (0, 0)}, kept=True)
+SENT = Ways(sent=[(0, (0, 0))], kept=True)
 
 
 @define
@@ -36,7 +50,8 @@ class Walk:
 
     here: Range | None = (0, 0)
     back: Range | None = None
-    ends: dict[str | int, Range] = field(factory=dict)
+    ends: dict[str, Range] = field(factory=dict)
+    inside: list[tuple[Range, Ways, int]] = field(factory=list)
 
     def pass_by(self, rules: int) -> None:
         """Compare with rules that do not take the packet."""
@@ -53,9 +68,10 @@ class Walk:
             return
         so_far, before = self.here, self.here if truth is None else None
         for end, cost in effect.ends.items():
-            own = end if isinstance(end, str) else first + end
             here = so_far[0] + cost[0], so_far[1] + cost[1]
-            self.ends[own] = either(self.ends.get(own), here) or here
+            self.ends[end] = either(self.ends.get(end), here) or here
+        if effect.sent:
+            self.inside.append((so_far, effect, first))
         out = total(effect.through, so_far)
         if back:
             self.back, out = either(self.back, out), None
@@ -63,7 +79,7 @@ class Walk:
 
     def ways(self) -> Ways:
         """Return what may become of the packet."""
-        return Ways(either(self.here, self.back), self.ends)
+        return Ways(either(self.here, self.back), self.ends, self.inside)
 
 
 def either(one: Range | None, other: Range | None) -> Range | None:
