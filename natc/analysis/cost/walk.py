@@ -6,7 +6,7 @@ Chains that ask nothing of the destination cost every packet of a protocol the s
 (:mod:`natc.analysis.sheets`) those are walked once whose rules say the same and lead to chains that cost the
 same: endpoints are numbered, and each chain has its own beside that.
 
-Measured on 11,000 destinations and 61,000 chains, CPU: 0.4 s; chain by chain 1.3.
+Measured on 11,000 destinations and 61,000 chains, CPU: 0.6 s; chain by chain 1.4.
 """
 
 from __future__ import annotations
