@@ -144,6 +144,7 @@ class _Auditor:
     ruleset: Ruleset
     folder: Folder
     until: Ruleset | None = None
+    """The rules up to where destinations are translated, once they were asked for."""
     machine: Machine | None = None
     nodes: dict[str, Machine] = field(factory=dict)
     """By an address: the machine of a node that has it."""
