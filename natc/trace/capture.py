@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from natc.netfilter import routing
+from natc.netfilter import sending
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet
@@ -66,5 +66,5 @@ def sent_from(host: Host, packet: Packet) -> Sent:
     assert isinstance(packet.src, int)
     if host.owns(packet.src):
         return Sent(changed(packet, uid=0, gid=0, link_source=None), local=True)
-    back = routing.route_output(host, Flow(packet.src))
+    back = sending.route_output(host, Flow(packet.src))
     return Sent(changed(packet, in_interface=back.out or ""), local=False)

@@ -6,12 +6,13 @@ import json
 
 from natc.errors import NodeError
 from natc.inputs import read_bytes
-from natc.netfilter import routing
+from natc.netfilter import route_matches, routing, sending
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.host import Host
 from natc.netfilter.intervals import name, union
 from natc.netfilter.packet import NOBODY, Open
-from natc.netfilter.routing import InputRoute, OutputRoute
+from natc.netfilter.routing import InputRoute
+from natc.netfilter.sending import OutputRoute
 from natc.netfilter.values import changed
 from natc.trace.node import OpenNode, open_kind
 from natc.trace.policy import decided, flow_of, sides_of_destination
@@ -36,14 +37,14 @@ class HostNode:
             return open_kind(state, address) in types
         if isinstance(device, Open):
             own = (one.name for one in self.host.interfaces)
-            matching = (one for one in own if routing.address_type_matches(self.host, address, types, one))
+            matching = (one for one in own if route_matches.address_type_matches(self.host, address, types, one))
             return split(state, device, union(span for one in matching for span in name(one)))
-        return routing.address_type_matches(self.host, address, types, device or None)
+        return route_matches.address_type_matches(self.host, address, types, device or None)
 
     def reverse_path(self, state: State, asked: ReversePath) -> Answer:
         if isinstance(state.packet.src, Open):
             return OpenNode().reverse_path(state, asked)
-        return routing.reverse_path_matches(
+        return route_matches.reverse_path_matches(
             self.host,
             flow_of(state),
             loose=asked.loose,
@@ -110,14 +111,14 @@ class HostNode:
         if state.header_included:
             flow = evolve(flow, source=0)
         answering = state.packet.uid in (None, NOBODY)  # the kernel itself sends, to whomever it answers
-        found = routing.route_output(self.host, flow, any_source=True, may_broadcast=answering)
+        found = sending.route_output(self.host, flow, any_source=True, may_broadcast=answering)
         # IPv4 fills in a source that the process left open, IPv6 does not (raw_send_hdrinc).
         if state.header_included and state.packet.family == 4 and not flow_of(state).source:
             state = state.with_packet(src=found.source)
         return _routed(state, found)
 
     def reroute(self, state: State) -> list[State]:
-        return [_routed(one, routing.reroute(self.host, flow_of(one))) for one in self._decided(state)]
+        return [_routed(one, sending.reroute(self.host, flow_of(one))) for one in self._decided(state)]
 
     def settle(self, state: State) -> list[State]:
         return [state]

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from natc.errors import NatcError
-from natc.netfilter import routing
+from natc.netfilter import sending
 from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet, protocol_number
 from natc.netfilter.wire import tcp_options
@@ -57,7 +57,7 @@ class Sender:
 
     def _sent_here(self, packet: Packet, entry: Entry) -> Packet:
         if entry.get("src") in (None, "auto"):
-            found = routing.route_output(self.host, flow_of(State(packet)))
+            found = sending.route_output(self.host, flow_of(State(packet)))
             packet = _with(packet, src=0 if found.error else found.source)
         uid, gid = entry.get("uid"), entry.get("gid")
         return _with(packet, mark=entry.get("mark", 0), uid=uid or 0, gid=gid or 0)

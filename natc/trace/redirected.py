@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natc.netfilter import routing
+from natc.netfilter import own_addresses
 from natc.netfilter.host import Host
 from natc.netfilter.intervals import Intervals, name, union
 from natc.netfilter.packet import Open
@@ -25,7 +25,7 @@ def by_interface(host: Host, state: State, unknown: Open) -> list[Redirected]:
     assert isinstance(arrived, Open) and isinstance(destination, int)
     names: dict[int | None, list[Intervals]] = {}
     for one in host.interfaces:
-        address = routing.redirect_address(host, one.name, destination)
+        address = own_addresses.redirect_address(host, one.name, destination)
         names.setdefault(address, []).append(name(one.name))
     if len(names) > _FEW:
         return [(state, unknown)]

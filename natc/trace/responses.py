@@ -9,7 +9,7 @@ net/ipv6/icmp.c.
 
 from __future__ import annotations
 
-from natc.netfilter import routing
+from natc.netfilter import route_matches, sending
 from natc.netfilter.fib import NO_ROUTE, Flow
 from natc.netfilter.host import Host
 from natc.netfilter.packet import NOBODY, Packet
@@ -63,7 +63,7 @@ def _for_many(host: Host, packet: Packet) -> bool:
     assert isinstance(packet.dst, int)
     if host.family == 6:
         return packet.dst >> 120 == 0xFF
-    return routing.address_type(host, packet.dst) in FOR_MANY
+    return route_matches.address_type(host, packet.dst) in FOR_MANY
 
 
 def _reset(old: Packet) -> Packet | None:
@@ -147,13 +147,13 @@ def _error_source(host: Host, final: State) -> int | None:
     """
     old = final.packet
     assert isinstance(old.dst, int) and isinstance(old.src, int)
-    if final.route.device == "lo" or routing.address_type_matches(host, old.dst, frozenset({"LOCAL"})):
+    if final.route.device == "lo" or route_matches.address_type_matches(host, old.dst, frozenset({"LOCAL"})):
         return old.dst
     if old.family == 6 and isinstance(old.in_interface, str) and old.in_interface:
         chosen = select_source6(host.interfaces, old.src, old.in_interface)
         if chosen is not None:
             return chosen
-    found = routing.route_output(host, Flow(old.src), may_broadcast=True)
+    found = sending.route_output(host, Flow(old.src), may_broadcast=True)
     return None if found.error else found.source
 
 

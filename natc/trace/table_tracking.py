@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natc.netfilter import nat, routing
+from natc.netfilter import nat, own_addresses
 from natc.netfilter.connection import NO_ZONE, Connection, Status
 from natc.netfilter.conntrack import MAY_CLASH, Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
@@ -94,7 +94,7 @@ class TableTracker:
     def masquerade(self, state: State, effect: Masquerade) -> list[State]:
         packet, out = state.packet, state.packet.out_interface
         assert isinstance(out, str) and isinstance(packet.dst, int)
-        address = routing.masquerade_address(self.host, out, packet.dst, state.route.gateway)
+        address = own_addresses.masquerade_address(self.host, out, packet.dst, state.route.gateway)
         if address is None:
             return [_dropped(state)]
         mapped = self._mapped(state, "src", Mapping.to(address, effect.ports, random=effect.random))
@@ -106,7 +106,7 @@ class TableTracker:
         packet = state.packet
         assert isinstance(packet.dst, int) and isinstance(packet.in_interface, str)
         came = packet.in_interface or None
-        address = routing.redirect_address(self.host, came, packet.dst)
+        address = own_addresses.redirect_address(self.host, came, packet.dst)
         if address is None:
             return [_dropped(state)]
         return [self._mapped(state, "dst", Mapping.to(address, effect.ports, random=effect.random))]

@@ -111,10 +111,10 @@ class FirstPacket:
         packet = state.packet
         source: int | Open | None = MASQUERADED
         if self.host is not None and isinstance(packet.dst, int) and isinstance(packet.out_interface, str):
-            from natc.netfilter import routing
+            from natc.netfilter import own_addresses
 
             gateway = state.route.gateway
-            source = routing.masquerade_address(self.host, packet.out_interface, packet.dst, gateway)
+            source = own_addresses.masquerade_address(self.host, packet.out_interface, packet.dst, gateway)
         if source is None:
             return [changed(state, verdict="DROP", frames=())]
         fields = {"src": source, "sport": _source_port(effect.ports, packet.sport, effect.random)}
@@ -140,9 +140,9 @@ class FirstPacket:
             from natc.trace.redirected import by_interface
 
             return by_interface(self.host, state, REDIRECTED)
-        from natc.netfilter import routing
+        from natc.netfilter import own_addresses
 
-        return [(state, routing.redirect_address(self.host, packet.in_interface, packet.dst))]
+        return [(state, own_addresses.redirect_address(self.host, packet.in_interface, packet.dst))]
 
     @staticmethod
     def _bound(state: State, side: str, fields: Mapping[str, object]) -> State:

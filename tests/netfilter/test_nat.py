@@ -32,7 +32,9 @@ from natc.netfilter.nat import (
     rewrite_error,
     settled,
 )
-from natc.netfilter.routing import masquerade_address, redirect_address, route_input, route_output
+from natc.netfilter.own_addresses import masquerade_address, redirect_address
+from natc.netfilter.routing import route_input
+from natc.netfilter.sending import route_output
 from tests.netfilter.nodes import number
 from tests.netfilter.recorded import Case, Sent, datagram, recorded_tuple
 from tests.support import case_id, present, shared_cases

@@ -15,19 +15,10 @@ from attrs import evolve
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.kinds.addresses import address_of
-from natc.netfilter.routing import (
-    InputRoute,
-    OutputRoute,
-    address_type,
-    address_type_matches,
-    arrival_refusal,
-    masquerade_address,
-    redirect_address,
-    reroute,
-    reverse_path_matches,
-    route_input,
-    route_output,
-)
+from natc.netfilter.own_addresses import masquerade_address, redirect_address
+from natc.netfilter.route_matches import address_type, address_type_matches, reverse_path_matches
+from natc.netfilter.routing import InputRoute, arrival_refusal, route_input
+from natc.netfilter.sending import OutputRoute, reroute, route_output
 from tests.netfilter.nodes import NODE4, NODE6, flow, number, plugged
 from tests.support import case_id, need_kernel, present, shared_cases
 

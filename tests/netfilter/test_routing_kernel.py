@@ -10,14 +10,10 @@ import pytest
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.kinds.addresses import address_of
-from natc.netfilter.routing import (
-    address_type_matches,
-    masquerade_address,
-    redirect_address,
-    reverse_path_matches,
-    route_input,
-    route_output,
-)
+from natc.netfilter.own_addresses import masquerade_address, redirect_address
+from natc.netfilter.route_matches import address_type_matches, reverse_path_matches
+from natc.netfilter.routing import route_input
+from natc.netfilter.sending import route_output
 from tests.netfilter.nodes import number
 from tests.netfilter.recorded import ask
 

@@ -5,7 +5,7 @@ Facts: nf_reject_ipv4.c, nf_reject_ipv6.c, net/ipv4/icmp.c, net/ipv6/icmp.c.
 
 from __future__ import annotations
 
-from natc.netfilter import routing
+from natc.netfilter import route_matches
 from natc.netfilter.intervals import Intervals, union
 from natc.netfilter.packet import Facts, Open, Packet
 from natc.trace.node import NodeView, local_question, plain_type
@@ -38,7 +38,7 @@ def _is_error(packet: Packet, facts: Facts) -> bool:
 def _is_for_many(packet: Packet, address: int, facts: Facts, node: NodeView) -> bool:
     """Tell whether an address certainly is one of many nodes."""
     if node.host is not None and packet.family == 4:
-        return routing.address_type(node.host, address) in FOR_MANY
+        return route_matches.address_type(node.host, address) in FOR_MANY
     plain = plain_type(packet, address)
     domain = facts.known.get(local_question(packet, address))
     return plain in FOR_MANY if plain else isinstance(domain, frozenset) and domain <= FOR_MANY
