@@ -16,7 +16,7 @@ from natc.values import evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack_sctp import SctpState
-    from natc.netfilter.conntrack_tcp import TcpState
+    from natc.netfilter.tcp_segment import TcpState
 
 ICMP, TCP, UDP, GRE, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 47, 58, 132, 136
 

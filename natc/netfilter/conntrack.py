@@ -34,8 +34,9 @@ from natc.netfilter.connection import (
     Zone,
 )
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
-from natc.netfilter.conntrack_tcp import Segment, TcpState, first_segment, next_segment
+from natc.netfilter.conntrack_tcp import first_segment, next_segment
 from natc.netfilter.layered import Layered
+from natc.netfilter.tcp_segment import Segment, TcpState
 from natc.values import evolve, frozen
 
 #: Protocols whose connections are told apart by ports.

@@ -9,7 +9,8 @@ Facts: as in :mod:`natc.netfilter.conntrack_tcp`.
 
 from __future__ import annotations
 
-from natc.netfilter.conntrack_tcp import ACK_WINDOW, TcpSide, TcpState
+from natc.netfilter.tcp_segment import TcpSide, TcpState
+from natc.netfilter.tcp_window import ACK_WINDOW
 from natc.values import define, evolve
 
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000

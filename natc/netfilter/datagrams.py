@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from natc.netfilter.conntrack import Datagram
 from natc.netfilter.conntrack_sctp import SctpPacket
-from natc.netfilter.conntrack_tcp import Segment
 from natc.netfilter.packet import Packet
+from natc.netfilter.tcp_segment import Segment
 
 #: Where the connection table is kept in a memory.
 TABLE = "connections"

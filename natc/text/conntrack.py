@@ -12,9 +12,9 @@ from natc.errors import NodeError, Span
 from natc.netfilter.connection import ICMP, ICMPV6, SCTP, TCP, Connection, Status, Tuple, Zone
 from natc.netfilter.conntrack import PORTED, Connections, Settings
 from natc.netfilter.conntrack_sctp import SctpState
-from natc.netfilter.conntrack_tcp import TcpSide, TcpState
 from natc.netfilter.iproute import parse_address
 from natc.netfilter.kinds.addresses import address_of
+from natc.netfilter.tcp_segment import TcpSide, TcpState
 from natc.values import evolve
 
 _FAMILIES = {"ipv4": 4, "ipv6": 6}

@@ -37,7 +37,9 @@ class HostNode:
             return open_kind(state, address) in types
         if isinstance(device, Open):
             own = (one.name for one in self.host.interfaces)
-            matching = (one for one in own if route_matches.address_type_matches(self.host, address, types, one))
+            matching = (
+                one for one in own if route_matches.address_type_matches(self.host, address, types, one)
+            )
             return split(state, device, union(span for one in matching for span in name(one)))
         return route_matches.address_type_matches(self.host, address, types, device or None)
 

@@ -26,12 +26,12 @@ from natc.netfilter.condition import All, Bits, Computed, Condition, In, Not, Re
 from natc.netfilter.connection import NO_ZONE, Connection, Status
 from natc.netfilter.conntrack import UDP_STREAM_SECONDS, Connections
 from natc.netfilter.conntrack_quick import Stream
-from natc.netfilter.conntrack_tcp import TcpState
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Answer, Change, Effect, Remember
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Jump
+from natc.netfilter.tcp_segment import TcpState
 from natc.trace.capture_file import Frame
 from natc.trace.frames import network_layer
 from natc.trace.program import ReadyRule

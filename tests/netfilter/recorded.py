@@ -12,8 +12,8 @@ from attrs import frozen
 from natc.netfilter.connection import ICMP, ICMPV6, Status, Tuple
 from natc.netfilter.conntrack import Datagram
 from natc.netfilter.conntrack_sctp import SctpPacket
-from natc.netfilter.conntrack_tcp import Segment
 from natc.netfilter.host import Host
+from natc.netfilter.tcp_segment import Segment
 from tests.netfilter.nodes import number
 from tests.support import need_kernel, shared
 

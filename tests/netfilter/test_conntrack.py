@@ -10,7 +10,7 @@ from attrs import evolve
 from natc.netfilter.connection import Connection, Status, Tuple, Zone
 from natc.netfilter.conntrack import Connections, Datagram, Settings, Tracked
 from natc.netfilter.conntrack_sctp import COOKIE_ACK, COOKIE_ECHO, INIT, INIT_ACK, SctpPacket
-from natc.netfilter.conntrack_tcp import Segment
+from natc.netfilter.tcp_segment import Segment
 from tests.netfilter.recorded import Case, Sent, recorded_status, recorded_tuple
 from tests.support import case_id, present, shared_cases
 

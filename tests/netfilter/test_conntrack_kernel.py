@@ -9,7 +9,7 @@ import pytest
 
 from natc.netfilter.conntrack import Connections, Datagram, Settings
 from natc.netfilter.conntrack_sctp import SctpPacket
-from natc.netfilter.conntrack_tcp import Segment
+from natc.netfilter.tcp_segment import Segment
 from tests.netfilter.nodes import number
 from tests.netfilter.recorded import FLAGS, ask
 

@@ -5,7 +5,7 @@ import pytest
 from natc.errors import NodeError
 from natc.netfilter.connection import Connection, Status, Zone
 from natc.netfilter.conntrack import Connections, Datagram, Settings
-from natc.netfilter.conntrack_tcp import Segment
+from natc.netfilter.tcp_segment import Segment
 from natc.text.conntrack import connection_text, read_connections, write_connections
 from tests.netfilter.nodes import number
 
