@@ -20,6 +20,8 @@ from natc.values import field, fields, frozen
 
 T = TypeVar("T")
 _METADATA = "natc.option"
+#: How many options a message names.
+_LISTED = 6
 
 
 @frozen
@@ -185,6 +187,8 @@ class Extension:
     @classmethod
     def _names(cls, attributes: Sequence[str], last: str = " or ") -> str:
         names = [declared.name for attribute, declared in cls.options if attribute in attributes]
+        if len(names) > _LISTED:
+            return ", ".join([*names[:_LISTED], "..."])
         return last.join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
     @classmethod

@@ -9,15 +9,16 @@ refuses is refused when that backend is meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from sys import maxsize
 
 from natc.errors import DumpError, Span
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset, Table
+from natc.text.grammar import extensions
 from natc.text.places import ANYWHERE, HOOKS, Places, checked, interface_faults, names_in
-from natc.values import define, field
+from natc.values import define, evolve, field
 
 Jumps = dict[str, dict[str, Rule]]
 #: Makes the error about a word in a rule.
@@ -54,6 +55,15 @@ def faults(
     (Android's ``owner`` in INPUT).
     """
     return _Check(table, blame, Places(table.name, backend, placed)).faults()
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the names that somebody who wrote ``name`` may have meant, as a phrase."""
+    from difflib import get_close_matches
+
+    by_capitals = {each.upper(): each for each in names}
+    close = get_close_matches(name.upper(), by_capitals, 3, 0.75)
+    return " or ".join(by_capitals[each] for each in close) or None
 
 
 @define
@@ -173,7 +183,14 @@ class _Check:
         for name, rule in leads.items():
             message = self._bad_jump(name, rule)
             if message:
-                yield self.blame(message, rule, name)
+                yield evolve(self.blame(message, rule, name), expected=self._meant(name))
+
+    def _meant(self, name: str) -> str | None:
+        """Return what a jump that leads nowhere may have been meant to lead to."""
+        chains = self.table.chains
+        if name in chains or name in VERDICTS:
+            return None
+        return nearest(name, [*chains, *VERDICTS, *extensions("targets")])
 
     def _bad_jump(self, name: str, rule: Rule) -> str | None:
         chain = self.table.chains.get(name)

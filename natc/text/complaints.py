@@ -16,6 +16,9 @@ from natc.values import evolve
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
 
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
+_PROGRAM = re.compile(r"(?:\S*/)?ip6?tables(?:-legacy|-nft)?")
+_ONE_PORT = re.compile(r"--(?:[ds]port|(?:source|destination)-port)[ \t]+\Z")
 _WORD = re.compile(r"\S+")
 _LISTED = 6
 #: How the messages begin that say only what Lark met.
@@ -47,8 +50,24 @@ def complaint(error: UnexpectedInput, grammar: Grammar, start: Span) -> DumpErro
         )
     text = word.group()
     span = evolve(start, column=column, width=len(text))
+    hint = _hint(text, line[: column - 1])
+    if hint:
+        return DumpError(f"did not expect {text!r}", span, hint)
     what = "unknown option" if text.startswith("-") and len(text) > 1 else "did not expect"
     return DumpError(f"{what} {text!r}", span, _listed(wanted, text))
+
+
+def _hint(word: str, before: str) -> str | None:
+    """Return what to do about a word that people often put there; None for any other."""
+    if word.startswith("#"):
+        return "a comment on a line of its own, or -m comment --comment"
+    if word[0] in _DASHES:
+        return "a hyphen: this is another dash, as word processors write it"
+    if _PROGRAM.fullmatch(word) and not before.strip():
+        return "the words behind the name of the program, such as -A INPUT"
+    if "," in word and _ONE_PORT.search(before):
+        return "one port or a range; for several -m multiport --dports"
+    return None
 
 
 def _column(error: UnexpectedInput, line: str) -> int:

@@ -6,6 +6,8 @@ others are checked by reading the extension they belong to.
 
 from __future__ import annotations
 
+import re
+
 from natc.errors import DumpError
 from natc.netfilter.extension import Extension, OptionError
 from natc.netfilter.header import Header, Protocol
@@ -77,13 +79,21 @@ class Literals:
 
     def _option_error(self, error: OptionError, line: str, number: int) -> DumpError:
         if error.use is None:
-            return self.source.error(str(error), number, 1, len(line))
+            return self._about_extension(str(error), line, number)
         words = [error.use.name, *error.use.words]
         column = line.find(" ".join(words)) + 1
-        if column == 0:
-            return self.source.error(str(error), number, 1, len(line))
+        if column == 0:  # the option is written otherwise
+            return self.source.error_at(str(error), number, " ".join(words[1:]))
         skip = len(words[0]) + 1 if len(words) > 1 else 0
         return self.source.error(str(error), number, column + skip, len(" ".join(words)) - skip)
+
+    def _about_extension(self, message: str, line: str, number: int) -> DumpError:
+        """Return an error about options that an extension lacks; its name is the message's first word."""
+        name = message.partition(" ")[0]
+        found = re.search(rf"(?:-m|--match|-j|--jump)[ \t]+({re.escape(name)})(?=\s|$)", line)
+        if found is None:
+            return self.source.error(message, number, 1, len(line))
+        return self.source.error(message, number, found.start(1) + 1, len(name))
 
 
 def _check_protocol(rule: Shape, made: Extension) -> None:

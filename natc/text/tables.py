@@ -338,8 +338,16 @@ class Tables:
             self.parts.append(name)
             self.names.add(name)
         if name not in table.chains:
-            raise self.source.error_at(f"there is no chain {name!r} in table {table.name}", number, name)
+            raise self._no_chain(table, name, number)
         return table.chains[name]
+
+    def _no_chain(self, table: Table, name: str, number: int) -> DumpError:
+        from natc.text.checks import nearest
+
+        return self.source.error_at(
+            f"there is no chain {name!r} in table {table.name}", number, name,
+            expected=nearest(name, [*table.chains, *BUILTIN_CHAINS[table.name]]),
+        )  # fmt: skip
 
     def check_name(self, name: str, number: int, column: int) -> None:
         if len(name.encode("utf-8", "surrogateescape")) > LONGEST_CHAIN_NAME:

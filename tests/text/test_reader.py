@@ -48,7 +48,7 @@ REFUSED = {
     nat("-A X --dport 1"): "<text>:5:6: --dport without a -p or -m before it that has such an option",
     nat("-A X -s 1.2.3.400 -j Y"): "<text>:5:9: -s: '1.2.3.400' is not an IP address",
     nat("-A X -s 1.2.3.4/33 -j Y"): "<text>:5:9: -s: /33 is longer than 32 bits",
-    nat("-A X -j DNAT"): "<text>:5:1: DNAT needs --to-destination",
+    nat("-A X -j DNAT"): "<text>:5:9: DNAT needs --to-destination",
     nat("-A X -j"): "<text>:5:7: the line ends too early (expected chain or target)",
     nat("-A X -j Y -j ACCEPT"): "<text>:5:11: a rule has one target",
     nat("-A X -m comment --comment"): "<text>:5:25: the line ends too early (expected string)",
