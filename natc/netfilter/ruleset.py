@@ -5,7 +5,7 @@ What was read from a large text stays text until it is asked for: the chains of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from natc.netfilter.rule import Rule
@@ -170,6 +170,11 @@ class Table:
         if self.later is None or len(self._sought) > _SEARCHES:
             return self.chains.get(name)
         return self.later.find(name, self._chains)
+
+    @property
+    def chains_made(self) -> Mapping[str, Chain]:
+        """The chains that have been made; builtin ones are from the beginning."""
+        return self._chains
 
     def blocks(self) -> Blocks | None:
         """Return the rules of each chain as text, None where that is not known without making chains."""

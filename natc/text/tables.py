@@ -215,10 +215,13 @@ class Tables:
         It names none of the builtin chains, as every save and every whole rules file does, but chains of its
         own (those of ufw) or rules at numbers (firewalld).
         """
-        if self.parts is None:
+        builtin = BUILTIN_CHAINS[table.name]
+        if self.parts is None or any(
+            table.chains_made[name].line for name in builtin if name in table.chains_made
+        ):
             return False
         named = {chain.name for chain in table.chains.values() if chain.line}
-        return named.isdisjoint(BUILTIN_CHAINS[table.name]) and (bool(named) or self.numbered)
+        return named.isdisjoint(builtin) and (bool(named) or self.numbered)
 
     def _leave_open(self, table: Table) -> None:
         """Make the chains that rules lead to and another text makes."""

@@ -62,3 +62,10 @@ def test_a_chain_whose_rules_stand_in_two_places():
 
 def test_a_rule_that_was_not_appended_where_it_stands():
     assert read(f"{HEAD}-A A -j RETURN\n-I A -j ACCEPT\nCOMMIT\n").tables["nat"].blocks() is None
+
+
+@pytest.mark.parametrize("parts", [None, []])
+def test_reading_a_save_makes_no_chains(parts):
+    ruleset = read(DUMPS[0].read_text(), parts=parts)
+    assert ruleset.tables["nat"].later is not None
+    assert ruleset.tables["nat"].blocks() is not None
