@@ -72,7 +72,7 @@ def test_forms_say_what_the_rules_say(text):
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(dumps(), st.booleans())
 def test_sheets_say_what_the_rules_say(text, counted):
     """Chains that moulds took from the text are as their rules are, with counters before these and without."""

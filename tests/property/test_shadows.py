@@ -77,7 +77,7 @@ def test_no_packet_reaches_what_is_said_to_be_unreachable(text):
             assert not seen & silent
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(dumps())
 def test_chains_that_are_passed_over_have_no_shadowed_rule(text):
     graph = ChainGraph.of(Sheets.of(read(text).tables["filter"]))
