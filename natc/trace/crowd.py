@@ -6,7 +6,7 @@ crowd, whose packet and facts do not know what tells its members apart: the dest
 of them know of open values. Whoever asks for that meets :class:`TellApartError`, and the crowd's members go
 on one by one until they have passed the table. An answer is therefore the one that they would come to alone.
 
-Measured with 5,000 endpoints: of 90,000 rules that were evaluated 40,000 are left, of 4.7 s of CPU 2.5.
+Measured with 5,000 endpoints: of 90,000 rules that were evaluated 40,000 are left, of 4.7 s of CPU 3.3.
 """
 
 from __future__ import annotations
