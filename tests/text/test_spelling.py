@@ -42,6 +42,12 @@ SPELLINGS = {
     "-A INPUT -6 -j ACCEPT": None,
     '-A INPUT -m comment --comment "abc': '-A INPUT -m comment --comment "abc\n"',
     "-A INPUT -p icmp -m icmp --icmp-t 8 -j LOG": "-A INPUT -p icmp -m icmp --icmp-type 8 -j LOG",
+    "-A INPUT -m hashlimit --hashlimit-upto 5000mb/s --hashlimit-name x": (
+        "-A INPUT -m hashlimit --hashlimit-upto 5286113568b/s --hashlimit-name x"
+    ),
+    "-A INPUT -m hashlimit --hashlimit-upto 3000mb/s --hashlimit-name x": (
+        "-A INPUT -m hashlimit --hashlimit-upto 3120mb/s --hashlimit-name x"
+    ),
     "-A INPUT -j SET ! --add-set x src": "-A INPUT -j SET --add-set x src",
     "-A INPUT -m rateest --rateest1 x ! --rateest-lt --rateest-bps 8bit --rateest-gt": (
         "-A INPUT -m rateest --rateest x ! --rateest-gt --rateest-bps 8bit"

@@ -50,9 +50,10 @@ class ByteRate:
         return cls(0xFFFFFFFF // ((count >> _BYTE_SHIFT & 0xFFFFFFFF) + 1))
 
     def __str__(self) -> str:
-        """The largest unit that reads back to the same cost."""
+        """The largest unit that reads back to the same cost; libxt_hashlimit tries that with 32 bits."""
+        cut = self.bytes & 0xFFFFFFFF
         for unit, size in _UNITS.items():
-            if size == 1 or (self.bytes >= size and ByteRate.of(self.bytes & ~(size - 1)) == self):
+            if size == 1 or (self.bytes >= size and ByteRate.of(cut & ~(size - 1)) == self):
                 return f"{self.bytes // size}{unit}b/s"
         raise AssertionError
 
