@@ -105,15 +105,18 @@ class Expected:
         return [self.saved.ports[number] for number in self.ports_of(chains)] if chains else []
 
     def sample(self, apart: Collection[str]) -> Iterator[tuple[Place, str]]:
-        """Yield what each stencil makes for one service port, if for any, whose chains are not among some."""
+        """Yield what each stencil makes for one service port none of whose chains is among some.
+
+        Where there is no such service port, all that it makes but these chains.
+        """
         seen = set[int]()
         for stencil, values in self.saved.ports:
             if id(stencil) not in seen:
                 chains = stencil.chains(values)
                 yield from ((("nat", chain), text) for chain, text in chains.items() if chain not in apart)
+                yield from stencil.lines(values)
                 if chains.keys().isdisjoint(apart):
                     seen.add(id(stencil))
-                    yield from stencil.lines(values)
 
     def with_ports(self, ports: Iterable[int]) -> dict[str, Chains]:
         """Return the common chains with those of some service ports."""

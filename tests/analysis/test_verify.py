@@ -72,6 +72,7 @@ BROKEN = [
     ("-A KUBE-MARK-MASQ -j MARK", "-A KUBE-MARK-MASQ -j KUBE-SERVICES\n-A KUBE-MARK-MASQ -j MARK"),
     ("*nat\n", "*nat\n:KUBE-SEP-AAAAAAAAAAAAAAAA - [0:0]\n:KUBE-SEP-AAAAAAAAAAAAAAAA - [0:0]\n"),
     (":KUBE-MARK-MASQ - [0:0]\n", ""),
+    ("-j KUBE-SEP-NKZTPYQZPUN2XBNX", "-j KUBE-SERVICES"),
     ("*nat\n", "*nat\n-A PREROUTING -j ACCEPT\n"),
 ]
 
