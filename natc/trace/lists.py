@@ -48,7 +48,9 @@ class FirstList(Open):
         if domain.spans == ((0, number),):
             return f"{self.questions[0]}, or by one of the {others} lists asked next"
         if domain.single is not None:
-            before = f", and by none of the {domain.single} asked before it" if domain.single else ""
+            many = domain.single != 1
+            sooner = f"by none of the {domain.single}" if many else "not by the one"
+            before = f", and {sooner} asked before it" if domain.single else ""
             return f"{self.questions[domain.single]}{before}"
         return f"of {number} lists the first to say yes is {self._numbers(domain)}"
 
