@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from natc.text import delivered, grammar
 from natc.text.files import read_dump
 from natc.text.reader import read
 from natc.text.writer import save
-from tests.delivered import made
+from tests.delivered import counted, made
 from tests.support import GOLDEN
 
 DUMP = GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt"
@@ -18,15 +20,19 @@ def test_the_file_holds_what_lark_makes_of_the_golden_lines():
     assert delivered.FILE.read_text() == made(), "the grammar or a golden case has changed: make shapes"
 
 
-def test_without_any_cache_lark_is_not_imported_for_the_lines_of_kube_proxy():
+@pytest.mark.parametrize("counters", [False, True])
+def test_without_any_cache_lark_is_not_imported_for_the_lines_of_kube_proxy(counters, tmp_path):
+    text = counted(DUMP.read_text()) if counters else DUMP.read_text()
+    dump = tmp_path / "dump.txt"
+    dump.write_text(text)
     code = (
-        f"import sys; from natc.cli import run; run(['fmt', {str(DUMP)!r}]); sys.exit('lark' in sys.modules)"
+        f"import sys; from natc.cli import run; run(['fmt', {str(dump)!r}]); sys.exit('lark' in sys.modules)"
     )
     environment = {**os.environ, "NATC_NO_CACHE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
-    assert (done.returncode, done.stdout) == (0, DUMP.read_text()), done.stderr
+    assert (done.returncode, done.stdout) == (0, text), done.stderr
 
 
 def test_with_another_grammar_they_are_not_used(monkeypatch):
