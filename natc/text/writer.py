@@ -47,7 +47,8 @@ def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str
             lines.append(f"# Completed by {by}")
     if not by:
         lines.extend(ruleset.remarks if kept else filter(None, ruleset.remarks))
-    return "\n".join(lines) + "\n"
+    lines.append("")  # nothing at all, not an empty line, where nf_tables shows no table
+    return "\n".join(lines)
 
 
 @frozen

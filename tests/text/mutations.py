@@ -12,7 +12,7 @@ from functools import lru_cache
 from attrs import frozen
 
 from natc.text.files import ENCODING
-from tests.kernel import PROGRAMS
+from tests.kernel import PROGRAMS, load_and_save
 from tests.support import GOLDEN, KERNEL_EXTENSIONS, without_remarks
 
 NUMBERS = ("0", "1", "-1", "08", "0x10", "255", "256", "65535", "65536", "4294967295", "4294967296",
@@ -218,7 +218,10 @@ class Judge:
         saved = subprocess.run(
             [*enter, f"{program}-save", "-t", mutant.table], capture_output=True, check=True, **ENCODING
         )
-        return True, without_remarks(saved.stdout)
+        shown = without_remarks(saved.stdout)
+        if backend == "nft" and "\n-A " not in shown:  # is the table this text's, or left of an earlier one?
+            shown = without_remarks(load_and_save(mutant.text, backend, mutant.family))
+        return True, shown
 
 
 @contextmanager
