@@ -223,11 +223,6 @@ class Host:
         """Whether connection tracking calls an arriving packet with a bad checksum invalid."""
         return bool(self.sysctls.get("net.netfilter.nf_conntrack_checksum", 1))
 
-    def local_networks(self) -> tuple[Prefix, ...]:
-        """Return the addresses that are delivered on this node, as networks that may overlap."""
-        local = (r for r in self.fib.routes if r.type == "local" and r.table == TABLES["local"])
-        return tuple(route.destination for route in local)
-
 
 def _list_of(node: Mapping[str, Any], key: str, kind: type) -> list[Any]:
     found = node.get(key, [])

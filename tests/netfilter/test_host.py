@@ -4,6 +4,7 @@ import pytest
 
 from natc.errors import NodeError
 from natc.netfilter.host import Host
+from natc.netfilter.route_matches import address_type
 from tests.netfilter.nodes import NODE4, NODE6, number
 
 
@@ -29,10 +30,11 @@ def test_ipv6_puts_the_newest_address_first() -> None:
     assert [a.address for a in eth0.addresses] == [number("2001:db8::20"), number("2001:db8::10")]
 
 
-def test_local_networks_are_the_addresses_and_the_loopback_network() -> None:
-    networks = {str(network) for network in Host.from_node(NODE4).local_networks()}
-    assert {"127.0.0.0/8", "192.168.1.10/32", "192.168.1.20/32", "10.96.0.53/32", "10.244.1.1/32"} <= networks
-    assert "192.168.1.0/24" not in networks
+def test_the_addresses_of_a_host_and_the_loopback_network_are_local() -> None:
+    host = Host.from_node(NODE4)
+    own = ("127.0.0.1", "127.200.0.9", "192.168.1.10", "192.168.1.20", "10.96.0.53", "10.244.1.1")
+    assert {address_type(host, number(address)) for address in own} == {"LOCAL"}
+    assert address_type(host, number("192.168.1.77")) == "UNICAST"
 
 
 def test_rules_get_the_priorities_the_kernel_gives() -> None:
@@ -45,7 +47,7 @@ def test_a_minimal_host_knows_its_addresses_only() -> None:
     assert not host.routes_known
     assert host.owns(number("192.168.1.10"))
     assert not host.owns(number("192.168.1.11"))
-    assert {str(n) for n in host.local_networks()} == {"127.0.0.0/8", "127.0.0.1/32", "192.168.1.10/32"}
+    assert address_type(host, number("127.0.0.1")) == "LOCAL"
 
 
 def test_sysctls_of_all_and_of_the_interface_combine_to_the_larger() -> None:

@@ -119,12 +119,14 @@ class Choice(Kind[str]):
 
 @frozen
 class WordSet(Kind[frozenset[str]]):
-    """A comma list of words out of ``order``, in any case; printed in that order."""
+    """A comma list of words out of ``order``, in any case unless said otherwise; printed in that order."""
 
     order: tuple[str, ...]
+    any_case: bool = True
+    """Whether small letters are taken for the capital ones in ``order``."""
 
     def parse(self, words: Sequence[str]) -> frozenset[str]:
-        chosen = [word.upper() for word in words[0].split(",")]
+        chosen = (words[0].upper() if self.any_case else words[0]).split(",")
         for word in chosen:
             if word not in self.order:
                 raise ValueError(f"{word!r} is none of {', '.join(self.order)}")

@@ -10,7 +10,7 @@ from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.numbers import number
-from natc.netfilter.kinds.words import Name
+from natc.netfilter.kinds.words import Name, WordSet
 from natc.netfilter.targets import register_target
 from natc.values import frozen
 
@@ -19,23 +19,7 @@ EVENTS = (
     "new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark",
 )  # fmt: skip
 EXPECTATION_EVENTS = ("new",)
-
-
-@frozen
-class _Events(Kind[frozenset[str]]):
-    """A list of events."""
-
-    order: tuple[str, ...]
-
-    def parse(self, words: Sequence[str]) -> frozenset[str]:
-        chosen = words[0].split(",")
-        for word in chosen:
-            if word not in self.order:
-                raise ValueError(f"{word!r} is none of {', '.join(self.order)}")
-        return frozenset(chosen)
-
-    def words(self, value: frozenset[str]) -> tuple[str, ...]:
-        return (",".join(word for word in self.order if word in value),)
+_EVENTS, _EXPECTATION_EVENTS = (WordSet(each, any_case=False) for each in (EVENTS, EXPECTATION_EVENTS))
 
 
 class _Zone(Kind[int]):
@@ -64,8 +48,10 @@ class Ct(Target):
     notrack: bool = option("--notrack", Flag(), default=False)
     helper: str | None = option("--helper", Name(15))
     timeout: str | None = option("--timeout", Name(31))
-    events: frozenset[str] | None = option("--ctevents", _Events(EVENTS))
-    expectation_events: frozenset[str] | None = option("--expevents", _Events(EXPECTATION_EVENTS))
+    events: frozenset[str] | None = option("--ctevents", _EVENTS)
+    expectation_events: frozenset[str] | None = option(
+        "--expevents", WordSet(EXPECTATION_EVENTS, any_case=False)
+    )
     zone: int = option("--zone", _Zone(), default=0, omit=0)
     zone_orig: int = option("--zone-orig", _Zone(), default=0, omit=0)
     zone_reply: int = option("--zone-reply", _Zone(), default=0, omit=0)
