@@ -9,11 +9,11 @@ from natc.text import delivered
 from natc.text.blueprints import from_kept
 from natc.text.recognise import PATIENCE, expression, recogniser
 from natc.text.shapes import line_shapes
-from tests.delivered import node_dumps
+from tests.delivered import counted, node_dumps
 from tests.support import GOLDEN
 
 TEXTS = [*(path.read_text() for path in GOLDEN.glob("kube-proxy/*/*.txt")), *node_dumps()]
-LINES = sorted({line for text in TEXTS for line in text.split("\n")})
+LINES = sorted({line for text in TEXTS for line in (*text.split("\n"), *counted(text).split("\n"))})
 CHANGED = [line[:-1] for line in LINES] + [f"{line} " for line in LINES]
 KEPT = json.loads(delivered.FILE.read_text())["shapes"]
 #: A blueprint for every sixth of the option words that lines are known by.
