@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from natc.analysis.service_chains import NAME, SHARED_CHAINS, name_in
+from natc.analysis.service_chains import NAME, OWN_NAME, SHARED_CHAINS, name_in
 from natc.analysis.written import Chains
 from natc.values import define, field
 
@@ -15,7 +15,7 @@ Place = tuple[str, str]
 Shared = dict[str, list[tuple[Place, str]]]
 """Lines with the place of each, by service port."""
 
-OWN = re.compile(r"KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-[A-Z2-7]{16}(?!\S)")
+OWN = re.compile(rf"{OWN_NAME}(?!\S)")
 _COMMENT = re.compile(r' --comment (?:"([^"]*)"|(\S+))')
 #: A line whose comment begins with a name, as nearly all do, or any other.
 _LINE = re.compile(

@@ -39,8 +39,10 @@ SHARED_CHAINS = frozenset(
     }
 )
 
-_OWN = re.compile(r"(KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-)[A-Z2-7]{16}")
 _HASH = 16
+#: An expression of the name of a service port's own chain.
+OWN_NAME = rf"KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-[A-Z2-7]{{{_HASH}}}"
+_OWN = re.compile(OWN_NAME)
 _KINDS = frozenset((SERVICE, LOCAL, EXTERNAL, EXTERNAL_LOCAL, FIREWALL, ENDPOINT))
 _LABEL = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 #: An expression of the name of a service port.
@@ -50,8 +52,7 @@ _NAME = re.compile(rf"(?<!\S)({NAME})(?!\S)")
 
 def kind_of(chain: str) -> str:
     """Return the prefix of a service port's own chain, empty for any other chain."""
-    found = _OWN.fullmatch(chain)
-    return found[1] if found else ""
+    return chain[:-_HASH] if _OWN.fullmatch(chain) else ""
 
 
 def looks_own(chain: str) -> bool:

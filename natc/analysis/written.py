@@ -6,7 +6,6 @@ Most chains of most nodes are as they should be, and to tell so no rule has to b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from natc.analysis.service_chains import kind_of, looking_own, looks_own
@@ -16,7 +15,7 @@ from natc.compile.saved import Saved, saved_tables
 from natc.compile.saved_stencils import Place, SavedStencil
 from natc.compile.stencils import NAME
 from natc.kube.model import Cluster
-from natc.netfilter.blocks import Blocks
+from natc.netfilter.blocks import Blocks, without_counters
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset, Table
@@ -30,7 +29,6 @@ Kept = Mapping[str, Mapping[str, Collection[str] | None]]
 """By table and chain the lines that are kept of it, None for all."""
 
 _LONGEST_STEP = 512
-_COUNTERS = re.compile(r"^\[\d+:\d+\] (?=-A )", re.MULTILINE)
 
 
 @define(eq=False)
@@ -217,7 +215,7 @@ class Shown:
             counted = self.blocks[table].counted
             book, place, end = self.blocks[table].passage(chain.name)
             for line in book.text[place:end].splitlines(keepends=True):
-                if (_COUNTERS.sub("", line) if counted else line) in lines:
+                if (without_counters(line) if counted else line) in lines:
                     out.append_later((book, place, place + len(line)))
                 place += len(line)
         return out
@@ -232,4 +230,4 @@ def _text_of(chain: Chain) -> str:
     if chain.passage is None:
         return "".join([f"{rule.save()}\n" for rule in chain.rules])
     book, start, end = chain.passage
-    return _COUNTERS.sub("", book.text[start:end])
+    return without_counters(book.text[start:end])

@@ -39,9 +39,9 @@ def service_port_name(namespace: str, name: str, port_name: str, *, colon_always
 
 #: The characters of base32 by the number they stand for, as a table for ``bytes.translate``.
 _BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".ljust(256)
-_NAME = 16
+HASH_LENGTH = 16
 """Characters of a hash: 80 bits, five a character."""
-_PADDING = bytes(_NAME - 10)
+_PADDING = bytes(HASH_LENGTH - 10)
 
 
 def chain_hash(text: str) -> str:
@@ -67,11 +67,11 @@ def chain_hashes(texts: Sequence[str]) -> list[str]:
         field = half // 5 * 8
         low = bits & _lowest(half, 2 * field, count)
         bits = low | (bits ^ low) << (field - half)
-    characters = bits.to_bytes(count * _NAME, "big").translate(_BASE32).decode()
-    return [characters[at : at + _NAME] for at in range(0, count * _NAME, _NAME)]
+    characters = bits.to_bytes(count * HASH_LENGTH, "big").translate(_BASE32).decode()
+    return [characters[at : at + HASH_LENGTH] for at in range(0, count * HASH_LENGTH, HASH_LENGTH)]
 
 
 def _lowest(width: int, every: int, count: int) -> int:
     """Return a number with the lowest ``width`` bits set of ``every`` so many, for ``count`` hashes."""
-    once = sum(((1 << width) - 1) << at for at in range(0, _NAME * 8, every))
-    return int.from_bytes(once.to_bytes(_NAME, "big") * count, "big")
+    once = sum(((1 << width) - 1) << at for at in range(0, HASH_LENGTH * 8, every))
+    return int.from_bytes(once.to_bytes(HASH_LENGTH, "big") * count, "big")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from natc.compile.marks import Values, holds_any, holes_of, marked, template_of
+from natc.compile.names import HASH_LENGTH
 from natc.compile.plan import make_plan
 from natc.compile.proxier import Planned
 from natc.compile.stencils import Write, values_of
 from natc.compile.sync import Sync
 from natc.values import evolve, frozen
 
-#: Characters of the hash in a chain's name.
-HASH_LENGTH = 16
 #: A table and one of its chains.
 Place = tuple[str, str]
 #: Prints what a node's tables hold: by table and chain the lines in save form.

@@ -18,7 +18,12 @@ _COUNTERS = r"(?:\[\d+:\d+\] )?"
 #: The lines of a chain, and the chain.
 _PLAIN = re.compile(r"(-A (\S+).*\n(?:-A \2(?=[ \n]).*\n)*+)")
 _COUNTED = re.compile(rf"({_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \2(?: .*)?\n)*+)")
-_COUNTER = re.compile(rf"^{_COUNTERS}(?=-A )", re.MULTILINE)
+_COUNTER = re.compile(r"^\[\d+:\d+\] (?=-A )", re.MULTILINE)
+
+
+def without_counters(lines: str) -> str:
+    """Return lines of rules without the counters that stand before them."""
+    return _COUNTER.sub("", lines)
 
 
 @define(eq=False)
@@ -52,7 +57,7 @@ class Blocks(Mapping[str, str]):
         return cls(book, found, texts, counted)
 
     def __getitem__(self, chain: str) -> str:
-        return _COUNTER.sub("", self.texts[chain]) if self.counted else self.texts[chain]
+        return without_counters(self.texts[chain]) if self.counted else self.texts[chain]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.texts)

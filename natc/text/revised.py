@@ -165,6 +165,8 @@ class Seen:
     _good: bool = False
     _twice: bool = False
     """Whether a table came twice: only the last is known."""
+    _compared: tuple[Dump, Revision | None] | None = None
+    """The dump that was compared with the first, and how it differs."""
 
     def see(self, table: str, outline: Outline, names: set[str]) -> None:
         """Note a table at its end."""
@@ -177,17 +179,23 @@ class Seen:
         if self._dump is None:
             self._dump, self._good = dumps[0], usual and len(dumps) == 1
         elif self._good and usual and len(dumps) == 1 and self._is_like(dumps[0]):
-            self.revision = Revision.of(self._dump.text, dumps[0].text)
+            self.revision = self._revision_to(dumps[0])
 
     def vouches_for(self, dumps: list[Dump]) -> bool:
         """Tell whether a dump is proved good by what was seen of the first, with the lines of its own."""
         if not self._good or self._twice or len(dumps) != 1 or not self._is_like(dumps[0]):
             return False
-        assert self._dump is not None
-        revision = Revision.of(self._dump.text, dumps[0].text)
+        revision = self._revision_to(dumps[0])
         return revision is not None and all(
             self._is_sound(table, revision, dumps[0]) for table in {**revision.old, **revision.new} if table
         )
+
+    def _revision_to(self, dump: Dump) -> Revision | None:
+        """Return how a dump differs from the first; asked before it is read and behind."""
+        if self._compared is None or self._compared[0] is not dump:
+            assert self._dump is not None
+            self._compared = dump, Revision.of(self._dump.text, dump.text)
+        return self._compared[1]
 
     def _is_like(self, dump: Dump) -> bool:
         before = self._dump
