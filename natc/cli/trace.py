@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     "--lazy", is_flag=True, help="Read only the chains that are reached, which saves a third of the time."
 )
 @click.option("--branches", is_flag=True, help="Every branch by itself, the most likely first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=100_000,
+    show_default=True,
+    help="How many --branches to list at most, such as 20; 0 for all: 64 coins have 2 to the 64.",
+)
 @click.option("--output", type=click.Choice(["text", "json", "dot", "html"]), default="text",
               show_default=True)  # fmt: skip
 def command(dump: str, **asked: Any) -> None:
@@ -76,7 +84,8 @@ def command(dump: str, **asked: Any) -> None:
     if asked["branches"]:
         if asked["output"] in ("dot", "html"):
             raise UsageError("--branches are listed, not drawn", expected="--output text or json")
-        _show_branches(packet, machine_of(only(starts)).branches(packet, origin), asked["output"])
+        found = machine_of(only(starts)).branches(packet, origin)
+        _show_branches(packet, found, asked)
         return
     start, answer = agreed(starts, lambda start: machine_of(start).trace(packet, origin), _content)
     _show(machine_of(start), answer, asked["output"], said)
@@ -140,15 +149,18 @@ def _misses(machine: Machine, answer: Distribution) -> tuple[NearMiss, ...]:
     return near_misses(machine, answer)
 
 
-def _show_branches(packet: Packet, branches: Iterator[Piece], output: str) -> None:
-    if output == "json":
+def _show_branches(packet: Packet, branches: Iterator[Piece], asked: dict[str, Any]) -> None:
+    from natc.trace.outcome import Listing
+
+    listing = Listing(branches, asked["limit"])
+    if asked["output"] == "json":
         from natc import __version__
         from natc.report.document import emit_document
-        from natc.report.trace_json import branch_json
+        from natc.report.trace_json import branches_json
 
-        emit_document(__version__, {"branches": (branch_json(packet, piece) for piece in branches)})
+        emit_document(__version__, branches_json(packet, listing))
         return
     from natc.report.lines import emit_lines
     from natc.report.trace_text import branch_lines
 
-    emit_lines(branch_lines(packet, branches))
+    emit_lines(branch_lines(packet, listing))

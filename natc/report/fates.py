@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from natc.netfilter.matches.mark import Mark
 from natc.netfilter.rule import Rule
@@ -17,6 +17,8 @@ from natc.values import frozen
 
 #: How many targets are listed beside one fate.
 _SHOWN = 20
+#: How many conditions of one fate have room in its line, and how many are listed below it.
+_IN_A_LINE, _LISTED = 4, 8
 #: How many lines behind one translation are named.
 _FEW = 3
 _MASQUERADED = "masqueraded"
@@ -120,13 +122,25 @@ def fate_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line
     for fate, places in fates.items():
         cases = [answer.cases[index] for index in sorted(places)]
         texts = [] if len(cases) == len(answer.cases) else conditions_of(answer.packet, cases)
-        yield line("  ", fate.part(), f" when {', or '.join(texts)}" if texts else "")
+        yield from _with_conditions(fate, texts)
         bits = _masquerade_bits(trees, places) if fate.source == _MASQUERADED else fate.mark
         marks = {number for number, given, marked in _marking(trees) if given & bits and marked & places}
         if marks:
             yield line("    ", Part(_because(sorted(marks)), "dim"))
     for case in mixed:
         yield from _mixed(case)
+
+
+def _with_conditions(fate: Fate, texts: Sequence[str]) -> Iterator[Line]:
+    """Yield a fate with its conditions in its line; many, each of which is enough, on lines of their own."""
+    if len(texts) <= _IN_A_LINE:
+        yield line("  ", fate.part(), f" when {', or '.join(texts)}" if texts else "")
+        return
+    yield line("  ", fate.part(), f" when one of {len(texts)} conditions holds:")
+    for text in sorted(texts, key=len)[:_LISTED]:
+        yield line(f"    {text}")
+    if len(texts) > _LISTED:
+        yield line(f"    and {len(texts) - _LISTED} more (--output json lists all)")
 
 
 def _nodes(trees: Mapping[str, Tree], *, posted: bool) -> Iterator[tuple[Rule, Rule, set[int]]]:

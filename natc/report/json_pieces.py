@@ -74,7 +74,10 @@ class Layout:
 
 
 def pieces(content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the text of a document whose values may be iterators, which then are lists."""
+    """Yield the text of a document whose values may be iterators, which then are lists.
+
+    What is only known behind a list is a function, called when it is its turn.
+    """
     layout = Layout()
     before = "{\n "
     for key, value in content.items():
@@ -83,7 +86,7 @@ def pieces(content: Mapping[str, Any]) -> Iterator[str]:
             yield from _listed(layout, value)
         else:
             out: list[str] = []
-            layout.lay(value, 1, out)
+            layout.lay(value() if callable(value) else value, 1, out)
             yield "".join(out)
         before = ",\n "
     yield "\n}"

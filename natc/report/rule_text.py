@@ -33,7 +33,7 @@ def exact(odds: Odds) -> str:
     return str(odds) if odds.exp <= _WRITTEN_OUT else f"about {float(odds):.12g}"
 
 
-def percent(odds: Odds) -> str:
+def percent(odds: Odds | float) -> str:
     """Return odds in percent, with as many digits as tell them from nothing."""
     value = 100 * float(odds)
     text = f"{value:.6f}".rstrip("0").rstrip(".")

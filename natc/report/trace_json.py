@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
 from natc.report.json_pieces import Recurring
-from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
+from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Listing, Outcome, Piece, Question
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
 from natc.values import define, field
@@ -58,6 +58,14 @@ def _near_miss(miss: NearMiss) -> dict[str, Any]:
         "failed": miss.failed,
         "have": miss.have,
         "at": miss.at.line,
+    }
+
+
+def branches_json(packet: Packet, listing: Listing) -> dict[str, Any]:
+    """Return a document's content: the branches as they are found, then whether that was all."""
+    return {
+        "branches": (branch_json(packet, piece) for piece in listing),
+        "complete": lambda: not listing.has_more,
     }
 
 

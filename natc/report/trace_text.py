@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
@@ -13,7 +13,7 @@ from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
 from natc.report.rule_text import by_address, exact, percent, words_of
 from natc.report.why import why_lines
-from natc.trace.outcome import Case, Distribution, Endpoint, Piece
+from natc.trace.outcome import Case, Distribution, Endpoint, Listing
 from natc.trace.wording import phrase, service_of
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ def _near_misses(misses: Sequence[NearMiss]) -> Iterator[Line]:
 # ---- branch by branch
 
 
-def branch_lines(packet: Packet, branches: Iterable[Piece]) -> Iterator[Line]:
+def branch_lines(packet: Packet, listing: Listing) -> Iterator[Line]:
     """Yield one line a branch: its odds, where to, what becomes of it, and its conditions."""
-    for piece in branches:
+    for piece in listing:
         outcome = piece.outcome
         conditions = in_few(phrase(packet, v, d) for v, d in piece.facts.known.items())
         yield line(
@@ -167,3 +167,6 @@ def branch_lines(packet: Packet, branches: Iterable[Piece]) -> Iterator[Line]:
             Part(f"   when {conditions}" if conditions else "", "dim"),
             Part(f"   {exact(piece.odds)}", "dim"),
         )
+    if listing.has_more:
+        odds = "" if listing.rest is None else f", with {percent(listing.rest)} of the odds"
+        yield line(f"  and more branches{odds} (--limit N lists N, --limit 0 all)")

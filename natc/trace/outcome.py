@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 
 from natc.netfilter.connection import Connection
 from natc.netfilter.packet import Domain, Facts, Open, Packet
@@ -88,6 +89,31 @@ class Piece:
     facts: Facts
     odds: Odds
     outcome: Outcome
+
+
+@define(eq=False)
+class Listing:
+    """The first of a packet's branches, and whether there are more: of 64 coins in a row there are 2^64."""
+
+    branches: Iterator[Piece]
+    limit: int
+    """How many are listed at most; 0 for all."""
+    has_more: bool = False
+    """Known once all that are listed were asked for."""
+    _listed: float = 0.0
+    _conditional: bool = False
+
+    def __iter__(self) -> Iterator[Piece]:
+        for piece in islice(self.branches, self.limit or None):
+            self._listed += float(piece.odds)
+            self._conditional |= bool(piece.facts.known)
+            yield piece
+        self.has_more = next(self.branches, None) is not None
+
+    @property
+    def rest(self) -> float | None:
+        """The odds of what was not listed; None where they differ from condition to condition."""
+        return None if self._conditional else max(0.0, 1 - self._listed)
 
 
 @frozen(eq=False)

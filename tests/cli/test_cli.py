@@ -157,6 +157,29 @@ def test_branches_are_listed_one_by_one(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("limit", "listed", "more"),
+    [("1", 1, ["and more branches, with 50 % of the odds (--limit N lists N, --limit 0 all)"]),
+     ("2", 2, []), ("0", 2, [])],
+)  # fmt: skip
+def test_a_listing_of_branches_that_ends_early_says_so(limit, listed, more, capsys):
+    asked = ["trace", DUMP, "--dst", "10.105.182.209:3000", "--src", "10.244.1.7", "--branches"]
+    assert run([*asked, "--limit", limit]) == 0
+    found = capsys.readouterr().out.splitlines()
+    assert len(found[:listed]) == listed
+    assert [text.strip() for text in found[listed:]] == more
+    assert run([*asked, "--limit", limit, "--output", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (len(answer["branches"]), answer["complete"]) == (listed, not more)
+
+
+def test_the_rest_of_branches_under_conditions_has_no_odds_of_its_own(capsys):
+    assert run(["trace", DUMP, "--dst", "10.105.182.209:3000", "--branches", "--limit", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  and more branches (--limit N lists N, --limit 0 all)"
+    ]
+
+
 #: What a question by address on kube-proxy's own lines has no use for, without any cache and with full answers.
 UNUSED = {
     *(

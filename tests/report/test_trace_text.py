@@ -123,6 +123,16 @@ def test_branches_come_out_of_chains_nested_by_the_thousand():
     assert str(only.outcome.dnat) == "10.1.1.1:80"
 
 
+def test_many_conditions_of_one_fate_are_listed_below_it():
+    sets = "\n".join(
+        f"-A PREROUTING -m set --match-set S{n} src -m set --match-set T{n} src -j DROP" for n in range(6)
+    )
+    found = lines(read(f"*raw\n:PREROUTING ACCEPT [0:0]\n{sets}\nCOMMIT\n"), "10.0.0.1")
+    place = found.index("  forwarded, source kept when one of 64 conditions holds:")
+    assert all(text.startswith("    ") for text in found[place + 1 : place + 10])
+    assert found[place + 9] == "    and 56 more (--output json lists all)"
+
+
 TWO_PORTS = """\
 *nat
 :PREROUTING ACCEPT [0:0]
