@@ -64,7 +64,8 @@ class _Layer:
     def lay(self, outcome: Outcome) -> None:
         place: _Place | None = None
         for part in reversed(outcome.trail.parts(outcome.known)):
-            place = self._part(part, place)
+            # The way and that of a crowd begin outside of all chains: a crowd's is laid once for all in it.
+            place = self._part(part, None if part.fork is None else place)
 
     def _part(self, part: Trail, start: _Place | None) -> _Place | None:
         """Lay what lies between a fork and ``part``, as far as no other path has come this way."""
