@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from natc.netfilter.rule import Rule
 from natc.probability import Odds
-from natc.trace.outcome import Endpoint
+
+if TYPE_CHECKING:
+    from natc.trace.outcome import Endpoint
 
 #: Bits of odds whose numbers a line has room for: four draws of 31, and 38 digits.
 _WRITTEN_OUT = 124
