@@ -68,13 +68,6 @@ class Odds:
     def __bool__(self) -> bool:
         return self.num != 0
 
-    def reduced(self) -> Odds:
-        """Return the same odds with the smallest exponent."""
-        if self.num == 0:
-            return Odds(0, 0)
-        zeros = min(self.exp, (self.num & -self.num).bit_length() - 1)
-        return Odds(self.num >> zeros, self.exp - zeros)
-
     def __str__(self) -> str:
         """``num / 2^exp``; numbers beyond Python's limit of printable digits in hexadecimal."""
         num = str(self.num) if self.num.bit_length() < 4096 else hex(self.num)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from natc.analysis.service_chains import NAME, OWN_NAME, SHARED_CHAINS, name_in
+from natc.analysis.service_chains import OWN_NAME, SHARED_CHAINS, name_in
 from natc.analysis.written import Chains
+from natc.kube.names import SERVICE_PORT
 from natc.values import define, field
 
 Tables = Mapping[str, Chains]
@@ -20,7 +21,7 @@ _COMMENT = re.compile(r' --comment (?:"([^"]*)"|(\S+))')
 #: A line whose comment begins with a name, as nearly all do, or any other.
 _LINE = re.compile(
     rf"^(?:(-A \S+ (?:-d \S+ )?(?:-p \w+ )?-m comment --comment "
-    rf"(?:\"({NAME}) [^\"\n]*\"|({NAME})) .*\n)|(.*\n))",
+    rf"(?:\"({SERVICE_PORT}) [^\"\n]*\"|({SERVICE_PORT})) .*\n)|(.*\n))",
     re.MULTILINE,
 )
 #: Words are looked for one by one in a text; of more than so many an index is made.

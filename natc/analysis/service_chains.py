@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from natc.kube.names import SERVICE_PORT
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Table
@@ -44,10 +45,7 @@ _HASH = 16
 OWN_NAME = rf"KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-[A-Z2-7]{{{_HASH}}}"
 _OWN = re.compile(OWN_NAME)
 _KINDS = frozenset((SERVICE, LOCAL, EXTERNAL, EXTERNAL_LOCAL, FIREWALL, ENDPOINT))
-_LABEL = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
-#: An expression of the name of a service port.
-NAME = rf"{_LABEL}/{_LABEL}(?::(?:{_LABEL})?)?"
-_NAME = re.compile(rf"(?<!\S)({NAME})(?!\S)")
+_NAME = re.compile(rf"(?<!\S)({SERVICE_PORT})(?!\S)")
 
 
 def kind_of(chain: str) -> str:

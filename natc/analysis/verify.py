@@ -117,7 +117,7 @@ def compare_written(
         return Verified(config, services, ()), node.ruleset
     chains = kept(expected, shared, node, apart)
     if chains is None:
-        return compare(compile_cluster(cluster, config), node.ruleset, config), node.ruleset
+        return compare(expected.whole(), node.ruleset, config), node.ruleset
     part = node.part(chains)
     drift = Drift.between(expected.part(chains), part, config.layout, commented_alike=True)
     return Verified(config, services, tell(drift, config.layout.probability_digits)), part

@@ -126,8 +126,15 @@ class Expected:
     def part(self, kept: Kept) -> Ruleset:
         """Return a ruleset of some of the chains."""
         tables = self.with_ports(self.ports_of(kept.get("nat", ())))
-        text = "".join(_lines(tables, kept))
-        return read(text, file="<compiled>", family=self.family, cache=known_shapes())
+        return self._read(_lines(tables, kept))
+
+    def whole(self) -> Ruleset:
+        """Return a ruleset of all chains."""
+        tables = self.saved.texts()
+        return self._read(_lines(tables, {table: dict.fromkeys(chains) for table, chains in tables.items()}))
+
+    def _read(self, lines: Iterable[str]) -> Ruleset:
+        return read("".join(lines), file="<compiled>", family=self.family, cache=known_shapes())
 
 
 def _in_one_only(a: list[str], b: list[str]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from natc.compile.sync import Sync
 from natc.errors import DumpError, UsageError
 from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
+from natc.kube.names import SERVICE_PORT
 from natc.netfilter.ruleset import Ruleset
 from natc.text.delivered import known_shapes
 from natc.text.reader import read
@@ -37,8 +38,7 @@ from natc.values import define, field, frozen
 #: Of so many service ports of a kind on, learning a stencil costs less than it saves.
 _WORTH = 4
 #: Names of service ports that a save shows as they are, and short enough for every comment they stand in.
-_LABEL = "[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
-_PLAIN_NAME = re.compile(rf"(?=.{{3,150}}\Z){_LABEL}/{_LABEL}(?::(?:{_LABEL})?)?").fullmatch
+_PLAIN_NAME = re.compile(rf"(?=.{{3,150}}\Z){SERVICE_PORT}").fullmatch
 
 Texts = dict[str, dict[str, str]]
 """By table and chain the lines of the rules, each ended by a newline; tables as they were first touched."""

@@ -18,7 +18,7 @@ _COUNTERS = r"(?:\[\d+:\d+\] )?"
 #: The lines of a chain, and the chain.
 _PLAIN = re.compile(r"(-A (\S+).*\n(?:-A \2(?=[ \n]).*\n)*+)")
 _COUNTED = re.compile(rf"({_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \2(?: .*)?\n)*+)")
-_COUNTER = re.compile(r"^\[\d+:\d+\] (?=-A )", re.MULTILINE)
+_COUNTER = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
 
 
 def without_counters(lines: str) -> str:

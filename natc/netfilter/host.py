@@ -1,11 +1,10 @@
 """The node: its interfaces, addresses, routes, policy rules and the sysctls that decide about packets.
 
-A :class:`Host` is made from a node file (:meth:`Host.from_node`), from what ``ip -j`` shows of a running node
-(:mod:`natc.text.ip_json`), or from nothing but addresses (:meth:`Host.minimal`); then ``routes_known`` is
-False: which addresses are the node's own is known, but not where a packet leaves. The host holds one
-family, 4 or 6; addresses are integers, texts of them come from :func:`natc.netfilter.kinds.address_of`.
-What the kernel adds by itself is here too: the loopback addresses, the table ``local``, connected routes,
-the default policy rules. Decisions about a packet are in :mod:`natc.netfilter.routing`.
+A :class:`Host` is made from a node file (:meth:`Host.from_node`) or from what ``ip -j`` shows of a running
+node (:mod:`natc.text.ip_json`). It holds one family, 4 or 6; addresses are integers, texts of them come from
+:func:`natc.netfilter.kinds.address_of`. What the kernel adds by itself is here too: the loopback addresses,
+the table ``local``, connected routes, the default policy rules. Decisions about a packet are in
+:mod:`natc.netfilter.routing`.
 
 Facts: net/ipv4/devinet.c (inet_insert_ifa, inet_select_addr), net/ipv4/fib_frontend.c (fib_add_ifaddr),
 net/ipv6/addrconf.c, and tables of a running kernel.
@@ -108,7 +107,6 @@ class Host:
     sysctls: Mapping[str, int] = field(factory=dict, hash=False)
     """By their dotted names; what is not given has the kernel's default."""
     ip_forward: bool = True
-    routes_known: bool = True
     complete: bool = False
     """``routes`` holds what the kernel adds by itself, too: it was read off a running node."""
     fib: Fib = field(init=False, eq=False, repr=False)
@@ -148,15 +146,6 @@ class Host:
             {name.replace("/", "."): _sysctl_value(name, value) for name, value in sysctls.items()},
             bool(node.get("ip_forward", 1)),
         )
-
-    @classmethod
-    def minimal(cls, addresses: Sequence[int], family: int = 4) -> Self:
-        """Make a host that owns these addresses and the loopback ones, and of which no route is known."""
-        bits = 32 if family == 4 else 128
-        owned = tuple(InterfaceAddress(address, bits, bits) for address in addresses)
-        # The interface that holds them has no name: no rule that asks for a device can mean it.
-        interfaces = with_loopback([Interface("", owned)] if owned else [], family)
-        return cls(family, interfaces, routes_known=False)
 
     # ---- asking it
 
@@ -301,7 +290,7 @@ def _implicit6(host: Host, interface: Interface) -> list[Route]:
         routes.append(connected)
         if address.length < 127 and host.forwards(interface.name) and interface.name != "lo":
             routes.append(_own(address.network.address, 128, "anycast", interface, None, LINK))
-    if interface.name != "lo" and host.routes_known:
+    if interface.name != "lo":
         everything = Prefix(0xFF << 120, 8, 128)
         hop = (NextHop(interface.name),)
         routes.append(Route(everything, "multicast", hop, None, TABLES["local"], 256, scope=LINK))

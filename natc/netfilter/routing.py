@@ -6,8 +6,7 @@ nothing. Addresses are integers.
 * :func:`arrival_refusal`: dropped before PREROUTING?
 * :func:`route_input`: the decision between PREROUTING and INPUT or FORWARD.
 
-Packets that the node sends are in :mod:`natc.netfilter.sending`. Of a host whose routes are not known
-(``Host.minimal``) these say what follows from its addresses; the device of a packet that leaves is then None.
+Packets that the node sends are in :mod:`natc.netfilter.sending`.
 
 Facts: net/ipv4/route.c, net/ipv4/fib_frontend.c (fib_validate_source), net/ipv6/route.c,
 net/ipv6/ip6_input.c.
@@ -45,7 +44,7 @@ class InputRoute:
     kind: str
     """``local`` (to INPUT), ``forward`` (to FORWARD) or ``drop``."""
     out: str | None = None
-    """For ``forward``: the device it leaves by; None when the host's routes are not known."""
+    """For ``forward``: the device it leaves by."""
     gateway: int | None = None
     """The next router; None when the destination itself is the next hop."""
     reason: str = ""
@@ -97,8 +96,6 @@ def _input4(host: Host, flow: Flow) -> InputRoute:
 
 def _refused(host: Host, flow: Flow, error: str) -> InputRoute:
     """No route, or one that refuses. An IPv4 node answers only when it forwards (ip_error)."""
-    if not host.routes_known:
-        return InputRoute("forward")
     answers = host.family == 6 or host.forwards(flow.in_interface)
     answer = _ANSWERS[host.family].get(error) if answers else None
     return InputRoute("drop", reason=_REFUSALS.get(error, _REFUSALS[NO_ROUTE]), answer=answer)
@@ -162,7 +159,7 @@ def source_refusal(host: Host, flow: Flow, out: str | None) -> str | None:
 
     ``out`` is the device the packet would leave by, None when it is for the node (fib_validate_source).
     """
-    if not host.routes_known or flow.source_open:
+    if flow.source_open:
         return None
     rp_filter = host.sysctl("rp_filter", flow.in_interface)
     back_out = out == flow.in_interface and host.sysctl("send_redirects", flow.in_interface)

@@ -1,7 +1,5 @@
 """The route of a packet that the node sends, and again once OUTPUT has changed it.
 
-Of a host whose routes are not known (``Host.minimal``) the device of a packet that leaves is None.
-
 Facts: net/ipv4/route.c, net/ipv6/route.c, net/ipv6/ip6_output.c.
 """
 
@@ -22,7 +20,7 @@ class OutputRoute:
     """The route of a packet that the node itself sends."""
 
     out: str | None = None
-    """The device it leaves by, ``lo`` for a destination on the node; None when unknown or on error."""
+    """The device it leaves by, ``lo`` for a destination on the node; None on error."""
     source: int = 0
     """The source address: the given one, else the one the kernel chooses; 0 when none was found."""
     gateway: int | None = None
@@ -65,7 +63,7 @@ def _output4(host: Host, flow: Flow, any_source: bool) -> OutputRoute:
     source, destination = flow.source, flow.destination
     if source and (source in MULTICAST4 or source in ZERO4 or source == LIMITED_BROADCAST):
         return OutputRoute(source=source, error="EINVAL")
-    if source and not any_source and host.routes_known and not _is_local4(host, source):
+    if source and not any_source and not _is_local4(host, source):
         return OutputRoute(source=source, error="EINVAL")
     if destination == 0:
         destination = source or LOOPBACK4.address + 1
@@ -81,9 +79,7 @@ def _output4(host: Host, flow: Flow, any_source: bool) -> OutputRoute:
 
 
 def _no_way(host: Host, flow: Flow, error: str) -> OutputRoute:
-    """No route: unknown on a host without routes; a bound device makes the destination on-link (IPv4)."""
-    if not host.routes_known:
-        return OutputRoute(source=flow.source)
+    """No route; a bound device makes the destination on-link (IPv4)."""
     if host.family == 4 and flow.out_interface:
         source = flow.source or select_source(host, flow.out_interface, 0, LINK) or 0
         return OutputRoute(flow.out_interface, source)

@@ -10,6 +10,8 @@ from natc.values import define, field
 
 #: What some editors put before the first line; iptables-restore takes it for a part of that line.
 BYTE_ORDER_MARK = "\ufeff"
+#: How a line that appends a rule begins, as iptables-restore takes it.
+APPENDING = r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)"
 #: Characters that are counted through in no time: twenty microseconds.
 _FAR = 65536
 

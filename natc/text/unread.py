@@ -10,9 +10,10 @@ from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.opaque import UnreadMatch, UnreadTarget
 from natc.netfilter.rule import Part, Rule, Shape, UseForm
 from natc.netfilter.ruleset import Chain, Table
+from natc.text.source import APPENDING
 from natc.text.tables import NO_COUNTERS
 
-_APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)[ \t]+(\S+)")
+_APPENDED = re.compile(rf"{APPENDING}[ \t]+(\S+)")
 #: The shape of a rule that could not be read: its literals are the line and the chain.
 _LINE = (UseForm("", False, (0,)),)
 _UNREAD = Shape(

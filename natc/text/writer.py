@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Printed, Rule, Shape
 from natc.netfilter.ruleset import TABLES, Chain, Ruleset, Table
+from natc.text.source import APPENDING
 from natc.values import define, evolve, field, frozen
 
 #: Words that must be the same may all differ: so many forms are kept.
 _MOST_FORMS = 10_000
-_APPENDED = re.compile(r"[ \t]*(?:\[\d+:\d+\][ \t]*)?(?:-A|--append)")
+_APPENDED = re.compile(APPENDING)
 
 
 def save(ruleset: Ruleset, *, order: str = "kept", by: str | None = None) -> str:

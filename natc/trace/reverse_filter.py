@@ -25,7 +25,7 @@ def filtered(host: Host, state: State, out: str | None) -> list[State]:
     ``out`` is the device the packet would leave by, None when it is for the node itself.
     """
     devices = _filtering(host)
-    if host.family != 4 or not host.routes_known or not devices:
+    if host.family != 4 or not devices:
         return [state]
     arrived = state.packet.in_interface
     if not isinstance(arrived, Open):

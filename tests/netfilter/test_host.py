@@ -42,14 +42,6 @@ def test_rules_get_the_priorities_the_kernel_gives() -> None:
     assert priorities == [0, 99, 100, 32765, 32766, 32767]
 
 
-def test_a_minimal_host_knows_its_addresses_only() -> None:
-    host = Host.minimal([number("192.168.1.10")])
-    assert not host.routes_known
-    assert host.owns(number("192.168.1.10"))
-    assert not host.owns(number("192.168.1.11"))
-    assert address_type(host, number("127.0.0.1")) == "LOCAL"
-
-
 def test_sysctls_of_all_and_of_the_interface_combine_to_the_larger() -> None:
     node = NODE4 | {"sysctl": {"net.ipv4.conf.all.rp_filter": 1, "net/ipv4/conf/eth0/rp_filter": "2"}}
     host = Host.from_node(node)

@@ -142,14 +142,6 @@ def test_rerouting_keeps_the_address_and_refuses_loopback_to_leave() -> None:
     assert (foreign.out, foreign.source) == ("cni0", number("9.9.9.9"))
 
 
-def test_a_host_of_addresses_only_knows_what_is_local() -> None:
-    host = Host.minimal([number("192.168.1.10")])
-    assert route_input(host, flow("192.168.1.10", "9.9.9.9", "eth0")).kind == "local"
-    assert route_input(host, flow("10.1.1.1", "9.9.9.9", "eth0")) == InputRoute("forward")
-    assert route_output(host, flow("192.168.1.10", "192.168.1.10")).out == "lo"
-    assert route_output(host, flow("10.1.1.1", "192.168.1.10")) == OutputRoute(source=number("192.168.1.10"))
-
-
 @pytest.mark.parametrize(
     ("address", "kind"),
     [

@@ -1,5 +1,6 @@
 """Tracing, for every ruleset hypothesis can think of: exact sums, and an index that changes nothing."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -108,7 +109,7 @@ def prepared(machine, packet):
 
 def described_end(final):
     steps = [(step.chain, step.number, step.taken) for step in final.trail.steps()]
-    return str(steps), str(final.odds.reduced()), final.verdict
+    return str(steps), str(Fraction(final.odds.num, 1 << final.odds.exp)), final.verdict
 
 
 def flips(number, text="-j Y"):

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from natc.netfilter.blocks import without_counters
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Book, Chain, Ruleset, Table
 from natc.values import define, field, frozen
@@ -22,7 +23,6 @@ from natc.values import define, field, frozen
 if TYPE_CHECKING:
     from natc.text.revised import Revision
 
-_COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
 _APPENDED = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)")
 _COMMENT = re.compile(r' -m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+)')
 
@@ -96,7 +96,7 @@ class Written:
         book, start, end = passage
         self.books[id(book)] = book
         text = book.text[start:end]
-        return _COUNTERS.sub("", text) if text[:1] == "[" else text
+        return without_counters(text) if text[:1] == "[" else text
 
 
 @frozen(eq=False)
@@ -134,9 +134,7 @@ def _unlike_chains(a: Table, b: Table) -> Iterable[str]:
     pairs = (
         (name, own.texts.get(name, ""), other.texts.get(name, "")) for name in {**own.texts, **other.texts}
     )
-    return [
-        name for name, one, two in pairs if one != two and _COUNTERS.sub("", one) != _COUNTERS.sub("", two)
-    ]
+    return [name for name, one, two in pairs if one != two and without_counters(one) != without_counters(two)]
 
 
 def _policies(table: Table) -> dict[str, str]:
@@ -210,4 +208,4 @@ def _chain_at(text: str, place: int) -> str:
 
 def _plain(rule: Rule) -> str:
     """Return a rule as it was written, without counters."""
-    return _COUNTERS.sub("", rule.text)
+    return without_counters(rule.text)
