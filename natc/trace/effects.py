@@ -92,7 +92,8 @@ def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> l
     if effect.untracked:
         return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]
     marked = changed(binding, zone=effect.zone or binding.zone, helper=effect.helper, template=True)
-    return [(changed(state, binding=marked), CONTINUE)]
+    # What came over lo as INVALID is looked up once more, and no longer INVALID until then (xt_CT.c).
+    return [(changed(state.with_packet(ctstate=None), binding=marked), CONTINUE)]
 
 
 def _remember(effects: Effects, effect: Remember, state: State, ready: ReadyRule) -> list[After]:

@@ -75,7 +75,8 @@ class FirstPacket:
         return ()
 
     def track(self, state: State) -> list[State]:
-        if state.again or state.packet.ctstate is not None:  # over lo, or NOTRACK
+        again = state.again and not state.binding.template
+        if again or state.packet.ctstate is not None:  # over lo, or NOTRACK
             return [state]
         found = state.with_packet(ctstate=self.ctstate)
         if isinstance(self.ctstate, Open):  # what is INVALID has no connection, whatever the rules ask of it
@@ -161,7 +162,7 @@ class FirstPacket:
 
 
 def _bound_to(state: State, *, fresh: bool, tracked: bool) -> State:
-    return changed(state, binding=changed(state.binding, fresh=fresh, tracked=tracked))
+    return changed(state, binding=changed(state.binding, fresh=fresh, tracked=tracked, template=False))
 
 
 _INVALID = frozenset({"INVALID"})

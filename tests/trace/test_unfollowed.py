@@ -56,3 +56,14 @@ def test_a_connection_without_ports_cannot_have_the_replies_of_another(proto):
     others = [dict(first, dst=dst, flush=False) for dst in ("10.96.0.2", "10.244.1.6")]
     results = replay(read(TWO_TO_ONE), NODE, [first, *others])
     assert [one["verdict"] for one in results] == ["FORWARD", "DROP", "DROP"]
+
+
+@pytest.mark.parametrize("asked", ["--ctstatus CONFIRMED", "--ctdir REPLY"])
+def test_what_a_connection_is_stays_open_when_its_zone_is_given(asked):
+    """The template that CT leaves is a confirmed connection, but it is gone behind raw (xt_CT.c)."""
+    zoned = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --zone 1\nCOMMIT\n"
+    rules = f"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack {asked} -j DROP\nCOMMIT\n"
+    packet = question_packet("10.0.0.1", 80)
+    for text in (rules, zoned + rules):
+        (question,) = trace(read(text), packet).questions
+        assert question.text == f"-m conntrack {asked} holds"
