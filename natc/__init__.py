@@ -7,10 +7,11 @@ through a ruleset. What they return and take lives in the packages below; each i
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from natc.compile import compile  # noqa: A004 - the command's name
     from natc.netfilter.ruleset import Ruleset
     from natc.trace import trace

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from weakref import WeakSet
 
 from natc.errors import NatcError, Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Most bytes of one input, unpacked. 100,000 services make a dump of about 190 MB.
 MAX_BYTES = 1024 * 1024 * 1024
@@ -52,7 +54,7 @@ def _raw(path: str | Path, name: str, error: type[NatcError], limit: int) -> byt
     if str(path) == STDIN:
         return _whole(_standard_input(name, error), limit, _STEP)
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             return _whole(file, limit, os.fstat(file.fileno()).st_size + 1)
     except IsADirectoryError:
         raise error("is a directory", Span(name), "a file") from None

@@ -44,26 +44,38 @@ else:
         own = vars(cls)
         made = attrs.define(cls, eq=False, repr=False, **options)
         if "__repr__" not in own:
-            made.__repr__ = _late(made, "__repr__", repr=True, eq=False)
+            _write_late(made, ("__repr__",), repr=True, eq=False)
         if eq and "__eq__" not in own and not issubclass(cls, BaseException):
-            made.__eq__ = _late(made, "__eq__", repr=False, unsafe_hash=True)
-            if "__hash__" not in own:
-                made.__hash__ = _late(made, "__hash__", repr=False, unsafe_hash=True) if hashed else None
+            if "__hash__" in own:
+                _write_late(made, ("__eq__",), repr=False)
+            elif hashed:
+                _write_late(made, ("__eq__", "__hash__"), repr=False, unsafe_hash=True)
+            else:
+                _write_late(made, ("__eq__",), repr=False)
+                made.__hash__ = None
         return made
 
-    def _late(cls: type, name: str, **asked: bool) -> Any:
-        """Return a method that has attrs write the one of its name into ``cls``, and goes on as that."""
+    def _write_late(cls: type, names: tuple[str, ...], **asked: bool) -> None:
+        """Give ``cls`` methods that have attrs write those of their names, and go on as these."""
 
-        def method(self: Any, *others: Any) -> Any:
-            fields = {
-                each.name: attrs.field(eq=each.eq, hash=each.hash, repr=each.repr)
-                for each in attrs.fields(cls)
-            }
-            written = attrs.make_class(cls.__name__, fields, slots=False, init=False, **asked)
-            setattr(cls, name, vars(written)[name])
-            return getattr(cls, name)(self, *others)
+        def late(name: str) -> Any:
+            def method(self: Any, *others: Any) -> Any:
+                if others and others[0].__class__ is not self.__class__:
+                    return NotImplemented  # as attrs' own, and nothing is to be written for that
+                shown = name == "__repr__"
+                fields = {
+                    each.name: attrs.field(eq=each.eq, hash=each.hash, repr=each.repr, init=shown)
+                    for each in attrs.fields(cls)
+                }
+                made = attrs.make_class(cls.__name__, fields, slots=False, init=False, order=False, **asked)
+                for each in names:
+                    setattr(cls, each, vars(made)[each])
+                return getattr(cls, name)(self, *others)
 
-        return method
+            return method
+
+        for name in names:
+            setattr(cls, name, late(name))
 
 
 __all__ = ["define", "evolve", "field", "fields", "frozen", "value"]

@@ -86,4 +86,4 @@ def _of_ipv6(line: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(made())
+    Path(FILE).write_text(made())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,7 +83,7 @@ def _resolv_conf(path: str | None) -> Any:
     from natc.inputs import name_of, read_bytes
     from natc.kube.resolv_conf import parse
 
-    content = read_bytes(Path(path), error=NodeError, limit=1 << 20)
+    content = read_bytes(path, error=NodeError, limit=1 << 20)
     return parse(content.decode(errors="surrogateescape"), name_of(path))
 
 

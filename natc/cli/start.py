@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -109,6 +108,8 @@ def _read_lists(given: Iterable[str], ruleset: Ruleset) -> Iterable[tuple[str, t
 
 def _read_folder(folder: str, ruleset: Ruleset) -> Iterable[tuple[str, tuple[Seen, ...]]]:
     """Read the lists of a folder that rules of the dump name."""
+    from pathlib import Path
+
     from natc.text.files import read_recent_file
 
     if not Path(folder).is_dir():

@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from natc.text.good_dumps import GoodDumps
     from natc.text.shape_cache import ShapeCache, Shelf
 
-FILE = Path(__file__).with_name("delivered_shapes.json")
+FILE = os.path.join(os.path.dirname(__file__), "delivered_shapes.json")
 #: Stands for the names of all targets, so that a new one needs no new file.
 _NO_TARGET = "<no target>"
 
@@ -83,7 +82,8 @@ def _delivered(key: str) -> list[Any]:
 @lru_cache(maxsize=1)
 def _file() -> str:
     """Return the text of the file; nothing when the grammar has changed."""
-    text = FILE.read_text(encoding="utf-8")
+    with open(FILE, encoding="utf-8") as file:
+        text = file.read()
     made_with = json.loads(text[text.index("{", 1) : text.index("\n")].removesuffix(","))
     return text if made_with == checksums(made_with) else ""
 

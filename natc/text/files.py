@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natc.errors import DumpError, NodeError, Span
@@ -11,6 +10,8 @@ from natc.inputs import name_of, read_bytes
 from natc.values import frozen
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from natc.netfilter.conntrack import Connections
     from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.ruleset import Ruleset

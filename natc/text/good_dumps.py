@@ -11,12 +11,13 @@ differs from its line, every table proved sound by its outline, the rules of eac
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natc.values import frozen
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from natc.text.cache_file import CacheFile
 
 #: Texts shorter than this are read in no time.

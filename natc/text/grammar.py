@@ -7,11 +7,11 @@ dump uses, so a parser is built for a set of blocks.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from natc.values import frozen
@@ -31,20 +31,21 @@ _WORD_END = r"(?=[ \t]|$)"
 
 
 @lru_cache(maxsize=1)
-def folder() -> Path:
-    """Return the grammar: the copy shipped in the package, else the checkout's."""
-    shipped = Path(__file__).parents[1] / "_grammar"
-    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "grammar"
+def folder() -> str:
+    """Return the grammar's folder: the copy shipped in the package, else the checkout's."""
+    package = os.path.dirname(os.path.dirname(__file__))
+    shipped = os.path.join(package, "_grammar")
+    return shipped if os.path.isdir(shipped) else os.path.join(os.path.dirname(package), "grammar")
 
 
 @lru_cache(maxsize=1)
 def all_blocks() -> frozenset[str]:
     """Return every extension's block as ``matches/NAME`` or ``targets/NAME``."""
     return frozenset(
-        f"{kind}/{file.name.removesuffix('.lark')}"
+        f"{kind}/{name.removesuffix('.lark')}"
         for kind in ("matches", "targets")
-        for file in (folder() / kind).iterdir()
-        if file.name.endswith(".lark")
+        for name in os.listdir(os.path.join(folder(), kind))
+        if name.endswith(".lark")
     )
 
 
@@ -85,7 +86,8 @@ def source(blocks: Iterable[str]) -> str:
 
 def text_of(block: str) -> bytes:
     """Return the text of the frame or of a block."""
-    return (folder() / f"{block}.lark").read_bytes()
+    with open(os.path.join(folder(), f"{block}.lark"), "rb") as file:
+        return file.read()
 
 
 @frozen(eq=False)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.support import GOLDEN
 TEXTS = [*(path.read_text() for path in GOLDEN.glob("kube-proxy/*/*.txt")), *node_dumps()]
 LINES = sorted({line for text in TEXTS for line in (*text.split("\n"), *counted(text).split("\n"))})
 CHANGED = [line[:-1] for line in LINES] + [f"{line} " for line in LINES]
-KEPT = json.loads(delivered.FILE.read_text())["shapes"]
+KEPT = json.loads(Path(delivered.FILE).read_text())["shapes"]
 #: A blueprint for every sixth of the option words that lines are known by.
 BLUEPRINTS = [from_kept(delivered._spelled_out(each[0])) for each in KEPT.values()][::6]
 
