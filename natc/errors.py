@@ -81,22 +81,18 @@ class NatcError(Exception):
         return f"{self}\n{drawing}" if drawing else str(self)
 
 
-@frozen
 class DumpError(NatcError):
     """A ruleset text that iptables-restore would refuse, or that natc cannot read."""
 
 
-@frozen
 class ManifestError(NatcError):
     """A Kubernetes manifest that is not well-formed or that the API server would refuse."""
 
 
-@frozen
 class NodeError(NatcError):
     """Facts of a node that cannot be read: its node file, routes, sets or connection list."""
 
 
-@frozen
 class UsageError(NatcError):
     """An option or argument that cannot be used as given."""
 

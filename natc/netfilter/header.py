@@ -64,9 +64,7 @@ class HostName:
 
 
 #: A host name with an optional mask; the last label has a letter, so no mistyped address is one.
-_HOST = re.compile(
-    r"(?=.{1,253}(?:/|\Z))(?:[\w-]{1,63}\.)*(?=[\w-]*[A-Za-z])\w(?:[\w-]{0,62})\.?(?:/\d+)?\Z", re.ASCII
-)
+_HOST = r"(?=.{1,253}(?:/|\Z))(?:[\w-]{1,63}\.)*(?=[\w-]*[A-Za-z])\w(?:[\w-]{0,62})\.?(?:/\d+)?\Z"
 _SHORT = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}\Z")
 
 
@@ -80,7 +78,7 @@ class PeerKind(NetworkKind):
             if max(octets) > 255:
                 raise ValueError(f"{head!r} is not an IP address")
             head = ".".join(map(str, octets + [0] * (4 - len(octets))))
-        elif _HOST.match(words[0]):
+        elif re.match(_HOST, words[0], re.ASCII):
             return HostName(words[0])
         return super().parse([head + slash + mask])
 

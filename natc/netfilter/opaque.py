@@ -65,14 +65,16 @@ class _AsWritten(Extension):
         return [word for use in self.uses for word in (*["!"] * use.inverted, use.name, *use.words)]
 
 
-@frozen
 class OpaqueMatch(_AsWritten, Match):
     """A match known by name only."""
 
+    __slots__ = ()
 
-@frozen
+
 class OpaqueTarget(_AsWritten, Target):
     """A target known by name only."""
+
+    __slots__ = ()
 
 
 class _Unsupported(_AsWritten):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from natc.report.lines import Line, Part, line
-
 if TYPE_CHECKING:
     from natc.analysis.destination import Said
     from natc.analysis.ingress import Route
+    from natc.report.lines import Line
 
 
 def said_lines(said: Said | None) -> Iterator[Line]:
     """Yield what is certain and what is open, a line each, and an empty one; nothing without names."""
     if said is None or not said.facts + said.questions:
         return
+    from natc.report.lines import Part, line
+
     for fact in said.facts:
         yield line(fact)
     for question in said.questions:

@@ -25,9 +25,9 @@ _ADDRESS = re.compile(
     r"(?:([0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*)|\d+\.)"
 )
 #: Words that only IPv6 has.
-_IPV6_WORD = re.compile(r" (?:icmp6\b|icmpv6|ipv6-|--reject-with icmp6-)")
+_IPV6_WORD = r" (?:icmp6\b|icmpv6|ipv6-|--reject-with icmp6-)"
 #: The end of a table, with the comment line that iptables-save puts behind it.
-_END = re.compile(r"^COMMIT[ \t\r]*(?:\n# Completed on .*)?(?:\n|\Z)", re.MULTILINE)
+_END = r"^COMMIT[ \t\r]*(?:\n# Completed on .*)?(?:\n|\Z)"
 #: A line of a table's name is no longer than that.
 _LONGEST_LINE = 100
 _NAME = re.compile(r"^[ \t]*\*[ \t]*(\w+)", re.MULTILINE)
@@ -56,7 +56,7 @@ def told_family(text: str) -> int | None:
     first = _ADDRESS.search(text)
     if first:
         return 6 if first.group(1) else 4
-    return _announced(text) or (6 if _IPV6_WORD.search(text) else None)
+    return _announced(text) or (6 if re.search(_IPV6_WORD, text) else None)
 
 
 def dumps_in(text: str) -> list[Dump]:
@@ -127,7 +127,7 @@ def _family_beside(part: str, before: int | None) -> int:
 
 def _tables(text: str) -> Iterator[str]:
     """Yield the text in pieces of one table: cut behind COMMIT, and before a header or a command."""
-    cuts = {found.end() for found in _END.finditer(text)}
+    cuts = {found.end() for found in re.finditer(_END, text, re.MULTILINE)}
     cuts |= {found.start() for pattern in (SAVED, _COMMAND) for found in pattern.finditer(text)}
     last = text.rfind("\n*")
     places = [0, *sorted(cut for cut in cuts if 0 < cut <= last + 1), len(text)]

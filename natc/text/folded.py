@@ -29,7 +29,7 @@ _NAME_DECLARED = re.compile(r":(\S+) .*\n")
 _COUNTERS = r"(?:\[\d+:\d+\] )?"
 #: The beginning of a line that appends to a chain, as it looks at a glance, and the end of such lines.
 _FIRST = re.compile(rf"{_COUNTERS}-A {NAME}[ \n]")
-_BEHIND = re.compile(rf"\n(?!{_FIRST.pattern})")
+_BEHIND = rf"\n(?!{_FIRST.pattern})"
 #: The same in a text without any blanks but spaces: there a name that begins as most do ends in front of one.
 _QUICKLY_BEHIND = re.compile(r"\n(?!(?:-A|\[\d+:\d+\] -A) [0-9A-Za-z_])")
 _BLANKS = "\t\r\v\f\x1c\x1d\x1e\x1f"
@@ -47,7 +47,7 @@ def end_of_lines(text: str, start: int) -> int:
     if not _FIRST.match(text, start):
         return start
     plain = text.isascii() and all(text.find(blank, start) < 0 for blank in _BLANKS)
-    found = (_QUICKLY_BEHIND if plain else _BEHIND).search(text, start)
+    found = (_QUICKLY_BEHIND if plain else re.compile(_BEHIND)).search(text, start)
     return found.end() if found else text.rfind("\n", start) + 1
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FRAME = "iptables_save"
 #: The mention of an extension. The blank in front is what makes the search through a dump fast; the
 #: rarer spellings are looked for only in a text that has them.
-_MENTION = re.compile(r" -[mj] +([\w.-]+)")
-_RARE_MENTION = re.compile(r"[ \t]-(?:[mj]|-match|-jump)[ \t]+([\w.-]+)")
+_MENTION = r" -[mj] +([\w.-]+)"
+_RARE_MENTION = r"[ \t]-(?:[mj]|-match|-jump)[ \t]+([\w.-]+)"
 #: Whatever follows a terminal must not belong to the same word.
 _WORD_END = r"(?=[ \t]|$)"
 
@@ -65,7 +65,7 @@ def no_target(opaque: frozenset[str]) -> str:
 def blocks_named(text: str) -> frozenset[str]:
     """Return the blocks of the extensions that ``text`` mentions; perhaps more than it uses."""
     rare = "\t" in text or "--match" in text or "--jump" in text
-    names = set((_RARE_MENTION if rare else _MENTION).findall(text))
+    names = set(re.findall(_RARE_MENTION if rare else _MENTION, text))
     return frozenset(block for block in all_blocks() if block.split("/")[1] in names)
 
 

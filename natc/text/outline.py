@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from graphlib import CycleError, TopologicalSorter
 
 from natc.netfilter.header import Header
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
@@ -125,6 +124,8 @@ def _verdicts(table: str) -> frozenset[str]:
 
 def _in_order(ways: dict[str, set[str]]) -> list[str] | None:
     """Return the kinds with each before those it leads to; None when they go round in a circle."""
+    from graphlib import CycleError, TopologicalSorter
+
     try:
         return [*reversed([*TopologicalSorter(ways).static_order()])]
     except CycleError:

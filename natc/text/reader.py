@@ -29,7 +29,6 @@ from natc.netfilter.ruleset import Ruleset
 from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import end_of_lines
 from natc.text.good_dumps import Proof
-from natc.text.judge import Judge
 from natc.text.known_shapes import KnownShapes, option_words
 from natc.text.literals import Literals
 from natc.text.recognise import Found
@@ -40,6 +39,7 @@ from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 from natc.values import define, evolve, field
 
 if TYPE_CHECKING:
+    from natc.text.judge import Judge
     from natc.text.revised import Seen
     from natc.text.shape_cache import Kept
 
@@ -142,7 +142,7 @@ class _Reader:
     tables: Tables
     family: int
     literals: Literals = field(init=False)
-    judge: Judge = field(init=False)
+    _judge: Judge | None = None
     known: KnownShapes = field(init=False)
     odd: set[tuple[str, ...]] = field(factory=set)
     """The option words of lines that have to be respelled."""
@@ -160,8 +160,16 @@ class _Reader:
 
     def __attrs_post_init__(self) -> None:
         self.literals = Literals(self.source)
-        self.judge = Judge(self.source, self.family)
         self.known = KnownShapes(self.family, self.cache)
+
+    @property
+    def judge(self) -> Judge:
+        """Lark's part: most texts never ask."""
+        if self._judge is None:
+            from natc.text.judge import Judge
+
+            self._judge = Judge(self.source, self.family)
+        return self._judge
 
     def ruleset(self) -> Ruleset:
         while True:

@@ -8,12 +8,16 @@ rules that ask nothing but chance make a way less likely, conditions turn out as
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from natc.netfilter.condition import All, Chance, Condition, Not
 from natc.netfilter.effect import Change, Effect, ExchangeMarks, Nothing, Remember, SetMark, Track
+from natc.netfilter.hooks import SEQUENCES
 from natc.netfilter.rule import Jump
 from natc.probability import CERTAIN, DRAW_ONE, NEVER, Odds, drawn
 from natc.trace.program import Action, Program, ReadyChain
 from natc.trace.state import State
+from natc.trace.way import Way
 from natc.values import define, field
 
 #: Chains without chance that are longer than this may do anything, for all that is looked at.
@@ -86,6 +90,16 @@ class Bounds:
         if jump.goto:
             return out, ended
         return out * behind[0], max(ended, out * behind[1])
+
+
+def bound_of(way: Way) -> Callable[[State], Odds]:
+    """Return what tells how likely the rest of a way can be at most, as far as the table it is in tells."""
+    bounds, sequences = Bounds(way.chains.program), SEQUENCES[way.backend]
+
+    def bound(state: State) -> Odds:
+        return bounds.of(state, sequences[state.hook][state.table]) if state.frames else CERTAIN
+
+    return bound
 
 
 def _draws(chain: ReadyChain) -> bool:

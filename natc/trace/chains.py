@@ -8,7 +8,6 @@ from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.values import changed
-from natc.trace.bounds import Bounds
 from natc.trace.crowd import TellApartError
 from natc.trace.effects import CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker
@@ -59,7 +58,6 @@ class ChainWalk:
     node: NodeView
     effects: Effects
     tally: Tally
-    bounds: Bounds
     draws: Draws = field(factory=Draws)
 
     def enter(self, state: State, table: str) -> State | None:

@@ -23,7 +23,7 @@ from natc.values import define, field, frozen
 if TYPE_CHECKING:
     from natc.trace.lines_by_address import LinesByAddress
 
-#: Chains shorter than this are scanned.
+#: Chains of fewer rules are scanned.
 _WORTH_IT = 16
 _DST = frozenset({"-d", "--dst", "--destination"})
 _DPORT = frozenset({"--dport", "--destination-port", "--destination-ports"})

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
-from natc.trace.bounds import Bounds
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
 from natc.trace.lists import FirstList, Runs
@@ -116,9 +115,11 @@ class Machine:
 
     def branches(self, packet: Packet, origin: str = "network") -> Iterator[Piece]:
         """Yield every branch by itself, the most likely first, worked out as far as it is asked for."""
+        from natc.trace.bounds import bound_of
+
         tracker = self._tracker(packet, self.node.host)
         way, start = self._prepared(packet, origin, tracker)
-        for final in branches(way.step, way.start(start), way.bound):
+        for final in branches(way.step, way.start(start), bound_of(way)):
             yield Piece(final.facts, final.odds, outcome_of(packet, final))
 
     def _prepared(self, packet: Packet, origin: str, tracker: Tracker) -> tuple[Way, State]:
@@ -148,7 +149,7 @@ class Machine:
 
     def way(self, tracker: Tracker) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
-        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally(), Bounds(self.program))
+        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally())
         return Way(chains, self.node, tracker, self.backend)
 
 

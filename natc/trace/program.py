@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Remembered, Unknown, conjuncts
 from natc.netfilter.effect import Effect
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.ruleset import Ruleset
-from natc.trace.index import ChainIndex, indexed
 from natc.trace.lists import Runs, list_asked
 from natc.values import define, field, frozen
 
+if TYPE_CHECKING:
+    from natc.netfilter.ruleset import Chain
+    from natc.trace.index import ChainIndex
+
+#: Chains of fewer lines are scanned.
+_WORTH_IT = 16
 #: A chain or verdict to go to, what the target does, or None for a rule that only counts.
 Action = Jump | Effect | None
 
@@ -142,4 +148,15 @@ class Program:
         lists = None if self.at_once else self.lists
         if not self.use_index:
             return ReadyChain(name, chain.policy, chain.rules, None, lists)
-        return ReadyChain(name, chain.policy, *indexed(chain, self.ruleset.family), lists)
+        return ReadyChain(name, chain.policy, *_indexed(chain, self.ruleset.family), lists)
+
+
+def _indexed(chain: Chain, family: int) -> tuple[Sequence[Rule], ChainIndex | None]:
+    """Return the rules of a chain, and the index of a long one; of a small dump no chain is."""
+    passage = chain.passage
+    length = passage[0].text.count("\n", *passage[1:]) if passage else len(chain.rules)
+    if length < _WORTH_IT:
+        return chain.rules, None
+    from natc.trace.index import indexed
+
+    return indexed(chain, family)

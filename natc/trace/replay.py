@@ -5,7 +5,7 @@ A node file, a dump, a list of packets: every packet meets what the ones before 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -18,7 +18,9 @@ from natc.netfilter.ipset.lookup import SETS
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
+from natc.probability import Odds
 from natc.text.checks import check_loadable
+from natc.trace.bounds import bound_of
 from natc.trace.host_node import HostNode
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
 from natc.trace.machine import Machine
@@ -63,6 +65,7 @@ class Replay:
     memory: Memory = field(init=False)
     sender: Sender = field(init=False)
     _way: Way = field(init=False)
+    _bound: Callable[[State], Odds] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         remembered: dict[Hashable, Any] = {TABLE: self._connections()}
@@ -90,6 +93,7 @@ class Replay:
         self.memory = with_lists(self.memory, ruleset, self.backend, lists).settled(self.memory.now)
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
         self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
+        self._bound = bound_of(self._way)
 
     # ---- a sequence
 
@@ -120,7 +124,7 @@ class Replay:
         """Do what :meth:`deliver` does; without a time, a little passes with every packet."""
         if now is not None:
             self.memory = self.memory.settled(max(now, self.memory.now))
-        ways = branches(self._way.step, self._starts(sent), self._way.bound)
+        ways = branches(self._way.step, self._starts(sent), self._bound)
         final = next(ways)
         if others := list(islice(ways, MOST_BRANCHES)):
             return Delivery(open_result(sent.packet, [final, *others]), is_open=True)
@@ -160,7 +164,7 @@ class Replay:
         state = response_to(self.host, final)
         if state is None:
             return None
-        ends = branches(self._way.step, self._way.start(state), self._way.bound)
+        ends = branches(self._way.step, self._way.start(state), self._bound)
         likeliest = end = next(ends)
         if fallen is not None:
             some = chain([likeliest], islice(ends, MOST_BRANCHES))
@@ -180,8 +184,7 @@ class Replay:
         self._forget_connections()
         sent = self.sender.packet(entry)
         return [
-            self._branch(sent, final)
-            for final in branches(self._way.step, self._starts(sent), self._way.bound)
+            self._branch(sent, final) for final in branches(self._way.step, self._starts(sent), self._bound)
         ]
 
     def _branch(self, sent: Sent, final: State) -> Result:

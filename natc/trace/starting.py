@@ -10,7 +10,6 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from natc.errors import NodeError
-from natc.netfilter.memory import Memory
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Ruleset
 from natc.values import evolve, field, frozen
@@ -18,6 +17,7 @@ from natc.values import evolve, field, frozen
 if TYPE_CHECKING:
     from natc.netfilter.conntrack import Connections
     from natc.netfilter.ipset.all_sets import Sets
+    from natc.netfilter.memory import Memory
     from natc.netfilter.recent import Entry
 
 Lists = Mapping[str, "tuple[Entry, ...]"]
@@ -36,6 +36,8 @@ class Start:
 
     def memory(self, ruleset: Ruleset, backend: str = "legacy") -> Memory:
         """Return the memory of a trace: what was shown is known, nothing else is."""
+        from natc.netfilter.memory import Memory
+
         loaded = with_lists(Memory(), ruleset, backend, self.lists)
         known: dict[Hashable, Any] = {("recent", name): loaded.get(("recent", name)) for name in self.lists}
         if self.sets is not None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.connection import NO_ZONE, Connection, Zone
-from natc.netfilter.memory import Memory
 from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
 from natc.values import define, field, frozen, value
+
+if TYPE_CHECKING:
+    from natc.netfilter.memory import Memory
 
 
 @value

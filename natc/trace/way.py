@@ -7,7 +7,6 @@ from collections.abc import Callable
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
-from natc.probability import CERTAIN, Odds
 from natc.trace.chains import ChainWalk
 from natc.trace.node import NodeView
 from natc.trace.split import Split
@@ -30,11 +29,6 @@ class Way:
         if not state.local:
             return [changed(state, hook="PREROUTING")]
         return [self._to(routed, "OUTPUT") for routed in self.node.set_out(state)]
-
-    def bound(self, state: State) -> Odds:
-        """Return how likely the rest of the way can be at most, as far as the table it is in tells."""
-        sequence = SEQUENCES[self.backend][state.hook]
-        return self.chains.bounds.of(state, sequence[state.table]) if state.frames else CERTAIN
 
     def step(self, state: State) -> list[State]:
         """Return the states that follow ``state``, which has no verdict yet."""

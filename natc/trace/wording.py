@@ -18,7 +18,7 @@ _FEW = 4
 
 
 #: How kube-proxy's comments begin: namespace/name, perhaps with the port's name.
-_SERVICE = re.compile(r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)")
+_SERVICE = r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)"
 
 
 def comment_of(rule: Rule) -> str:
@@ -28,7 +28,7 @@ def comment_of(rule: Rule) -> str:
 
 def service_of(rule: Rule) -> str | None:
     """Return the service that a rule's comment names first, as kube-proxy writes them."""
-    found = _SERVICE.match(comment_of(rule))
+    found = re.match(_SERVICE, comment_of(rule))
     return found.group(1) if found else None
 
 

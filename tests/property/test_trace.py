@@ -10,6 +10,7 @@ from natc.netfilter.intervals import Intervals, numbers, union
 from natc.netfilter.packet import question_packet
 from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
+from natc.trace.bounds import bound_of
 from natc.trace.machine import Machine
 from natc.trace.search import branches
 
@@ -96,7 +97,7 @@ def test_merged_outcomes_are_the_sums_of_the_branches(text, packet):
 @given(dumps(), packets)
 def test_branches_come_likeliest_first_and_all_of_them(text, packet):
     way, start = prepared(Machine.of(read(text)), packet)
-    hopeful = list(branches(way.step, way.start(start), way.bound))
+    hopeful = list(branches(way.step, way.start(start), bound_of(way)))
     plain = list(branches(way.step, way.start(start)))
     odds = [final.odds for final in hopeful]
     assert all(later <= sooner for sooner, later in pairwise(odds))
@@ -125,7 +126,7 @@ def test_64_flips_are_one_outcome_and_their_first_branch_comes_at_once():
     assert (odds, outcome.ways) == (CERTAIN, 2**64)
     assert answer.rules_evaluated < 300
     way, start = prepared(machine, packet)
-    first = next(branches(way.step, way.start(start), way.bound))
+    first = next(branches(way.step, way.start(start), bound_of(way)))
     assert first.odds == Odds(1, 64)
     assert way.chains.tally.rules < 200
 

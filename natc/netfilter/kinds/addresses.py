@@ -150,7 +150,7 @@ class PrefixLength(Kind[int]):
         return (str(value),)
 
 
-_MAC = re.compile(r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}\Z")
+_MAC = r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}\Z"
 
 
 class MacAddress(Kind[bytes]):
@@ -161,7 +161,7 @@ class MacAddress(Kind[bytes]):
         return r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
 
     def parse(self, words: Sequence[str]) -> bytes:
-        if not _MAC.match(words[0]):
+        if not re.match(_MAC, words[0]):
             raise ValueError(f"{words[0]!r} is not an Ethernet address")
         return bytes(int(part, 16) for part in words[0].split(":"))
 
