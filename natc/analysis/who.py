@@ -46,7 +46,7 @@ class Path:
 
     dst: str
     """ADDRESS:PORT, NETWORK:PORT (traced with its first host), or :PORT for an address of the node;
-    without a port where rules ask for none."""
+    without a port where rules ask for none. Of more than 64 ranges "NETWORK and N more ranges"."""
     proto: str
     origin: str
     """"network", or "local" for packets that processes on the node send."""
@@ -134,6 +134,20 @@ def _mapped_from_anywhere(
     yield str(address_of(usual & ~hosts & whole | value, bits)), _network(0, whole + 1, bits), ours
 
 
+def _ranges(dst: Intervals, bits: int, *, ours: bool) -> Iterator[tuple[str, str, bool]]:
+    """Yield each range by its first host, a single address as itself: masks with holes make several.
+
+    Of very many the first, and in words how many more there are.
+    """
+    more = len(dst.spans) - 1
+    few = more < _MOST
+    for low, high in dst.spans if few else dst.spans[:1]:
+        whole = high - low == 1
+        host, shown, _ = _single(low if whole else low + 1, bits)
+        shown = shown if whole else _network(low, high, bits)
+        yield host, shown if few else f"{shown} and {more:,} more ranges", ours
+
+
 def _single(number: int, bits: int) -> tuple[str, str, bool]:
     host = str(address_of(number, bits))
     return host, f"[{host}]" if bits == 128 else host, False
@@ -194,8 +208,7 @@ class _Asker:
             numbers = (int(ip_address(text)) for text in self.host.addresses)
             yield from (_single(number, bits) for number in numbers if number in wanted.dst)
         else:
-            low, high = wanted.dst.spans[0]
-            yield str(address_of(low + 1, bits)), _network(low, high, bits), wanted.local
+            yield from _ranges(wanted.dst, bits, ours=wanted.local)
 
     def paths(self, question: _Question, candidate: Candidate) -> Iterator[Path]:
         """Yield what a trace says of the target, the first time that question is asked."""

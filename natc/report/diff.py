@@ -12,7 +12,7 @@ from natc.analysis.diff.contrasts import Contrast, Unsure
 from natc.analysis.diff.fates import Fate
 from natc.analysis.diff.joint import Shares
 from natc.analysis.diff.witness import Witness
-from natc.netfilter.intervals import ALL_PORTS, all_addresses, numbers
+from natc.netfilter.intervals import ALL_PORTS, all_addresses, numbers, union
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, Packet
 from natc.probability import NEVER, Odds
@@ -21,7 +21,7 @@ from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import percent, words_of
 from natc.trace.outcome import MASQUERADE, Endpoint
 from natc.trace.wording import condition_texts, phrase
-from natc.values import frozen
+from natc.values import evolve, frozen
 
 #: What is said of where a packet ends; nothing of one that is sent on.
 _VERDICTS = {
@@ -80,13 +80,24 @@ def _heading(change: Change) -> Line:
 
 def _likewise(change: Change) -> Iterator[Line]:
     """Yield the destinations that the packets shown stand for, if they are more than one."""
-    texts = [_class_text(one, on_node=change.on_node) for one in united(change.classes)]
-    if texts == [""]:
-        return
+    texts = _stands_for(change)
     for text in texts[:_CLASSES]:
         yield line("    stands for ", text or "itself")
     if len(texts) > _CLASSES:
         yield line(f"    and {len(texts) - _CLASSES:,} more such classes of destinations")
+
+
+def _stands_for(change: Change) -> list[str]:
+    """Return what destinations a change is of in words, nothing if it is of the one shown."""
+    classes = united(change.classes)
+    first, everything = classes[0], numbers(0, 255)
+    alike = all(
+        (one.addresses, one.ends, one.narrow) == (first.addresses, first.ends, False) for one in classes
+    )
+    if alike and union(span for one in classes for span in one.protocols) == everything:
+        classes = [evolve(first, ports=ALL_PORTS, protocols=everything)]
+    texts = [_class_text(one, on_node=change.on_node) for one in classes]
+    return [] if texts == [""] else texts
 
 
 def _class_text(of: DestinationClass, *, on_node: bool) -> str:
@@ -221,6 +232,7 @@ def _change(change: Change, commands: Sequence[Command]) -> dict[str, Any]:
         "comment": change.contrasts[0].comment,
         **first,
         "also": others,
+        "stands_for": [text or "itself" for text in _stands_for(change)],
     }
 
 

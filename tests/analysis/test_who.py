@@ -103,3 +103,16 @@ def test_of_a_large_network_that_is_mapped_the_first_address_is_asked():
     assert [path.dst for path in who(read(rules), "10.0.0.6") if path.dst.startswith("198.")] == [
         "198.18.0.0/15:80"
     ]
+
+
+def mapped_by(mask):
+    return f"*nat\n-A PREROUTING -d 10.0.0.5/{mask} -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.9.9.9\nCOMMIT\n"
+
+
+def test_each_range_of_a_mask_with_holes_is_asked():
+    paths = who(read(mapped_by("255.255.253.255")), "10.9.9.9")
+    assert [path.dst for path in paths] == ["10.0.0.5:80", "10.0.2.5:80"]
+    paths = who(read(mapped_by("255.255.253.0")), "10.9.9.9")
+    assert [path.dst for path in paths] == ["10.0.0.0/24:80", "10.0.2.0/24:80"]
+    (path,) = who(read(mapped_by("255.0.0.255")), "10.9.9.9")
+    assert path.dst == "10.0.0.5 and 65,535 more ranges:80"

@@ -189,3 +189,24 @@ def test_what_no_option_of_trace_says_is_said_to_scapy(rule, expression, tmp_pat
         assert run([*shlex.split(change["trace"][side])[1:], "--output", "json"]) == 0
         verdicts.append([one["verdict"] for one in json.loads(capsys.readouterr().out)["outcomes"]])
     assert verdicts == [["DROP"], ["FORWARD"]]
+
+
+def test_a_change_of_a_whole_address_is_one(tmp_path, capsys):
+    first = next(line for line in Path(BEFORE).read_text().splitlines() if line.startswith("-A KUBE-FORWARD"))
+    after = tmp_path / "after.txt"
+
+    def changes(*dropped):
+        after.write_text(Path(BEFORE).read_text().replace(first, "\n".join([*dropped, first])))
+        assert run(["diff", BEFORE, str(after), "--dst", "10.244.0.23", "--output", "json"]) == 1
+        found = json.loads(capsys.readouterr().out)["changes"]
+        return [(one["dst"], one["proto"], one["stands_for"]) for one in found]
+
+    drop = "-A KUBE-FORWARD -d 10.244.0.23/32 -j DROP"
+    assert changes(drop) == [("10.244.0.23:1", "tcp", ["any port, any protocol"])]
+    only = drop.replace("-j", "-p tcp -j")
+    assert changes(only) == [("10.244.0.23:1", "tcp", ["any port"])]
+    of_one_port = drop.replace("-j", "-p udp -m udp --dport 53 -j")
+    assert changes(only, of_one_port) == [
+        ("10.244.0.23:1", "tcp", ["any port"]),
+        ("10.244.0.23:53", "udp", []),
+    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from natc.analysis.backwards import Wanted
 from natc.analysis.diff.asks import Ask, asks_of, asks_of_node, keeps
-from natc.analysis.diff.classes import Cuts, DestinationClass, classes_of
+from natc.analysis.diff.classes import Cuts, DestinationClass, classes_of, united
 from natc.analysis.diff.contrasts import Contest, Contrast, Unsure
 from natc.analysis.diff.differing import Compared, compared
 from natc.analysis.diff.fields import Fields
@@ -100,7 +100,18 @@ class Change:
             where = (of.ports, of.protocols)
         elif of.special or of.addresses.single is None:
             where = ()
-        return self.name, where, tuple(contrast.kind for contrast in self.contrasts)
+        return self.name, where, self._fates
+
+    @property
+    def _fates(self) -> Hashable:
+        return tuple(contrast.kind for contrast in self.contrasts)
+
+    @property
+    def kind_of_address(self) -> Hashable:
+        """Equal for changes of one address where the same becomes of packets; None if it is of more."""
+        of = self.destination
+        several = self.on_node or of.special or of.addresses.single is None
+        return None if several else (self.name, of.addresses, self._fates)
 
 
 @frozen(eq=False)
@@ -247,5 +258,29 @@ def _told(changes: Sequence[Change]) -> Iterator[Change]:
         changes, key=lambda one: (one.destination.special, one.destination.protocol != _TCP)
     ):
         groups.setdefault(change.kind, []).append(change)
-    told = [evolve(group[0], classes=tuple(one.destination for one in group)) for group in groups.values()]
+    told = [
+        evolve(group[0], classes=tuple(one.destination for one in group))
+        for group in _of_whole_addresses(groups.values())
+    ]
     yield from sorted(told, key=lambda one: (one.name, one.on_node))
+
+
+def _of_whole_addresses(groups: Iterable[list[Change]]) -> Iterator[list[Change]]:
+    """Put together what is of all ports of one address: rules about other addresses cut these in classes."""
+    of_address: dict[Hashable, list[list[Change]]] = {}
+    for group in groups:
+        kind = group[0].kind_of_address
+        if kind is None:
+            yield group
+        else:
+            of_address.setdefault(kind, []).append(group)
+    for same in of_address.values():
+        classes = united(one.destination for group in same for one in group)
+        wide = union(span for one in classes if not one.narrow for span in one.protocols)
+        parts = [group for group in same if any(one.destination.protocols - wide for one in group)]
+        whole = [one for group in same if group not in parts for one in group]
+        yield from filter(None, [sorted(whole, key=_usual_first), *parts])
+
+
+def _usual_first(change: Change) -> tuple[bool, int]:
+    return change.destination.protocol != _TCP, change.destination.port or 0
