@@ -61,6 +61,7 @@ def _findings(
         ruleset = read_for_answers(source, table, problems)
         unread = source.bundle.other_rules if source.bundle else {}
         others = [*before, *(read(text, file=name) for name, text in unread.items())]
-        findings += lint(ruleset, problems, others=others, select=select, ignore=ignore)
+        sysctls = source.bundle.sysctls if source.bundle else {}
+        findings += lint(ruleset, problems, others=others, sysctls=sysctls, select=select, ignore=ignore)
         before.append(ruleset)
     return findings

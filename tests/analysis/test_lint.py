@@ -261,6 +261,21 @@ def test_every_check_has_an_example():
     assert {example[0] for example in EXAMPLES} == CODES.keys()
 
 
+@pytest.mark.parametrize(("of", "value", "words", "answered"), [
+    ("all", 1, "for net.ipv4.conf.all.route_localnet is 1", True),
+    ("eth0", 1, "for net.ipv4.conf.eth0.route_localnet is 1", False),
+    ("all", 0, None, False), ("lo", 1, "once route_localnet is 1", False),
+])  # fmt: skip
+def test_what_a_node_shows_of_route_localnet_decides(of, value, words, answered):
+    sysctls = {f"net.ipv4.conf.{of}.route_localnet": value}
+    open_ports = read(nat(*SERVICES, TO_NODE_PORTS, chains=(*OURS, "KUBE-NODEPORTS")) + filtering())
+    messages = [finding.message for finding in lint(open_ports, sysctls=sysctls, select=["NL114"])]
+    assert len(messages) == (words is not None)
+    assert not words or words in messages[0]
+    to_loopback = read(next(text for code, text, *_ in EXAMPLES if code == "NL115"))
+    assert (lint(to_loopback, sysctls=sysctls, select=["NL115"]) == ()) is answered
+
+
 def test_two_dumps_of_one_node_with_rules_each():
     legacy, nft = read(nat(*SERVICES, chains=OURS)), read(nat(*SERVICES, chains=OURS))
     assert [f.code for f in lint(nft, others=[legacy], select=["NL109"])] == ["NL109"]

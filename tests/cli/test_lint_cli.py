@@ -3,6 +3,7 @@
 import json
 
 from natc.cli import run
+from tests.bundles import bundle
 from tests.support import GOLDEN
 
 CLEAN = str(GOLDEN / "kube-proxy/1.29.1-901/save-legacy.txt")
@@ -50,3 +51,15 @@ def test_select_and_ignore(tmp_path, capsys):
 def test_two_dumps(tmp_path, capsys):
     assert run(["lint", dump(tmp_path), CLEAN, "--select", "NL109"]) == 1
     assert "has rules in table nat too" in capsys.readouterr().out
+
+
+def test_a_bundle_shows_whether_loopback_is_open(tmp_path, capsys):
+    rules = "*nat\n:KUBE-SERVICES -\n:KUBE-NODEPORTS -\n-A PREROUTING -j KUBE-SERVICES\n"
+    rules += "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS\nCOMMIT\n"
+    path = tmp_path / "node.tar"
+    for value, status in ((0, 0), (1, 1)):
+        sysctl = f"net/ipv4/conf/all/route_localnet = {value}\n"
+        shown = {"iptables-save": rules, "iptables-nft-save": rules, "ip6tables-save": None, "sysctl": sysctl}
+        path.write_bytes(bundle(**shown))
+        assert run(["lint", str(path), "--select", "NL114"]) == status
+        assert ("net.ipv4.conf.all.route_localnet is 1" in capsys.readouterr().out) is bool(value)

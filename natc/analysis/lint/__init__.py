@@ -6,7 +6,8 @@ A check says only what the dump shows. Shadowed rules and rules that never match
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from natc.analysis.findings import Finding
 from natc.analysis.lint import chains, endpoints, marks, node, translation
@@ -62,6 +63,7 @@ def lint(
     problems: Iterable[DumpError] = (),
     *,
     others: Iterable[Ruleset] = (),
+    sysctls: Mapping[str, int] = MappingProxyType({}),
     select: Collection[str] = (),
     ignore: Collection[str] = (),
 ) -> tuple[Finding, ...]:
@@ -69,14 +71,15 @@ def lint(
 
     ``problems`` are those of lines that were read leniently: unsupported revisions and translations
     that iptables misprints are findings, anything else is raised. ``others`` are dumps of the same node
-    by the other backend. ``select`` and ``ignore`` are codes or beginnings of codes; with neither all
-    checks run. Raises UsageError for a code that begins none.
+    by the other backend, ``sysctls`` those that it showed, by their dotted names. ``select`` and ``ignore``
+    are codes or beginnings of codes; with neither all checks run. Raises UsageError for a code that
+    begins none.
     """
     given = tuple(problems)
     for problem in given:
         if problem.span is None or not any(word in problem.span.text for word in _MISPRINTS):
             raise problem
-    dump = Dump(ruleset, given, tuple(others))
+    dump = Dump(ruleset, given, tuple(others), sysctls)
     return tuple(
         finding
         for check in chosen(select, ignore)

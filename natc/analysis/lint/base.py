@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from natc.analysis.audit import Service, audit
 from natc.analysis.chain_graph import ChainGraph
@@ -12,6 +13,10 @@ from natc.errors import DumpError
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset
 from natc.values import define, field, frozen
+
+#: Lets loopback addresses in by every interface; and the same of single ones.
+EVERY_LOCALNET = "net.ipv4.conf.all.route_localnet"
+_LOCALNET = re.compile(r"net\.ipv4\.conf\.(?!(?:lo|default)\.).+\.route_localnet")
 
 
 @define
@@ -23,6 +28,8 @@ class Dump:
     """What was wrong with the lines that could not be read."""
     others: Sequence[Ruleset] = ()
     """Other dumps of the same node that were given before it."""
+    sysctls: Mapping[str, int] = field(factory=dict)
+    """What the node showed of its sysctls, by their dotted names."""
     folder: Folder = field(init=False)
     """The chains as they are written."""
     _graphs: dict[str, ChainGraph] = field(factory=dict)
@@ -63,6 +70,17 @@ class Dump:
         """Return a chain's rules, none where there is no such chain."""
         sheets = self.folder.table(table)
         return sheets.numbered(name) if sheets else []
+
+    @property
+    def localnet(self) -> str | None:
+        """A sysctl that lets loopback addresses in from elsewhere, empty if none does; None if not shown.
+
+        First that of all interfaces, which counts whatever an interface's own is (IN_DEV_ORCONF of
+        inetdevice.h). What interfaces that come later begin with, ``default``, says nothing of any.
+        """
+        shown = {name: value for name, value in self.sysctls.items() if _LOCALNET.fullmatch(name)}
+        letting = (name for name in (EVERY_LOCALNET, *sorted(shown)) if shown.get(name))
+        return next(letting, "") if shown else None
 
     def hooks(self, table: str, chain: str) -> frozenset[str]:
         """Return the builtin chains from which a chain is reached."""

@@ -121,15 +121,17 @@ def _let(outcome: Outcome) -> str:
 
 def loopback_open(dump: Dump) -> Found:
     """Find node ports on loopback addresses without the rule that keeps other machines from these."""
-    if dump.ruleset.family != 4 or _guards_loopback(dump):
+    localnet = dump.localnet
+    if dump.ruleset.family != 4 or localnet == "" or _guards_loopback(dump):
         return
+    since = f", for {localnet} is 1" if localnet else " once route_localnet is 1, as kube-proxy sets it"
     for rule in dump.rules("nat", "KUBE-SERVICES"):
         if jump_of(rule) == "KUBE-NODEPORTS" and _takes_loopback(rule):
             yield (
                 rule.line,
                 "",
-                "node ports answer on 127.0.0.0/8, and no rule keeps other machines from these addresses "
-                "once route_localnet is 1, as kube-proxy sets it",
+                "node ports answer on 127.0.0.0/8, and no rule keeps other machines from these addresses"
+                f"{since}",
             )
             return
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.chain_odds import literal
-from natc.analysis.lint.base import Dump
+from natc.analysis.lint.base import EVERY_LOCALNET, Dump
 from natc.analysis.service_chains import comment_of, jump_of, name_in
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
@@ -81,7 +81,9 @@ def port_zero(dump: Dump) -> Found:
 
 
 def to_loopback(dump: Dump) -> Found:
-    """Find packets from other machines that are sent to a loopback address."""
+    """Find packets from other machines that are sent to a loopback address, as far as that is of no use."""
+    if dump.localnet == EVERY_LOCALNET:
+        return
     for rule, to in _destinations(dump, lambda to: to.startswith("127.")):
         if "PREROUTING" in dump.hooks("nat", rule.chain):
             yield (
