@@ -2,10 +2,12 @@
 
 import re
 from html.parser import HTMLParser
+from ipaddress import ip_address
 
 from natc import load
 from natc.netfilter.packet import question_packet
 from natc.trace.machine import Machine
+from natc.trace.node import OpenNode
 from tests.support import GOLDEN
 
 CASE = GOLDEN / "kube-proxy/1.29.1-901"
@@ -21,6 +23,13 @@ def answer(source, dst, dport, **more):
 def nodeport():
     """The answer for default/nodeport-svc on a recorded dump."""
     return answer(CASE / "save-legacy.txt", *NODEPORT)
+
+
+def by_node_port():
+    """The answer for its NodePort at an address of that node."""
+    node = OpenNode(frozenset({int(ip_address("192.168.179.99"))}))
+    machine = Machine.of(load(CASE / "save-legacy.txt"), node=node)
+    return machine.trace(question_packet("192.168.179.99", 30090))
 
 
 def service(count, comment="a/b"):

@@ -4,12 +4,13 @@ import pytest
 
 from natc.report.picture.page import page_lines
 from tests.browser import browser
-from tests.report.pictures import HOSTILE, answer, nodeport, service
+from tests.report.pictures import HOSTILE, answer, by_node_port, nodeport, service
 
 #: Where something lies, is seen, or has the focus.
 BOXES = "[...document.querySelectorAll('svg a.box')]"
 SEEN = "[...document.querySelectorAll('.panel')].filter(p => getComputedStyle(p).display != 'none').map(p => p.id)"
 FOCUS = "document.activeElement.id || document.activeElement.className || document.activeElement.tagName"
+TOO_WIDE = "a => [...a.querySelectorAll('text')].some(t => t.getBBox().width > a.querySelector('rect').getBBox().width - 12)"
 TAB, ENTER = 9, 13
 
 
@@ -54,8 +55,7 @@ def test_boxes_and_odds_are_seen(page):
     odds = seen.run("[...document.querySelectorAll('svg .odds')].map(t => t.textContent)")
     assert odds == ["50 %"] * 4
     assert seen.run(SEEN) == []
-    too_wide = "a => [...a.querySelectorAll('text')].some(t => t.getBBox().width > a.querySelector('rect').getBBox().width - 12)"
-    assert seen.run(f"{BOXES}.filter({too_wide}).map(a => a.id)") == []
+    assert seen.run(f"{BOXES}.filter({TOO_WIDE}).map(a => a.id)") == []
 
 
 def test_a_click_opens_the_rules_of_a_box_and_its_link_closes_them(page):
@@ -155,6 +155,16 @@ def test_a_narrow_window_scrolls_the_picture_and_not_the_page(page):
     seen = page(nodeport(), width=400, height=800)
     assert seen.run("document.documentElement.scrollWidth") <= 400
     assert seen.run("document.querySelector('.picture').scrollWidth") > 1000
+
+
+def test_the_seven_columns_of_a_node_port_need_no_scrolling(page):
+    seen = page(by_node_port())
+    columns = f"new Set({BOXES}.map(a => a.querySelector('rect').getAttribute('x'))).size"
+    assert seen.run(columns) == 7
+    assert seen.run("document.querySelector('.picture').scrollWidth") <= 1440
+    letters = "document.querySelector('.chain .title').getBoundingClientRect().height"
+    assert seen.run(letters) > 12
+    assert seen.run(f"{BOXES}.filter({TOO_WIDE}).map(a => a.id)") == []
 
 
 def test_hostile_text_is_only_text(page):

@@ -7,15 +7,20 @@ Its row is the first of the rows its own followers need, so ways of a tree do no
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 
 from natc.report.picture.graph import Graph, Place, Way
 from natc.values import define, field, frozen
 
 #: All lengths are in CSS pixels.
-WIDTH, HEIGHT = 206, 50
-_GAP_X, _GAP_Y = 36, 16
+HEIGHT = 50
+#: A column is as wide as what stands in its boxes; a chain's name with its hash just fits into the widest.
+_NARROWEST, _WIDEST = 112, 206
+#: What a character of a box's title and of its detail takes, and what stays free beside them.
+TITLE_CHARACTER, DETAIL_CHARACTER, PADDING = 7.3, 6.2, 18
+_GAP_X, _GAP_Y = 30, 16
 #: A character of odds, and what stays free beside them.
-_CHARACTER, _FREE = 7.2, 52
+_CHARACTER, _FREE = 7.2, 42
 _WIDE = 620
 _BAND_TITLE, _BAND_GAP = 34, 40
 _LANE, _MARGIN = 18, 14
@@ -29,6 +34,14 @@ class Box:
     y: int
     width: int
     height: int = HEIGHT
+
+
+@frozen
+class Column:
+    """Where the boxes of a layer begin, and how wide they are."""
+
+    x: int
+    width: int
 
 
 @frozen
@@ -92,30 +105,45 @@ def _lanes(graph: Graph) -> list[tuple[Way, int]]:
     return found
 
 
-def _columns(graph: Graph, layers: dict[str, int], left: int) -> list[int]:
-    """Return where each layer begins; before it is room for the longest odds of the ways into it."""
-    columns = [left]
+def _columns(graph: Graph, layers: dict[str, int], left: int) -> list[Column]:
+    """Return where each layer is; before it is room for the longest odds of the ways into it."""
+    columns = [Column(left, _width(graph, layers, 0))]
     for layer in range(1, max(layers.values()) + 1):
         entering = [way for way in graph.ways if layers[way.end] == layer and not way.between_bands]
         longest = max(len(way.shares.label()) for way in entering)
         gap = int(longest * _CHARACTER) + _FREE if longest else _GAP_X
-        columns.append(columns[-1] + WIDTH + gap)
+        columns.append(Column(columns[-1].x + columns[-1].width + gap, _width(graph, layers, layer)))
     return columns
 
 
-def _band(drawing: Drawing, band: int, places: list[Place], columns: dict[str, int], y: int) -> int:
+def _width(graph: Graph, layers: dict[str, int], layer: int) -> int:
+    """Return how wide a layer's boxes have to be, those outside of bands aside."""
+    inside = [p for p in graph.places.values() if layers[p.id] == layer and _titled(graph, p.band)]
+    lengths = [
+        max(len(place.title) * TITLE_CHARACTER, len(place.detail) * DETAIL_CHARACTER) for place in inside
+    ]
+    return min(_WIDEST, max(_NARROWEST, PADDING + ceil(max(lengths, default=0))))
+
+
+def _titled(graph: Graph, band: int) -> bool:
+    return 0 <= band < len(graph.bands)
+
+
+def _band(drawing: Drawing, band: int, places: list[Place], columns: dict[str, Column], y: int) -> int:
     """Place a band's boxes below ``y`` and return where the next band begins."""
     if not places:
         return y
-    titled = 0 <= band < len(drawing.graph.bands)
+    titled = _titled(drawing.graph, band)
     top = y + (_BAND_TITLE if titled else 0)
     rows = _rows(drawing.graph, places)
     for place in places:
-        width = WIDTH if titled else _WIDE
-        drawing.boxes[place.id] = Box(columns[place.id], top + (HEIGHT + _GAP_Y) * rows[place.id], width)
+        column = columns[place.id]
+        width = column.width if titled else _WIDE
+        drawing.boxes[place.id] = Box(column.x, top + (HEIGHT + _GAP_Y) * rows[place.id], width)
     bottom = top + (HEIGHT + _GAP_Y) * (max(rows.values()) + 1)
     if titled:
-        drawing.bands.append((drawing.graph.bands[band], Box(min(columns.values()), y, 0, bottom - y)))
+        left = min(column.x for column in columns.values())
+        drawing.bands.append((drawing.graph.bands[band], Box(left, y, 0, bottom - y)))
     return bottom + (_BAND_GAP if titled else _GAP_Y)
 
 

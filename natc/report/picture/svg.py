@@ -7,10 +7,10 @@ from html import escape
 
 from natc.errors import printable
 from natc.report.picture.graph import Kind, Place, Way
-from natc.report.picture.layout import Box, Drawing, Lane
+from natc.report.picture.layout import DETAIL_CHARACTER, PADDING, TITLE_CHARACTER, Box, Drawing, Lane
 
-#: How many characters of a title and of a detail fit into a box of a given width in pixels.
-_TITLE_CHARACTER, _DETAIL_CHARACTER = 7.3, 6.2
+#: A picture up to this wide is made smaller where a large screen is too small for it; others are scrolled.
+_SHRINKS = 1600
 #: The radius of a way's corners.
 _ROUND = 7
 _WORDS = {
@@ -30,8 +30,9 @@ def text(value: str) -> str:
 def svg_lines(drawing: Drawing) -> Iterator[str]:
     """Yield the lines of the SVG element."""
     size = f"{drawing.width} {drawing.height}"
+    shrinks = ' class="shrinks"' if drawing.width <= _SHRINKS else ""
     yield (
-        f'<svg role="group" aria-labelledby="picture-title" viewBox="0 0 {size}" '
+        f'<svg{shrinks} role="group" aria-labelledby="picture-title" viewBox="0 0 {size}" '
         f'width="{drawing.width}" height="{drawing.height}">'
     )
     yield (
@@ -94,9 +95,9 @@ def _box(drawing: Drawing, place: Place) -> Iterator[str]:
     if place.share is not None and place.kind is Kind.TARGET:
         width = round((box.width - 16) * place.share, 1)
         yield f'<rect class="bar" x="{box.x + 8}" y="{box.y + box.height - 7}" width="{width}" height="3"/>'
-    title = _fitted(place.title, box.width, _TITLE_CHARACTER)
+    title = _fitted(place.title, box.width, TITLE_CHARACTER)
     yield f'<text class="title" x="{box.x + 10}" y="{box.y + 21}">{text(title)}</text>'
-    detail = _fitted(place.detail or _WORDS[place.kind], box.width, _DETAIL_CHARACTER)
+    detail = _fitted(place.detail or _WORDS[place.kind], box.width, DETAIL_CHARACTER)
     yield f'<text class="detail" x="{box.x + 10}" y="{box.y + 38}">{text(detail)}</text></a>'
 
 
@@ -105,7 +106,7 @@ def _frame(box: Box) -> str:
 
 
 def _fitted(words: str, width: int, character: float) -> str:
-    most = int((width - 18) / character)
+    most = int((width - PADDING) / character)
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
