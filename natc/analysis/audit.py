@@ -169,8 +169,8 @@ class _Auditor:
         asking = sheets.lines_with(jump, lambda word: self._is_asked(forms, word))
         for name, numbers in sheets.lines_with(port_without_jump, lambda word: True).items():
             asking[name] = sorted((*asking.get(name, ()), *numbers))
-        for name in sheets.names if asking else ():
-            for rule in sheets.pick(name, asking.get(name, ())):
+        for name in sheets.table.in_order(asking):
+            for rule in sheets.pick(name, asking[name]):
                 place = rule.shape.jump
                 self._translated(forms, rule, "" if place is None else rule.values[place])
 
@@ -281,8 +281,8 @@ class _Auditor:
             return None if places is None else places.comment
 
         refusing = sheets.lines_with(comment, lambda word: _REFUSED.match(_unquoted(word)) is not None)
-        for name in sheets.names if refusing else ():
-            for rule in sheets.pick(name, refusing.get(name, ())):
+        for name in sheets.table.in_order(refusing):
+            for rule in sheets.pick(name, refusing[name]):
                 place = comment(rule.shape)
                 refusal = None if place is None else _REFUSED.match(_unquoted(rule.values[place]))
                 assert refusal is not None

@@ -5,7 +5,7 @@ What was read from a large text stays text until it is asked for: the chains of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from natc.netfilter.rule import Rule
@@ -124,6 +124,9 @@ class Later(Protocol):
     def names(self) -> list[str]:
         """Return the names of the chains, in the order they were declared."""
 
+    def in_order(self, names: Collection[str]) -> list[str]:
+        """Return some chains in the order they were declared."""
+
     def passage(self) -> Passage | None:
         """Return where all rules stand; None if those of a chain may stand apart, or were asked for."""
 
@@ -185,6 +188,11 @@ class Table:
         """The names of the chains in their order; none of them is made for that."""
         declared = [] if self.later is None else self.later.names()
         return dict.fromkeys((*self._chains, *declared))
+
+    def in_order(self, names: Collection[str]) -> list[str]:
+        """Return some of the chains in the order of all; none of them is made for that."""
+        made = [name for name in self._chains if name in names]
+        return made if self.later is None else made + self.later.in_order({*names} - self._chains.keys())
 
     @property
     def policies(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ when the chain is. Measured on a dump of 61,000 chains and 175,000 rules, CPU: 0
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import count, repeat
 from typing import TYPE_CHECKING
@@ -37,6 +37,9 @@ _BLANKS = "\t\r\v\f\x1c\x1d\x1e\x1f"
 _CHAIN_LINES = re.compile(rf"{_COUNTERS}-A (\S+)(?: .*)?\n(?:{_COUNTERS}-A \1(?: .*)?\n)*+")
 #: The same to a search through lines that append, where what stands before -A need not be looked at.
 _NAMED_LINES = re.compile(r"-A (\S+).*\n(?:-A \1(?=[ \n]).*\n)*+")
+
+#: So many chains are looked for one by one.
+_FEW = 32
 
 
 def end_of_lines(text: str, start: int) -> int:
@@ -162,6 +165,16 @@ class Folded:
         stretches = [(start, end) for start, end, number in self.stretches if number]
         return [name for start, end in stretches for name in names_declared(self.text, start, end)]
 
+    def in_order(self, names: Collection[str]) -> list[str]:
+        """Return some chains in the order they were declared.
+
+        Measured on 61,000 chains, CPU: the names of all take 26 ms, one is found in 0.1.
+        """
+        if len(names) > _FEW:
+            return [name for name in self.names() if name in names]
+        places = {name: self._place_declared(name) for name in names}
+        return sorted([name for name in names if places[name] >= 0], key=places.__getitem__)
+
     def passage(self) -> Passage | None:
         """Return where all rules stand; None if those of a chain may stand apart, or were asked for."""
         asked = any(chain is not None and chain.was_asked for chain in self._found.values())
@@ -212,12 +225,20 @@ class Folded:
 
     def _declared(self, name: str) -> Chain | None:
         """Make a chain if it is declared."""
+        found = self._place_declared(name)
+        if found < 0:
+            return None
+        start, _, number = next(each for each in self.stretches if each[2] and each[0] <= found < each[1])
+        ((_, counters),) = declared(self.text, found, self.text.index("\n", found) + 1)
+        return Chain(name, None, counters, number + self.text.count("\n", start, found))
+
+    def _place_declared(self, name: str) -> int:
+        """Return where the line stands that declares a chain, -1 if there is none."""
         for start, end, number in self.stretches:
             found = _place_of_line(self.text, f":{name} - ", start, end) if number else -1
             if found >= 0:
-                ((_, counters),) = declared(self.text, found, self.text.index("\n", found) + 1)
-                return Chain(name, None, counters, number + self.text.count("\n", start, found))
-        return None
+                return found
+        return -1
 
     def _passages(self, name: str) -> Iterator[Passage]:
         """Yield where the rules of a chain stand: a search goes at several GB a second."""
