@@ -52,6 +52,7 @@ class EndpointIndex:
 
     def __init__(self, cluster: Cluster, config: ProxyConfig) -> None:
         layout = config.layout
+        self._hiding_labels = frozenset(layout.hiding_labels)
         self._by_protocol = layout.protocol_in_key
         self._by_ip = layout.duplicates is Duplicates.BY_IP
         self._prefers_steady = layout.duplicates is Duplicates.PREFER_STEADY
@@ -107,6 +108,8 @@ class EndpointIndex:
 
     def _index_slices(self, slices: Iterable[EndpointSlice]) -> None:
         for piece in slices:
+            if not self._hiding_labels.isdisjoint(piece.hiding_labels):
+                continue
             if piece.address_type in ("IPv4", "IPv6") and piece.service and piece.name:
                 service = (piece.namespace, piece.service)
                 self._index(self._slices, service, piece.name, piece.ports, piece.endpoints)
@@ -115,6 +118,8 @@ class EndpointIndex:
         named = set()
         for whole in cluster.endpoints:
             named.add((whole.namespace, whole.name))
+            if not self._hiding_labels.isdisjoint(whole.hiding_labels):
+                continue
             for subset in whole.subsets:
                 service = (whole.namespace, whole.name)
                 self._index(self._subsets, service, whole.name, subset.ports, subset.addresses)

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from natc.errors import UsageError
+from natc.kube.objects import HEADLESS_LABEL, OTHER_PROXY_LABEL
 from natc.values import evolve, field, frozen
 
 #: True or False for good, or the name of the feature gate that decides.
@@ -31,6 +32,7 @@ ALPHA = Gate(default=False, stage="alpha")
 BETA = Gate(default=True, stage="beta")
 BETA_OFF = Gate(default=False, stage="beta")
 GENERAL = Gate(default=True, stage="general")
+GENERAL_OFF = Gate(default=False, stage="general")
 
 
 class Pass(Enum):
@@ -306,6 +308,8 @@ class Layout:
     gates: Mapping[str, Gate] = field(default=MappingProxyType({}))
 
     # what is read, and how
+    hiding_labels: tuple[str, ...] = (OTHER_PROXY_LABEL,)
+    """Labels of objects that kube-proxy never gets to see (cmd/kube-proxy/app/server.go)."""
     colon_always: bool = True
     protocol_in_key: bool = False
     slices: Switch = False
@@ -332,7 +336,7 @@ class Layout:
     hints_of_ready: bool = False
     """Whether the hints of endpoints that are not ready do not matter."""
     hints_always: Switch = False
-    """Whether hints are followed without looking at the Service's annotation."""
+    """Whether hints, where they are read, are followed without looking at the Service's annotation."""
     topology_keys: Switch = False
     selection: Selection = Selection.READY
     detect_modes: frozenset[str] = frozenset({"ClusterCIDR"})
@@ -402,7 +406,7 @@ def _gates(*parts: Mapping[str, Gate], **more: Gate) -> Mapping[str, Gate]:
 
 L1_14 = Layout(name="1.14")
 L1_15 = evolve(L1_14, name="1.15", invalid_drop=InvalidDrop.ALWAYS, route_local=True)
-L1_16 = evolve(L1_15, name="1.16", random_fully=True)
+L1_16 = evolve(L1_15, name="1.16", random_fully=True, hiding_labels=(*L1_15.hiding_labels, HEADLESS_LABEL))
 L1_16_11 = evolve(L1_16, name="1.16.11", kubelet=KubeletLayout(localnet_rule=True))
 L1_16_13 = evolve(L1_16_11, name="1.16.13", return_unmarked=True)
 L1_17 = evolve(
@@ -421,7 +425,7 @@ L1_17_9 = evolve(L1_17_7, name="1.17.9", return_unmarked=True)
 L1_18 = evolve(
     L1_17,
     name="1.18",
-    gates=_gates(_TOPOLOGY_GATES, EndpointSliceProxying=ALPHA, ExternalPolicyForExternalIP=ALPHA),
+    gates=_gates(_TOPOLOGY_GATES, EndpointSliceProxying=ALPHA, ExternalPolicyForExternalIP=GENERAL_OFF),
     slices="EndpointSliceProxying",
     external_ip_policy="ExternalPolicyForExternalIP",
     vips_of_own_family=True,
@@ -469,7 +473,7 @@ L1_22 = evolve(
     name="1.22",
     gates=_gates(
         ServiceInternalTrafficPolicy=BETA,
-        TopologyAwareHints=BETA_OFF,
+        TopologyAwareHints=ALPHA,
         ProxyTerminatingEndpoints=ALPHA,
     ),
     slices=True,
@@ -485,6 +489,7 @@ L1_22_5 = evolve(L1_22, name="1.22.5", selection=Selection.READY_THEN_LOCAL)
 L1_23 = evolve(
     L1_22_5,
     name="1.23",
+    gates=_gates(L1_22.gates, TopologyAwareHints=BETA_OFF),
     hints_of_ready=True,
     forward_conntrack=ForwardConntrack.ONE,
     unmatched_node_ports=Unmatched.LEFT_OUT,
@@ -561,23 +566,33 @@ L1_30 = evolve(
     hints_always="ServiceTrafficDistribution",
     addresses=Addresses.CANONICAL,
 )
-NEWER = evolve(
+L1_31 = evolve(
     L1_30,
-    name="newer",
-    gates=_gates(PreferSameTrafficDistribution=BETA),
-    ip_mode=True,
+    name="1.31",
+    gates=_gates(TopologyAwareHints=BETA, LoadBalancerIPMode=BETA, ServiceTrafficDistribution=BETA),
     duplicates=Duplicates.PREFER_STEADY,
     canonical_endpoints=True,
-    hints=True,
-    hints_always=True,
-    node_hints="PreferSameTrafficDistribution",
     zero_cidrs_parsed=True,
     primary_node_port_address=True,
     nfacct=True,
 )
-#: Hints for nodes came after the other changes that make up ``newer``, behind a gate at first.
-L1_31 = evolve(NEWER, name="1.31", gates=_gates(), node_hints=False)
-L1_33 = evolve(NEWER, name="1.33", gates=_gates(PreferSameTrafficDistribution=ALPHA))
+# From here on gates are those of pkg/features/kube_features.go; one that is locked is no gate any more.
+L1_32 = evolve(
+    L1_31,
+    name="1.32",
+    gates=_gates(TopologyAwareHints=BETA, ServiceTrafficDistribution=BETA),
+    ip_mode=True,
+)
+L1_33 = evolve(
+    L1_32,
+    name="1.33",
+    gates=_gates(PreferSameTrafficDistribution=ALPHA),
+    hints=True,
+    hints_always=True,
+    node_hints="PreferSameTrafficDistribution",
+)
+L1_34 = evolve(L1_33, name="1.34", gates=_gates(PreferSameTrafficDistribution=BETA))
+NEWER = evolve(L1_34, name="newer", gates=_gates(), node_hints=True)
 
 
 class Sureness(Enum):
@@ -625,9 +640,9 @@ _MINORS: Mapping[int, tuple[tuple[int, Layout], ...]] = MappingProxyType(
         29: ((0, L1_29),),
         30: ((0, L1_30),),
         31: ((0, L1_31),),
-        32: ((0, L1_31),),
+        32: ((0, L1_32),),
         33: ((0, L1_33),),
-        34: ((0, NEWER),),
+        34: ((0, L1_34),),
         35: ((0, NEWER),),
         36: ((0, NEWER),),
         37: ((0, NEWER),),

@@ -38,7 +38,7 @@ class Selector:
         layout = config.layout
         self._place = place
         self._annotation_ignored = config.enabled(layout.hints_always)
-        self._hints = self._annotation_ignored or config.enabled(layout.hints)
+        self._hints = config.enabled(layout.hints)
         self._node_hints = config.enabled(layout.node_hints)
         self._hints_of_ready = layout.hints_of_ready
         self._reads_slices = config.enabled(layout.slices)

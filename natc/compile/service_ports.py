@@ -103,6 +103,7 @@ class _Reader:
 
     def __init__(self, config: ProxyConfig) -> None:
         self._layout = config.layout
+        self._hiding_labels = config.layout.hiding_labels
         self._ipv6 = config.is_ipv6
         self._ip_mode = config.enabled(self._layout.ip_mode)
         self._internal_policy = config.enabled(self._layout.internal_policy)
@@ -110,6 +111,8 @@ class _Reader:
     def cluster_ip(self, service: Service) -> str | None:
         """Return the service's canonical cluster IP of this family, None when it is passed over."""
         if service.type == "ExternalName" or service.cluster_ip in ("", "None"):
+            return None
+        if any(label in service.labels for label in self._hiding_labels):
             return None
         ip = canonical_ip(self._cluster_ip_of_family(service))
         return ip if ip is not None and is_ipv6(ip) == self._ipv6 else None

@@ -156,9 +156,13 @@ def _target_number(port: ServicePort, pod: Pod) -> int | None:
 
 
 def mirror(endpoints: Endpoints) -> list[EndpointSlice]:
-    """Return the slices that say what an Endpoints object says, one for each subset and family."""
+    """Return the slices that say what an Endpoints object says, one for each subset and family.
+
+    The mirroring controller copies its labels, and asks first whether one says not to mirror it
+    (k8s.io/kubernetes, pkg/controller/endpointslicemirroring).
+    """
     slices: list[EndpointSlice] = []
-    for number, subset in enumerate(endpoints.subsets):
+    for number, subset in enumerate(endpoints.subsets if endpoints.mirrored else ()):
         everyone = [
             *(evolve(address, ready=True) for address in subset.addresses),
             *(evolve(address, ready=False) for address in subset.not_ready_addresses),
@@ -169,7 +173,13 @@ def mirror(endpoints: Endpoints) -> list[EndpointSlice]:
                 name = f"{endpoints.name}-{family.lower()}-{number}"
                 slices.append(
                     EndpointSlice(
-                        endpoints.namespace, name, endpoints.name, family, subset.ports, tuple(of_family)
+                        endpoints.namespace,
+                        name,
+                        endpoints.name,
+                        family,
+                        subset.ports,
+                        tuple(of_family),
+                        endpoints.hiding_labels,
                     )
                 )
     return slices

@@ -110,6 +110,8 @@ class EndpointSlice:
     address_type: str
     ports: tuple[EndpointPort, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    hiding_labels: tuple[str, ...] = ()
+    """Those of its labels that keep kube-proxy from seeing it."""
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
@@ -129,6 +131,10 @@ class Endpoints:
     namespace: str
     name: str
     subsets: tuple[EndpointSubset, ...] = ()
+    hiding_labels: tuple[str, ...] = ()
+    """Those of its labels that keep kube-proxy from seeing it."""
+    mirrored: bool = True
+    """Whether the control plane makes EndpointSlices of it where there are none."""
     span: Span | None = field(default=None, eq=False, repr=False)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from natc.kube.addresses import family_of, is_special
 from natc.kube.fields import Fields, Object, Place, shorten
 from natc.kube.names import DNS_LABEL, NameRule
 
 _PORT_NUMBER = "a port number from 1 to 65535"
+
+#: The label of what another proxy serves, and the one of headless Services' endpoints: kube-proxy asks the
+#: API server for objects without them (cmd/kube-proxy/app/server.go).
+OTHER_PROXY_LABEL = "service.kubernetes.io/service-proxy-name"
+HEADLESS_LABEL = "service.kubernetes.io/headless"
 
 #: What a port may be of.
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -30,6 +37,11 @@ def read_namespace(fields: Fields, meta: Object, at: Place) -> str:
     if not DNS_LABEL.allows(namespace):
         fields.refuse((at, "namespace"), f'is "{shorten(namespace)}"', DNS_LABEL.words)
     return namespace
+
+
+def hiding_labels(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return those of some labels that keep kube-proxy from seeing their object."""
+    return tuple([label for label in (OTHER_PROXY_LABEL, HEADLESS_LABEL) if label in labels])
 
 
 def check_word(fields: Fields, word: str, allowed: tuple[str, ...], at: Place) -> None:

@@ -17,11 +17,14 @@ from natc.kube.objects import (
     check_ordinary_address,
     check_port,
     check_word,
+    hiding_labels,
     read_name,
     read_namespace,
 )
 
 SERVICE_LABEL = "kubernetes.io/service-name"
+#: With the value "true" Endpoints are not copied into slices (k8s.io/api, discovery/v1/well_known_labels.go).
+SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror"
 _ADDRESS_TYPES = ("IPv4", "IPv6", "FQDN")
 _MOST_ADDRESSES = 100
 _RARER_FIELDS = frozenset(("hints", "hostname", "topology", "deprecatedTopology"))
@@ -35,10 +38,11 @@ def read_slice(fields: Fields, obj: Object, place: Place) -> EndpointSlice:
     if len(ports) > 1:
         _check_port_names(fields, ports, (place, "ports"))
     inside = (place, "endpoints")
+    labels = fields.text_map(meta, "labels", meta_place)
     return EndpointSlice(
         namespace=read_namespace(fields, meta, meta_place),
         name=read_name(fields, meta, meta_place, DNS_SUBDOMAIN),
-        service=fields.text_map(meta, "labels", meta_place).get(SERVICE_LABEL, ""),
+        service=labels.get(SERVICE_LABEL, ""),
         address_type=address_type,
         ports=ports,
         endpoints=tuple(
@@ -48,6 +52,7 @@ def read_slice(fields: Fields, obj: Object, place: Place) -> EndpointSlice:
                 for index, endpoint in enumerate(fields.sequence(obj, "endpoints", place))
             ]
         ),
+        hiding_labels=hiding_labels(labels),
     )
 
 
@@ -174,10 +179,13 @@ def _hints(fields: Fields, obj: Object, at: Place) -> tuple[tuple[str, ...], tup
 def read_endpoints(fields: Fields, obj: Object, place: Place) -> Endpoints:
     """Return the Endpoints ``obj`` describes; what is wrong with it goes into ``fields``."""
     meta, meta_place = fields.mapping(obj, "metadata", place), (place, "metadata")
+    labels = fields.text_map(meta, "labels", meta_place)
     return Endpoints(
         namespace=read_namespace(fields, meta, meta_place),
         name=read_name(fields, meta, meta_place, DNS_SUBDOMAIN),
         subsets=tuple([_subset(fields, subset, at) for at, subset in fields.mappings(obj, "subsets", place)]),
+        hiding_labels=hiding_labels(labels),
+        mirrored=labels.get(SKIP_MIRROR_LABEL) != "true",
     )
 
 

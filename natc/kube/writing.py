@@ -23,7 +23,7 @@ from natc.kube.model import (
     Service,
     ServicePort,
 )
-from natc.kube.slices import SERVICE_LABEL
+from natc.kube.slices import SERVICE_LABEL, SKIP_MIRROR_LABEL
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON has it."""
@@ -113,7 +113,7 @@ def _ingress(entry: IngressAddress) -> Manifest:
 
 
 def _slice(piece: EndpointSlice) -> Manifest:
-    labels = _filled(**{SERVICE_LABEL: piece.service})
+    labels = {**_filled(**{SERVICE_LABEL: piece.service}), **dict.fromkeys(piece.hiding_labels, "")}
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -148,7 +148,8 @@ def _endpoint(endpoint: Endpoint) -> Manifest:
 
 def _endpoints(whole: Endpoints) -> Manifest:
     subsets = _filled(subsets=[_subset(subset) for subset in whole.subsets])
-    meta = _meta(whole.namespace, whole.name)
+    labels = dict.fromkeys(whole.hiding_labels, "") | ({} if whole.mirrored else {SKIP_MIRROR_LABEL: "true"})
+    meta = _meta(whole.namespace, whole.name, labels=labels)
     return {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, **subsets}
 
 

@@ -77,6 +77,27 @@ def test_gate_of_1_21(gates, on):
     assert ProxyConfig(kube_version="1.21", feature_gates=gates).enabled("TopologyAwareHints") is on
 
 
+@pytest.mark.parametrize(
+    ("version", "gate", "alpha", "beta"),
+    [
+        ("1.18", "ExternalPolicyForExternalIP", False, False),  # general, and off
+        ("1.22", "TopologyAwareHints", True, False),
+        ("1.23", "TopologyAwareHints", False, True),
+        ("1.33", "PreferSameTrafficDistribution", True, False),
+    ],
+)
+def test_gates_by_their_stage(version, gate, alpha, beta):
+    # Stages as pkg/features/kube_features.go of that release has them.
+    for group, on in (("AllAlpha", alpha), ("AllBeta", beta)):
+        assert ProxyConfig(kube_version=version, feature_gates={group: True}).enabled(gate) is on
+
+
+@pytest.mark.parametrize(("version", "off"), [("1.31", True), ("1.32", False)])
+def test_ip_mode_can_be_turned_off_until_its_gate_is_locked(version, off):
+    config = ProxyConfig(kube_version=version, feature_gates={"LoadBalancerIPMode": False})
+    assert config.enabled(config.layout.ip_mode) is not off
+
+
 def test_gate_a_version_does_not_have_is_off():
     config = ProxyConfig(kube_version="1.14", feature_gates={"TopologyAwareHints": True, "NoSuchGate": True})
     assert not config.enabled("TopologyAwareHints")

@@ -173,3 +173,21 @@ def test_the_protocol_tells_ports_apart_from_1_17(version, count):
     udp = attrs.evolve(piece(endpoint()), ports=(EndpointPort("", "UDP", 53),))
     of = cluster(service(ports=(ServicePort(53, protocol="TCP"),)), udp)
     assert len(texts(of, version)) == count
+
+
+@pytest.mark.parametrize("version", ["1.18", "1.19", "newer"])
+def test_endpoints_with_some_labels_are_never_shown_to_kube_proxy(version):
+    labels = ("service.kubernetes.io/headless",)
+    seen, unseen = (
+        piece(endpoint()),
+        attrs.evolve(piece(endpoint("10.244.0.6"), name="x"), hiding_labels=labels),
+    )
+    assert texts(cluster(service(), seen, unseen), version) == ["10.244.0.5:8080"]
+
+
+def test_unseen_endpoints_of_1_18_are_no_reason_to_look_at_slices():
+    subset = EndpointSubset((endpoint("10.244.0.6"),), (), (EndpointPort(port=8080),))
+    unseen = Endpoints("default", "web", (subset,), ("service.kubernetes.io/service-proxy-name",))
+    of = cluster(service(), piece(endpoint()), endpoints=[unseen])
+    assert texts(of, "1.18") == []
+    assert texts(of, "1.19") == ["10.244.0.5:8080"]

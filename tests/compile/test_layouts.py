@@ -90,6 +90,7 @@ def _hashable(layout):
         ("v1.30.5", "1.30", Sureness.COMPARED),
         ("1.30.14", "1.30", Sureness.SAME_MINOR),
         ("1.31.0", "1.31", Sureness.LATER),
+        ("1.34", "1.34", Sureness.LATER),
         ("1.35", "newer", Sureness.LATER),
         ("newer", "newer", Sureness.APPLIED),
     ],

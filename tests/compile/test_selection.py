@@ -133,7 +133,14 @@ AUTO = {"service.kubernetes.io/topology-aware-hints": "Auto"}
         ("1.30", {}, AUTO, "1"),
         ("1.30", {}, {}, "12"),
         ("1.30", {"TopologyAwareHints": False}, AUTO, "12"),
-        ("1.30", {"TopologyAwareHints": False, "ServiceTrafficDistribution": True}, {}, "1"),
+        # Without the first gate nothing reads hints, whatever the second says; asked of 1.30.5 itself.
+        ("1.30", {"TopologyAwareHints": False, "ServiceTrafficDistribution": True}, AUTO, "12"),
+        ("1.30", {"ServiceTrafficDistribution": True}, {}, "1"),
+        ("1.31", {}, {}, "1"),
+        ("1.32", {"ServiceTrafficDistribution": False}, {}, "12"),
+        ("1.32", {"ServiceTrafficDistribution": False}, AUTO, "1"),
+        ("1.32", {"TopologyAwareHints": False}, AUTO, "12"),
+        ("1.33", {"TopologyAwareHints": False, "ServiceTrafficDistribution": False}, {}, "1"),
         ("newer", {}, {}, "1"),
     ],
 )
@@ -196,7 +203,8 @@ NODE_HINTED = piece(
         ("1.33", {}, "12"),
         ("1.33", {"PreferSameTrafficDistribution": True}, "1"),
         ("1.34", {}, "1"),
-        ("newer", {"PreferSameTrafficDistribution": False}, "12"),
+        ("1.34", {"PreferSameTrafficDistribution": False}, "12"),
+        ("1.35", {"PreferSameTrafficDistribution": False}, "1"),
     ],
 )
 def test_node_hints_come_before_zone_hints(version, gates, used):

@@ -49,6 +49,24 @@ def test_families(of, version, expected):
     assert families(of, version) == expected
 
 
+@pytest.mark.parametrize(
+    ("version", "label", "count"),
+    [
+        ("1.14", "service.kubernetes.io/service-proxy-name", 0),
+        ("1.30", "service.kubernetes.io/service-proxy-name", 0),
+        ("newer", "service.kubernetes.io/service-proxy-name", 0),
+        ("1.14", "service.kubernetes.io/headless", 1),
+        ("1.16", "service.kubernetes.io/headless", 0),
+        ("1.30", "service.kubernetes.io/headless", 0),
+        ("1.30", "app.kubernetes.io/name", 1),
+    ],
+)
+def test_services_with_some_labels_are_never_shown_to_kube_proxy(version, label, count):
+    # What the label says does not matter: kube-proxy's watch asks for objects that do not have it.
+    of = service(labels={label: ""})
+    assert len(service_ports([of], ProxyConfig(kube_version=version))) == count
+
+
 def test_cluster_ips_are_read_leniently_and_printed_canonically():
     assert read(service(cluster_ip="010.96.0.1")).service.cluster_ip == "10.96.0.1"
     assert read(service(cluster_ip="010.96.0.1"), "1.22").service.cluster_ip == "10.96.0.1/32"

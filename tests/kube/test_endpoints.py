@@ -183,6 +183,24 @@ def test_endpoints_that_are_given_win_over_pods_and_are_mirrored():
     assert len(found.endpoints) == 1
 
 
+def labelled(**labels):
+    subset = {"addresses": [{"ip": "10.244.0.9"}], "ports": [{"port": 1}]}
+    manifest = endpoints(subset)
+    return {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
+
+
+@pytest.mark.parametrize(("value", "count"), [("true", 0), ("false", 1), ("", 1)])
+def test_a_label_keeps_endpoints_from_being_mirrored(value, count):
+    given = labelled(**{"endpointslice.kubernetes.io/skip-mirror": value})
+    assert len(complete(cluster(service(), given)).endpoint_slices) == count
+
+
+def test_mirrored_slices_are_as_hidden_as_their_endpoints():
+    given = cluster(service(), labelled(**{"service.kubernetes.io/service-proxy-name": "other", "a": "b"}))
+    (made,) = complete(given).endpoint_slices
+    assert made.hiding_labels == ("service.kubernetes.io/service-proxy-name",)
+
+
 def test_endpoints_are_not_mirrored_where_there_are_slices():
     given = cluster(
         service(), piece(), endpoints({"addresses": [{"ip": "10.244.0.9"}], "ports": [{"port": 1}]})
