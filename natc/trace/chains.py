@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from natc.errors import DumpError, Span
-from natc.netfilter.effect import Copy
+from natc.netfilter.condition import Chance
+from natc.netfilter.effect import Copy, Effect
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.values import changed
-from natc.trace.crowd import TellApartError
-from natc.trace.effects import CONTINUE, DROP, Effects
+from natc.trace import crowd
+from natc.trace.effects import ACCEPT, CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker
 from natc.trace.node import NodeView
 from natc.trace.program import Program, ReadyChain, ReadyRule
 from natc.trace.split import Split
 from natc.trace.state import Draws, Frame, State, Step
 from natc.values import define, field, frozen
+
+if TYPE_CHECKING:
+    from natc.trace.endpoints import Row
 
 
 @define
@@ -59,6 +65,8 @@ class ChainWalk:
     effects: Effects
     tally: Tally
     draws: Draws = field(factory=Draws)
+    rows: bool = False
+    """Whether rules that lead to endpoints are taken as one, and the states behind them are crowds."""
 
     def enter(self, state: State, table: str) -> State | None:
         """Return the state at the head of a table's chain for its hook, None when there is no such chain."""
@@ -75,6 +83,8 @@ class ChainWalk:
         while (place := _following(chain, place, state)) < len(chain.rules):
             ready = chain.rule(place)
             self.tally.evaluated(ready)
+            if self.rows and (shared := self._shared_out(chain, place, ready, state, table)):
+                return shared
             answer = Asker(self.node, ready, self.draws).ask(ready.condition, state)
             if isinstance(answer, list):
                 self.tally.note(ready.rule, state, answer)
@@ -84,6 +94,43 @@ class ChainWalk:
                 return [after for one in answer for after in self._outcome(one, table, place, ready)]
             place += 1
         return [self._end_of_chain(state, table)]
+
+    def _shared_out(
+        self, chain: ReadyChain, place: int, ready: ReadyRule, state: State, table: str
+    ) -> list[State] | None:
+        """Take a row of rules that lead to endpoints as one; None where a rule is to be taken by itself."""
+        if type(ready.condition) is not Chance or len(chain.rules) - place < crowd.WORTH_IT or state.crowd:
+            return None
+        from natc.trace.endpoint_rows import row_at
+
+        row = row_at(self.program, table, chain, place)
+        if row is None or not row.takes(state):
+            return None
+        plain, marked = (self._translated(row, one) for one in (state, self._marked(row, state)))
+        if plain is None or marked is None:
+            return None
+        members, left = row.members(state)
+        if row.asked and members[True]:
+            known = changed(state, facts=members[True][0].facts)
+            self.tally.note(row.asked.rule, state, [Split(True, known)])
+        groups = (*crowd.of_members(plain, members[False]), *crowd.of_members(marked, members[True]))
+        return [*groups, _at(left, row.end)]
+
+    def _marked(self, row: Row, state: State) -> State:
+        for ready in row.marking:
+            assert isinstance(ready.action, Effect)
+            ((state, _),) = self.effects.apply(ready.action, state, ready)
+        return state
+
+    def _translated(self, row: Row, state: State) -> State | None:
+        """Return the state behind a row's first endpoint; None where that is not a single one."""
+        ready = row.translation
+        self.tally.evaluated(ready)
+        if Asker(self.node, ready).ask(ready.condition, state) is not True:
+            return None
+        assert isinstance(ready.action, Effect)
+        (after, word), *more = self.effects.apply(ready.action, state, ready)
+        return None if more or word != ACCEPT else changed(after, frames=())
 
     def _outcome(self, one: Split, table: str, place: int, ready: ReadyRule) -> list[State]:
         step = Step(table, one.state.frames[-1].chain, ready.number, ready.rule, one.odds, one.truth)
@@ -138,7 +185,7 @@ def _following(chain: ReadyChain, place: int, state: State) -> int:
         return chain.index.following(place, state.packet)
     found = chain.index.following_crowd(place, state.crowd.addresses, state.packet)
     if found is None:
-        raise TellApartError
+        raise crowd.TellApartError
     return found
 
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
-from natc.trace.state import Crowd, State, Trail
+from natc.trace.state import Crowd, Member, State, Trail
 
 #: Fewer states than this go on by themselves.
 WORTH_IT = 16
@@ -86,6 +86,15 @@ def told_apart(step: Callable[[State], list[State]]) -> Callable[[State], list[S
     return stepped
 
 
+def goes_to(state: State, address: int | Open) -> bool:
+    """Tell whether an address is the destination; of a crowd that can be said where it is nobody's."""
+    if state.crowd is None:
+        return state.packet.dst == address
+    if isinstance(address, Open) or _named(address, state.packet.family) in state.crowd.addresses:
+        raise TellApartError
+    return False
+
+
 def gathered(states: list[State]) -> list[State]:
     """Put states between two tables that differ in their destination only into crowds."""
     if len(states) < WORTH_IT or states[0].frames or states[0].hook == "PREROUTING":
@@ -100,27 +109,51 @@ def gathered(states: list[State]) -> list[State]:
 def _one_or_all(group: list[State]) -> list[State]:
     if len(group) < WORTH_IT:
         return group
-    known, differing = _common([state.facts for state in group])
-    first = group[0]
-    times = Counter(_named(state.packet) for state in group)
+    members = [
+        Member(one.packet.dst, one.facts, one.odds, one.likeliest, one.ways, one.trail)
+        for one in group
+        if isinstance(one.packet.dst, int)
+    ]
+    return [crowd_of(group[0], members)]
+
+
+def crowd_of(like: State, members: Sequence[Member]) -> State:
+    """Return the crowd of ``members``, in all else like a state whose destination is known."""
+    known, differing = _common([member.facts for member in members])
+    times = Counter(_named(member.dst, like.packet.family) for member in members)
+    return changed(
+        _without_destination(like),
+        facts=CrowdFacts.of(known, differing),
+        odds=CERTAIN,
+        likeliest=CERTAIN,
+        ways=1,
+        trail=Trail(),
+        crowd=Crowd(members, frozenset(times), max(times.values())),
+    )
+
+
+def of_members(like: State, members: Sequence[Member]) -> list[State]:
+    """Return a crowd, or if they are few the states that ``members`` are by themselves."""
+    if len(members) >= WORTH_IT:
+        return [crowd_of(like, members)]
     return [
         changed(
-            _without_destination(first),
-            facts=CrowdFacts.of(known, differing),
-            odds=CERTAIN,
-            likeliest=CERTAIN,
-            ways=1,
-            trail=Trail(),
-            crowd=Crowd(tuple(group), frozenset(times), max(times.values())),
+            like,
+            packet=changed(like.packet, dst=member.dst),
+            facts=member.facts,
+            odds=member.odds,
+            likeliest=member.likeliest,
+            ways=member.ways,
+            trail=member.trail,
         )
+        for member in members
     ]
 
 
-def _named(packet: Packet) -> str | int:
+def _named(address: int, family: int) -> str | int:
     from natc.trace.index import dotted
 
-    assert isinstance(packet.dst, int)
-    return packet.dst if packet.family == 6 else dotted(packet.dst)
+    return address if family == 6 else dotted(address)
 
 
 def _common(facts: Sequence[Facts]) -> tuple[dict[Open, Domain], frozenset[Open]]:
@@ -151,9 +184,9 @@ def each(state: State) -> list[State]:
     return [state] if crowd is None else [_left(state, member) for member in crowd.members]
 
 
-def _left(state: State, member: State) -> State:
+def _left(state: State, member: Member) -> State:
     packet = object.__new__(Packet)
-    packet.__dict__.update(state.packet.__dict__, dst=member.packet.dst)
+    packet.__dict__.update(state.packet.__dict__, dst=member.dst)
     facts = state.facts
     assert isinstance(facts, CrowdFacts)
     own = {value: domain for value, domain in member.facts.known.items() if value in facts.differing}
@@ -174,17 +207,13 @@ def _times(odds: Odds, behind: Odds) -> Odds:
 
 
 def met(states: list[State], merge: Callable[[list[State]], list[State]]) -> list[State]:
-    """Merge the states that meet at a point; a crowd stays one unless others may be equal to a member."""
+    """Merge the states that meet at a point: crowds that are equal, and the others into crowds.
+
+    A state may be equal to a crowd's member, or a member to another crowd's: they go on side by side, and are
+    merged when they have left their crowds. That makes no more crowds than tables are passed.
+    """
     crowds = [state for state in states if state.crowd is not None]
     if not crowds:
         return gathered(merge(states))
     single = [state for state in states if state.crowd is None]
-    crowds = merge(crowds)
-    keys = [changed(crowd, facts=_ANY, crowd=None) for crowd in crowds]
-    times = Counter(keys)
-    times.update({_without_destination(state) for state in single if isinstance(state.packet.dst, int)})
-    whole = [crowd for crowd, key in zip(crowds, keys, strict=True) if times[key] == 1]
-    for crowd, key in zip(crowds, keys, strict=True):
-        if times[key] > 1:
-            single += each(crowd)
-    return [*whole, *gathered(merge(single))] if single else whole
+    return [*merge(crowds), *(gathered(merge(single)) if single else ())]

@@ -89,7 +89,7 @@ class Machine:
     def trace(self, packet: Packet, origin: str = "network") -> Distribution:
         """Return what becomes of a packet that comes from the network, or from a local process."""
         tracker = self._tracker(packet, self.node.host)
-        way, start = self._prepared(packet, origin, tracker)
+        way, start = self._prepared(packet, origin, tracker, rows=self.program.use_index)
         try:
             finals = merged(way.step, way.start(start), None if self._last_resort else _CROWD)
         except CrowdedError:
@@ -122,8 +122,10 @@ class Machine:
         for final in branches(way.step, way.start(start), bound_of(way)):
             yield Piece(final.facts, final.odds, outcome_of(packet, final))
 
-    def _prepared(self, packet: Packet, origin: str, tracker: Tracker) -> tuple[Way, State]:
-        way = self.way(tracker)
+    def _prepared(
+        self, packet: Packet, origin: str, tracker: Tracker, *, rows: bool = False
+    ) -> tuple[Way, State]:
+        way = self.way(tracker, rows=rows)
         packet = changed(packet, ctstate=None)
         if origin == "local":
             packet = _sent_here(packet)
@@ -147,9 +149,12 @@ class Machine:
         at_once = (_AT_ONCE,) if self.program.at_once else ()
         return (*self.start.assumptions, *tracker.assumptions(packet), *lazy, *at_once)
 
-    def way(self, tracker: Tracker) -> Way:
-        """Return the way through the hooks, for packets whose connections ``tracker`` knows."""
-        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally())
+    def way(self, tracker: Tracker, *, rows: bool = False) -> Way:
+        """Return the way through the hooks, for packets whose connections ``tracker`` knows.
+
+        With ``rows``, which a search must be made for, endpoints that rules in a row lead to are one step.
+        """
+        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally(), rows=rows)
         return Way(chains, self.node, tracker, self.backend)
 
 

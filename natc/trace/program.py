@@ -14,6 +14,7 @@ from natc.values import define, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.ruleset import Chain
+    from natc.trace.endpoints import Row
     from natc.trace.index import ChainIndex
 
 #: Chains of fewer lines are scanned.
@@ -131,6 +132,8 @@ class Program:
     """Whether what nobody can decide is asked once a rule, instead of match by match."""
     lists: Runs = field(factory=Runs)
     """The lists that rules ask in a row, as far as they are reached."""
+    rows: dict[tuple[str, str], dict[int, Row | None]] = field(factory=dict)
+    """The rows of rules that lead to endpoints, by table and chain and where they were looked for."""
     _chains: dict[tuple[str, str], ReadyChain | None] = field(factory=dict)
 
     def chain(self, table: str, name: str) -> ReadyChain | None:

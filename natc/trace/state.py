@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.connection import NO_ZONE, Connection, Zone
@@ -172,11 +172,23 @@ class Binding:
 NO_BINDING = Binding()
 
 
+@value(eq=False)
+class Member:
+    """A state of a crowd: what it does not share with the others."""
+
+    dst: int
+    facts: Facts
+    odds: Odds
+    likeliest: Odds
+    ways: int
+    trail: Trail
+
+
 @frozen(eq=False)
 class Crowd:
     """States that differ in their destination, in what is known of open values and in what leads to them."""
 
-    members: tuple[State, ...]
+    members: Sequence[Member]
     addresses: frozenset[str | int] = frozenset()
     """Their destinations, as the index of a chain writes them."""
     most: int = 1

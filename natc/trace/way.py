@@ -8,6 +8,7 @@ from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk
+from natc.trace.crowd import goes_to, told_apart
 from natc.trace.node import NodeView
 from natc.trace.split import Split
 from natc.trace.state import NOWHERE, State
@@ -65,7 +66,9 @@ class Way:
 
     def _behind(self, state: State, table: str) -> list[State]:
         """Leave a table whose chains a state has passed."""
-        return [state] if state.frames or state.verdict else self._passed(state, table)
+        if state.frames or state.verdict:
+            return [state]
+        return told_apart(lambda one: self._passed(one, table))(state)
 
     def _passed(self, state: State, table: str) -> list[State]:
         if table == "nat":
@@ -156,7 +159,7 @@ def _doubled(state: State) -> State:
 def _unrouted(state: State) -> State:
     """Forget the route of a packet whose destination nat changed as it came over lo (nf_nat_proto.c)."""
     before = state.routed
-    if state.hook != "PREROUTING" or before is None or before.dst == state.packet.dst:
+    if state.hook != "PREROUTING" or before is None or goes_to(state, before.dst):
         return state
     return changed(state, route=NOWHERE)
 
@@ -172,7 +175,7 @@ def _moved(state: State, table: str) -> bool:
         return False
     if table == "mangle":
         return _routing_key(before) != _routing_key(after)
-    return table == "nat" and before.dst != after.dst
+    return table == "nat" and not goes_to(state, before.dst)
 
 
 def _routing_key(packet: Packet) -> tuple[object, ...]:

@@ -1,5 +1,6 @@
 """Crowds, for every ruleset hypothesis can think of: the answer is the one that each packet comes to alone."""
 
+from collections import Counter
 from unittest.mock import patch
 
 from hypothesis import given, settings
@@ -101,18 +102,33 @@ def dumps(draw):
     return "\n".join([*lines, ""])
 
 
+MARKS = ["", "-j MARK --set-xmark 0x4000/0x4000", "-j MARK-IT"]
+
+
 def service(draw):
+    """Its endpoints' chains are written alike, but that now and then one is not."""
     to = draw(st.lists(st.sampled_from(ENDPOINTS), min_size=2, max_size=6, unique=True))
     yield from (f":SEP{number} -" for number in range(len(to)))
+    yield ":MARK-IT -"
     for hook in ("PREROUTING", "OUTPUT"):
         yield f"-A {hook} -d 10.96.0.1/32 -p tcp -j SVC"
     yield "-A SVC ! -s 10.244.0.0/16 -j MARK --set-xmark 0x4000/0x4000"
-    port = draw(st.sampled_from(["8080", "80"]))
+    yield f"-A MARK-IT {draw(st.sampled_from(['', '', '-o eth0', '-s 10.244.0.0/24']))} -j MARK --set-xmark 0x4000/0x4000"
+    port, mark = draw(st.sampled_from(["8080", "80"])), draw(st.sampled_from(MARKS))
+    asks = draw(
+        st.sampled_from(
+            ["-p tcp", "-p tcp", "-s 10.244.0.0/23 -p tcp", "-p tcp -m mark ! --mark 0x4000/0x4000"]
+        )
+    )
     for number, address in enumerate(to):
-        yield f"-A SVC -m statistic --mode random --probability 0.4 -j SEP{number}"
-        if draw(st.booleans()):
-            yield f"-A SEP{number} -s {address}/32 -j MARK --set-xmark 0x4000/0x4000"
-        yield f"-A SEP{number} -p tcp -j DNAT --to-destination {address}:{draw(st.sampled_from([port, port, '81']))}"
+        odd = draw(st.integers(0, 7)) == 0
+        share = draw(st.sampled_from(["0.4", "0.5", "0.00000001", "1"])) if odd else "0.4"
+        yield f"-A SVC -m statistic --mode random --probability {share} -j SEP{number}"
+        if own := draw(st.sampled_from(MARKS)) if odd else mark:
+            source = draw(st.sampled_from([address, "10.244.0.0/24", "192.0.2.7"])) if odd else address
+            yield f"-A SEP{number} -s {source} {own}"
+        to_port = draw(st.sampled_from([port, "81", "81-83"])) if odd else port
+        yield f"-A SEP{number} {asks} -j DNAT --to-destination {address}:{to_port}"
 
 
 NODE = Host.from_node(
@@ -143,7 +159,12 @@ def described(answer):
 
 def only_ways(answer):
     """The paths to the ends that one branch leads to; where there are several, any as likely may be shown."""
-    return {(one.facts, one.outcome): one.outcome.steps for one in answer.pieces if one.outcome.ways == 1}
+    ends = Counter((one.facts, one.outcome) for one in answer.pieces)
+    return {
+        (one.facts, one.outcome): one.outcome.steps
+        for one in answer.pieces
+        if one.outcome.ways == 1 and ends[one.facts, one.outcome] == 1
+    }
 
 
 @settings(max_examples=60, deadline=None)

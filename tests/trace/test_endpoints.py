@@ -1,0 +1,79 @@
+"""Rules in a row that lead to endpoints: what is taken as one step is what each rule by itself would have done."""
+
+import re
+
+import pytest
+
+from natc.netfilter.packet import question_packet
+from natc.text.reader import read
+from natc.trace.machine import Machine
+from tests.trace.dumps import service
+
+COUNT = 40
+PACKET = question_packet("10.96.0.1", 80)
+
+
+def ends(answer):
+    return {
+        case.conditions: [(odds.num, odds.exp, outcome, outcome.steps) for odds, outcome in case.outcomes]
+        for case in answer.cases
+    }
+
+
+def both(text, packet=PACKET, origin="network"):
+    """The answer and that of every rule by itself, which must be the same, as (rules looked at, ...)."""
+    ruleset = read(text)
+    together = Machine.of(ruleset).trace(packet, origin)
+    alone = Machine.of(ruleset, use_index=False).trace(packet, origin)
+    assert ends(together) == ends(alone)
+    return together.rules_evaluated, alone.rules_evaluated
+
+
+def test_a_row_of_endpoints_is_one_step():
+    together, alone = both(str(service(COUNT)))
+    assert together < 50 < 7 * COUNT < alone
+
+
+@pytest.mark.parametrize("source", ["10.244.0.7", "192.0.2.1", "10.244.9.9"])
+@pytest.mark.parametrize("origin", ["network", "local"])
+def test_a_given_source_is_marked_where_it_is_the_endpoint(source, origin):
+    together, _ = both(str(service(COUNT)), question_packet("10.96.0.1", 80, src=source), origin)
+    assert together < 50
+
+
+def test_counters_do_not_make_rules_unlike():
+    counted = iter(range(10**6))
+    text = re.sub(r"(?m)^-A", lambda _: f"[{next(counted)}:0] -A", str(service(COUNT)))
+    together, _ = both(text)
+    assert together < 50
+
+
+def test_ipv6_addresses_are_endpoints_too():
+    text = str(service(COUNT)).replace("10.96.0.1/32", "fd00::1/128").replace("10.244.0.0/16", "fd01::/16")
+    text = re.sub(r"to-destination 10\.244\.0\.(\d+):", r"to-destination [fd01::\1]:", text)
+    text = re.sub(r"10\.244\.0\.(\d+)/32", r"fd01::\1/128", text)
+    together, _ = both(text, question_packet("fd00::1", 80))
+    assert together < 50
+
+
+@pytest.mark.parametrize(
+    ("written", "otherwise"),
+    [
+        ("-s 10.244.0.20/32 -j", "! -s 10.244.0.20/32 -j"),
+        ("-s 10.244.0.20/32 -j", "-s 10.244.0.20/30 -j"),
+        ("10.244.0.20:8080", "10.244.0.20:8081"),
+        ("10.244.0.20:8080", "10.244.0.20-10.244.0.21:8080"),
+        ("10.244.0.20:8080", "10.244.0.20:8080 --random"),
+    ],
+)
+def test_a_row_ends_where_a_chain_is_written_in_another_way(written, otherwise):
+    text = str(service(COUNT))
+    assert text.count(written) == 1
+    (whole, _), (together, alone) = both(text), both(text.replace(written, otherwise))
+    assert whole < together < alone / 2
+
+
+def test_packets_to_an_endpoint_itself_go_through_its_rules():
+    """Translating them changes nothing, which the kernel does not call a translation."""
+    text = str(service(COUNT)).replace("-d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j SVC", "-p tcp -j SVC")
+    both(text, question_packet("10.244.0.7", 8080))
