@@ -11,6 +11,8 @@ from natc.values import field, frozen
 
 #: Longest part of a source line that is drawn; longer lines are cut around the caret.
 _DRAWN_WIDTH = 120
+#: Longest message that is said whole: what it quotes may be a word of megabytes.
+_SAID_WIDTH = 1000
 
 
 def printable(text: str) -> str:
@@ -31,6 +33,12 @@ def _escape(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte that did not decode
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
+
+
+def _in_short(text: str) -> str:
+    """Return a text, of a long one the beginning and the end."""
+    half = _SAID_WIDTH // 2
+    return text if len(text) <= _SAID_WIDTH else f"{text[:half]}...{text[-half:]}"
 
 
 @frozen
@@ -73,7 +81,7 @@ class NatcError(Exception):
     def __str__(self) -> str:
         where = f"{self.span}: " if self.span else ""
         expected = f" (expected {self.expected})" if self.expected else ""
-        return printable(f"{where}{self.message}{expected}")
+        return printable(f"{where}{_in_short(self.message)}{expected}")
 
     def render(self) -> str:
         """Return the one-line message and, where there is a source line, that line with a caret."""

@@ -33,6 +33,11 @@ _ORIGINS = {"network": "from the network", "local": "from the node itself"}
 _SAID_BY_OPTIONS = frozenset(
     {"source", "source port", "incoming interface", "mark bit", "state", "ICMP type", "ICMP code", "length"}
 )
+#: What is said of packets of the node itself that only masquerading tells apart.
+_CHOSEN = (
+    "of the node's own packets those whose process chose an address: "
+    "routing mostly gives the one that masquerading does"
+)
 #: So many classes of destinations that a change is of are named.
 _CLASSES = 4
 #: A row of the table: what becomes of packets, and its odds on both sides.
@@ -136,6 +141,8 @@ def _contrast_lines(change: Change, commands: Sequence[Command]) -> Iterator[Lin
         yield line("           A           B   ", Part(", ".join([origins, *_conditions(first)]), "dim"))
         for text, a, b in rows:
             yield line(f"{_odds(a):>12}{_odds(b):>12}   {text}", Part(_exactly(a, b), "dim"))
+        if any(one.needs_chosen_source for one in group):
+            yield line(f"    {_CHOSEN}")
         for command in commands:
             yield line("    ", Part(command.text(change.options(first)), "cyan"))
 
@@ -245,6 +252,7 @@ def _contrast(change: Change, contrast: Contrast, commands: Sequence[Command]) -
         "packet": shlex.join(options),
         "origin": contrast.witness.origin,
         "conditions": list(condition_texts(contrast.witness.packet, contrast.witness.known)),
+        "chosen_source": contrast.needs_chosen_source,
         "trace": {side: command.text(options) for side, command in traces},
     }
 

@@ -210,3 +210,14 @@ def test_a_change_of_a_whole_address_is_one(tmp_path, capsys):
         ("10.244.0.23:1", "tcp", ["any port"]),
         ("10.244.0.23:53", "udp", []),
     ]
+
+
+def test_masquerading_is_no_change_for_a_process_that_chose_no_address(tmp_path, capsys):
+    after = tmp_path / "after.txt"
+    after.write_text(Path(BEFORE).read_text().replace("! -s 10.244.0.0/16 ", ""))
+    assert run(["diff", BEFORE, str(after)]) == 1
+    assert "of the node's own packets those whose process chose an address" in capsys.readouterr().out
+    run(["diff", BEFORE, str(after), "--output", "json"])
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    said = {one["origin"]: one["chosen_source"] for one in (change, *change["also"])}
+    assert said == {"network": False, "local": True}

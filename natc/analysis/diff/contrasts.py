@@ -11,7 +11,9 @@ from natc.analysis.diff.sides import Answer, Side
 from natc.analysis.diff.witness import Witness, witness_of
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Rule
+from natc.netfilter.values import changed
 from natc.probability import NEVER, Odds, total
+from natc.trace.outcome import MASQUERADE
 from natc.values import evolve, field, frozen
 
 #: So many packets are looked at for more contrasts, beside one that is there already.
@@ -47,6 +49,16 @@ class Contrast:
     def is_of_place(self) -> bool:
         """Whether packets end elsewhere, not only with another source or in another form."""
         return not _can_be_one(placed(self.a), placed(self.b))
+
+    @property
+    def needs_chosen_source(self) -> bool:
+        """Whether the node itself sends the packet and only masquerading makes the difference.
+
+        Then there mostly is none for a process that chose no address: routing gives its packets one of the
+        interface they leave by (fib_result_prefsrc), as masquerading does (inet_select_addr). Only a route
+        with a source of its own, or another way after translation, makes these two addresses.
+        """
+        return self.witness.origin == "local" and _unmasqueraded(self.a) == _unmasqueraded(self.b)
 
 
 @frozen(eq=False)
@@ -179,6 +191,17 @@ def _ends(shares: Shares) -> frozenset[tuple[Fate, Odds]]:
         end = evolve(fate, final=None)
         sums[end] = sums.get(end, NEVER) + odds
     return frozenset(sums.items())
+
+
+def _unmasqueraded(shares: Shares) -> Shares:
+    """Return the fates as if masquerading gave a packet the source that it has."""
+    sums: dict[Fate, Odds] = {}
+    for fate, odds in shares.items():
+        masqueraded = fate.snat == MASQUERADE and fate.final is not None
+        kept = changed(fate.final, src=None, sport=None) if masqueraded else fate.final
+        end = evolve(fate, snat=None if masqueraded else fate.snat, final=kept)
+        sums[end] = sums.get(end, NEVER) + odds
+    return sums
 
 
 def placed(shares: Shares) -> Shares:
