@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from natc.analysis.service_chains import ENDPOINT, jump_of, kind_of
+from natc.analysis.service_chains import jump_of, kind_of
+from natc.kube.proxy_names import ENDPOINT_PREFIX
 from natc.netfilter.header import Header
 from natc.netfilter.kinds.numbers import Probability
 from natc.netfilter.matches.comment import Comment
@@ -58,7 +59,7 @@ class Balancing:
     def _take(self, rule: Rule) -> None:
         to = jump_of(rule)
         kinds = {part.kind for part in rule.shape.matches} - {Comment}
-        bare = kind_of(to) == ENDPOINT and not rule.shape.goto and rule.header == Header()
+        bare = kind_of(to) == ENDPOINT_PREFIX and not rule.shape.goto and rule.header == Header()
         chance = chance_of(rule) if bare and kinds <= {Statistic} else -1
         if chance != -1:
             self.balanced.append(rule)

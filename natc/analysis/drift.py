@@ -10,15 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from natc.analysis.service_chains import (
-    SHARED_CHAINS,
-    comment_of,
-    jump_of,
-    kind_of,
-    name_in,
-    owners,
-)
+from natc.analysis.service_chains import SHARED_CHAINS, jump_of, kind_of, name_in, owners
 from natc.compile.layouts import Layout
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset
 from natc.text.writer import Printer

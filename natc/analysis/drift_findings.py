@@ -26,14 +26,9 @@ from natc.analysis.drift_codes import (
 from natc.analysis.drift_policies import by_external_policy, external_policy, session_affinity
 from natc.analysis.drift_rules import changed, reordered, rule_differs, rule_findings
 from natc.analysis.findings import Finding
-from natc.analysis.service_chains import (
-    BALANCING,
-    ENDPOINT,
-    comment_of,
-    jump_of,
-    kind_of,
-    references,
-)
+from natc.analysis.service_chains import BALANCING, jump_of, kind_of, references
+from natc.kube.proxy_names import ENDPOINT_PREFIX
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
@@ -175,7 +170,7 @@ class _Service:
             yield from self._missing_chain(unit)
         elif kind in BALANCING:
             yield from self._balancing(unit)
-        elif kind == ENDPOINT:
+        elif kind == ENDPOINT_PREFIX:
             yield from self._endpoint_chain(unit)
         else:
             yield from rule_findings(self.drift, unit, unit.expected, unit.found, RULE)
@@ -292,7 +287,7 @@ class _Service:
 
     def _expected_endpoints(self) -> list[str]:
         owners = self.drift.expected.owners
-        return [c for c, name in owners.items() if name == self.name and kind_of(c) == ENDPOINT]
+        return [c for c, name in owners.items() if name == self.name and kind_of(c) == ENDPOINT_PREFIX]
 
 
 def _all_rules(chains: Mapping[str, Chain]) -> Iterator[Rule]:

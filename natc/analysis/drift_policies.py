@@ -11,7 +11,9 @@ from natc.analysis.drift import Drift, Side, Unit
 from natc.analysis.drift_codes import AFFINITY, POLICY
 from natc.analysis.drift_rules import asks_recent
 from natc.analysis.findings import Finding
-from natc.analysis.service_chains import EXTERNAL, EXTERNAL_LOCAL, LOCAL, comment_of, kind_of
+from natc.analysis.service_chains import kind_of
+from natc.kube.proxy_names import EXTERNAL_LOCAL_PREFIX, EXTERNAL_PREFIX, LOCAL_PREFIX
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Rule
 
 
@@ -28,7 +30,7 @@ def external_policy(drift: Drift, service: str, units: Sequence[Unit]) -> list[F
 
 def by_external_policy(unit: Unit) -> bool:
     """Tell whether a unit follows from the external traffic policy."""
-    if kind_of(unit.chain) in (EXTERNAL, EXTERNAL_LOCAL, LOCAL):
+    if kind_of(unit.chain) in (EXTERNAL_PREFIX, EXTERNAL_LOCAL_PREFIX, LOCAL_PREFIX):
         return True
     return unit.chain in ("KUBE-EXTERNAL-SERVICES", "KUBE-NODEPORTS")
 
@@ -46,12 +48,12 @@ def session_affinity(drift: Drift, service: str) -> list[Finding]:
 def _external(side: Side, service: str) -> tuple[str, int]:
     """Return a service's external traffic policy by its rules, and a line that shows it."""
     for chain in _chains(side, service):
-        if kind_of(chain) == EXTERNAL:
+        if kind_of(chain) == EXTERNAL_PREFIX:
             for rule in side.rules("nat", chain):
                 policy = _policy_in(comment_of(rule))
                 if policy:
                     return policy, rule.line
-        if kind_of(chain) == EXTERNAL_LOCAL:
+        if kind_of(chain) == EXTERNAL_LOCAL_PREFIX:
             there = side.chain("nat", chain)
             return "Local", there.line if there else 0
     return "", 0

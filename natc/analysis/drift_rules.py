@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from natc.analysis.drift import Drift, Unit
 from natc.analysis.drift_codes import AFFINITY, FIXED, MASQUERADE, ORDER, POLICY, REFUSAL, RULE, SOURCE_RANGE
 from natc.analysis.findings import Finding
-from natc.analysis.service_chains import FIREWALL, jump_of, kind_of
+from natc.analysis.service_chains import jump_of, kind_of
+from natc.kube.proxy_names import FIREWALL_PREFIX
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.rule import Rule
 from natc.netfilter.targets.reject import Reject
@@ -129,7 +130,7 @@ def _code(otherwise: str, *rules: Rule) -> str:
         return MASQUERADE
     if any(_refuses(rule) for rule in rules):
         return REFUSAL
-    if any(rule.chain.startswith(FIREWALL) and rule.header.source is not None for rule in rules):
+    if any(rule.chain.startswith(FIREWALL_PREFIX) and rule.header.source is not None for rule in rules):
         return SOURCE_RANGE
     return AFFINITY if any(asks_recent(rule) for rule in rules) else otherwise
 

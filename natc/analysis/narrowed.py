@@ -21,9 +21,10 @@ from natc.analysis.drift import (
     by_destination,
 )
 from natc.analysis.nearby import Near, Shared, Side, Tables, named, shared_lines
-from natc.analysis.service_chains import ENDPOINT, SHARED_CHAINS, kind_of, looking_other
+from natc.analysis.service_chains import SHARED_CHAINS, kind_of, looking_other
 from natc.analysis.written import Chains, Expected, Kept, Shown
 from natc.compile import ProxyConfig
+from natc.kube.proxy_names import ENDPOINT_PREFIX
 from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.values import frozen
 
@@ -191,7 +192,7 @@ def _commented_alike(expected: Expected, found: Chains, apart: Collection[str]) 
 
 def _commented(chains: Chains) -> bool:
     """Tell whether the last rules of endpoints' chains have comments, or there are no endpoints."""
-    texts = [(name, text) for name, text in chains.items() if text and name.startswith(ENDPOINT)]
+    texts = [(name, text) for name, text in chains.items() if text and name.startswith(ENDPOINT_PREFIX)]
     last = ((name, text[text.rfind("\n", 0, -1) + 1 :]) for name, text in texts)
     if any(" --comment " in line and kind_of(name) for name, line in last):
         return True

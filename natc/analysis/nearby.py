@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from natc.analysis.service_chains import OWN_NAME, SHARED_CHAINS, name_in
 from natc.analysis.written import Chains
-from natc.kube.names import SERVICE_PORT
+from natc.kube.proxy_names import SERVICE_PORT
 from natc.values import define, field
 
 Tables = Mapping[str, Chains]

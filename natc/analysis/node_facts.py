@@ -10,18 +10,13 @@ from collections.abc import Iterator, Set
 from itertools import islice
 from typing import Any
 
-from natc.analysis.service_chains import (
-    EXTERNAL,
-    EXTERNAL_LOCAL,
-    LOCAL,
-    SERVICE,
-    comment_of,
-    jump_of,
-)
+from natc.analysis.service_chains import jump_of
 from natc.analysis.written import Shown
 from natc.kube.addresses import canonical_ip, is_plain_v4
 from natc.kube.model import Cluster, Endpoint
+from natc.kube.proxy_names import EXTERNAL_LOCAL_PREFIX, EXTERNAL_PREFIX, LOCAL_PREFIX, SERVICE_PREFIX
 from natc.netfilter.header import Header
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.matches.nfacct import Nfacct
 from natc.netfilter.rule import Rule
 from natc.netfilter.targets.dnat import Dnat
@@ -97,14 +92,14 @@ def _detection(node: Shown) -> dict[str, Any]:
 def _cluster_ip_marks(node: Shown) -> Iterator[Rule]:
     """Yield the rules that mark traffic to cluster IPs for masquerading."""
     to = "KUBE-MARK-MASQ"
-    for rule in _some(node, "KUBE-SERVICES", SERVICE, LOCAL, word=to):
+    for rule in _some(node, "KUBE-SERVICES", SERVICE_PREFIX, LOCAL_PREFIX, word=to):
         if jump_of(rule) == to and comment_of(rule).endswith(" cluster IP"):
             yield rule
 
 
 def _pods(node: Shown) -> Iterator[str]:
     """Yield how other rules tell a node's pods."""
-    for rule in _some(node, EXTERNAL, EXTERNAL_LOCAL):
+    for rule in _some(node, EXTERNAL_PREFIX, EXTERNAL_LOCAL_PREFIX):
         if comment_of(rule).startswith(("pod traffic for ", "Redirect pods trying ")):
             yield _senders(rule)
     for rule in node.rules("filter", "KUBE-FORWARD"):
@@ -186,7 +181,7 @@ def _node(node: Shown, cluster: Cluster) -> dict[str, Any]:
 
 def _local_endpoints(node: Shown) -> Iterator[str]:
     """Yield the addresses of the endpoints that only local traffic policies lead to."""
-    for rule in _some(node, LOCAL, EXTERNAL_LOCAL):
+    for rule in _some(node, LOCAL_PREFIX, EXTERNAL_LOCAL_PREFIX):
         for inner in node.rules("nat", jump_of(rule)):
             if inner.shape.target is not None and inner.shape.target.kind is Dnat:
                 target = inner.target

@@ -9,19 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from natc.kube.names import SERVICE_PORT
-from natc.netfilter.matches.comment import Comment
+from natc.kube.proxy_names import (
+    ENDPOINT_PREFIX,
+    EXTERNAL_LOCAL_PREFIX,
+    EXTERNAL_PREFIX,
+    FIREWALL_PREFIX,
+    HASH_LENGTH,
+    LOCAL_PREFIX,
+    SERVICE_PORT,
+    SERVICE_PREFIX,
+)
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Table
 
-SERVICE = "KUBE-SVC-"
-LOCAL = "KUBE-SVL-"
-EXTERNAL = "KUBE-EXT-"
-EXTERNAL_LOCAL = "KUBE-XLB-"
-FIREWALL = "KUBE-FW-"
-ENDPOINT = "KUBE-SEP-"
+_PREFIXES = (
+    SERVICE_PREFIX,
+    LOCAL_PREFIX,
+    EXTERNAL_PREFIX,
+    EXTERNAL_LOCAL_PREFIX,
+    FIREWALL_PREFIX,
+    ENDPOINT_PREFIX,
+)
 #: Kinds of chain whose rules share traffic out among endpoints.
-BALANCING = (SERVICE, LOCAL, EXTERNAL_LOCAL)
+BALANCING = (SERVICE_PREFIX, LOCAL_PREFIX, EXTERNAL_LOCAL_PREFIX)
 
 #: The chains in which every service port has its rules, iptables mode's and userspace mode's.
 SHARED_CHAINS = frozenset(
@@ -40,48 +51,37 @@ SHARED_CHAINS = frozenset(
     }
 )
 
-_HASH = 16
 #: An expression of the name of a service port's own chain.
-OWN_NAME = rf"KUBE-(?:SVC|SVL|EXT|XLB|FW|SEP)-[A-Z2-7]{{{_HASH}}}"
+OWN_NAME = rf"(?:{'|'.join(_PREFIXES)})[A-Z2-7]{{{HASH_LENGTH}}}"
 _OWN = re.compile(OWN_NAME)
-_KINDS = frozenset((SERVICE, LOCAL, EXTERNAL, EXTERNAL_LOCAL, FIREWALL, ENDPOINT))
+_KINDS = frozenset(_PREFIXES)
 _NAME = re.compile(rf"(?<!\S)({SERVICE_PORT})(?!\S)")
 
 
 def kind_of(chain: str) -> str:
     """Return the prefix of a service port's own chain, empty for any other chain."""
-    return chain[:-_HASH] if _OWN.fullmatch(chain) else ""
+    return chain[:-HASH_LENGTH] if _OWN.fullmatch(chain) else ""
 
 
 def looks_own(chain: str) -> bool:
     """Tell whether a chain has a name as long as that of a service port's, and the beginning of one."""
-    return chain[:-_HASH] in _KINDS
+    return chain[:-HASH_LENGTH] in _KINDS
 
 
 def looking_own(chains: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the chains for which :func:`looks_own`, with their texts; 60,000 calls take 6 ms."""
-    return [(chain, text) for chain, text in chains.items() if chain[:-_HASH] in _KINDS]
+    return [(chain, text) for chain, text in chains.items() if chain[:-HASH_LENGTH] in _KINDS]
 
 
 def looking_other(chains: Iterable[str]) -> list[str]:
     """Return the chains for which not :func:`looks_own`."""
-    return [chain for chain in chains if chain[:-_HASH] not in _KINDS]
+    return [chain for chain in chains if chain[:-HASH_LENGTH] not in _KINDS]
 
 
 def name_in(comment: str) -> str:
     """Return the service port that a comment of kube-proxy names, empty when it names none."""
     found = _NAME.search(comment)
     return found[1] if found else ""
-
-
-def comment_of(rule: Rule) -> str:
-    """Return a rule's comment, empty without one."""
-    for part in rule.shape.matches:
-        if part.kind is Comment:
-            read = rule.shape.read(part, rule.values)
-            assert isinstance(read, Comment)
-            return read.comment
-    return ""
 
 
 def jump_of(rule: Rule) -> str:

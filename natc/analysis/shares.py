@@ -16,6 +16,7 @@ from natc.analysis.own_address import own_address
 from natc.analysis.who import NODE, OWN
 from natc.errors import DumpError, Span
 from natc.netfilter.intervals import Intervals, union
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import Open, Packet, question_packet
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds
@@ -26,7 +27,7 @@ from natc.trace.node import OpenNode
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import Step, Trail
-from natc.trace.wording import comment_of, phrase
+from natc.trace.wording import phrase
 from natc.values import evolve, frozen
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from natc.analysis.backwards import Address, Candidate, Wanted, candidates
 from natc.analysis.own_address import ANY_NODE, own_address
 from natc.netfilter.intervals import Intervals
 from natc.netfilter.kinds.addresses import address_of
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import Open, question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
@@ -23,7 +24,7 @@ from natc.trace.machine import Machine
 from natc.trace.node import NodeView, OpenNode
 from natc.trace.outcome import MASQUERADE, Case, Endpoint, Outcome
 from natc.trace.starting import NOTHING_SHOWN, Start
-from natc.trace.wording import comment_of, service_of
+from natc.trace.wording import service_of
 from natc.values import define, evolve, field, frozen
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from natc.compile import masquerade
 from natc.compile.layouts import ExternalIps
-from natc.compile.names import MARK_MASQ, SERVICE_PREFIX, SERVICES
+from natc.compile.names import MARK_MASQ, SERVICES
 from natc.compile.plan import Plan
 from natc.compile.sync import Sync
+from natc.kube.proxy_names import SERVICE_PREFIX
 
 
 def ips(sync: Sync, plan: Plan) -> None:

@@ -14,6 +14,14 @@ from types import MappingProxyType
 
 from natc.errors import UsageError
 from natc.kube.objects import HEADLESS_LABEL, OTHER_PROXY_LABEL
+from natc.kube.proxy_names import (
+    ENDPOINT_PREFIX,
+    EXTERNAL_LOCAL_PREFIX,
+    EXTERNAL_PREFIX,
+    FIREWALL_PREFIX,
+    LOCAL_PREFIX,
+    SERVICE_PREFIX,
+)
 from natc.values import evolve, field, frozen
 
 #: True or False for good, or the name of the feature gate that decides.
@@ -61,12 +69,12 @@ class Pass(Enum):
 class Chain(Enum):
     """The kinds of chain one service port may have."""
 
-    SERVICE = "KUBE-SVC-"
-    LOCAL = "KUBE-SVL-"
-    EXTERNAL = "KUBE-EXT-"
-    EXTERNAL_LOCAL = "KUBE-XLB-"
-    FIREWALL = "KUBE-FW-"
-    ENDPOINT = "KUBE-SEP-"
+    SERVICE = SERVICE_PREFIX
+    LOCAL = LOCAL_PREFIX
+    EXTERNAL = EXTERNAL_PREFIX
+    EXTERNAL_LOCAL = EXTERNAL_LOCAL_PREFIX
+    FIREWALL = FIREWALL_PREFIX
+    ENDPOINT = ENDPOINT_PREFIX
 
 
 class Duplicates(Enum):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+from natc.kube.proxy_names import HASH_LENGTH
+
 SERVICES = "KUBE-SERVICES"
 EXTERNAL_SERVICES = "KUBE-EXTERNAL-SERVICES"
 NODE_PORTS = "KUBE-NODEPORTS"
@@ -17,14 +19,6 @@ FIREWALL = "KUBE-FIREWALL"
 PROXY_CANARY = "KUBE-PROXY-CANARY"
 KUBELET_CANARY = "KUBE-KUBELET-CANARY"
 IPTABLES_HINT = "KUBE-IPTABLES-HINT"
-
-#: Prefixes of the chains of one service port; each is followed by :func:`chain_hash`.
-SERVICE_PREFIX = "KUBE-SVC-"
-LOCAL_PREFIX = "KUBE-SVL-"
-EXTERNAL_PREFIX = "KUBE-EXT-"
-FIREWALL_PREFIX = "KUBE-FW-"
-EXTERNAL_LOCAL_PREFIX = "KUBE-XLB-"
-ENDPOINT_PREFIX = "KUBE-SEP-"
 
 
 def service_port_name(namespace: str, name: str, port_name: str, *, colon_always: bool) -> str:
@@ -39,23 +33,14 @@ def service_port_name(namespace: str, name: str, port_name: str, *, colon_always
 
 #: The characters of base32 by the number they stand for, as a table for ``bytes.translate``.
 _BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".ljust(256)
-HASH_LENGTH = 16
-"""Characters of a hash: 80 bits, five a character."""
 _PADDING = bytes(HASH_LENGTH - 10)
 
 
-def chain_hash(text: str) -> str:
-    """Return the 16 characters that end the chain name of whatever ``text`` stands for.
-
-    ``text`` is the service port's name and its lower-case protocol, for an endpoint followed by
-    ``ip:port``; nothing separates them. The characters are the first 80 bits of its SHA-256 in
-    base32.
-    """
-    return chain_hashes([text])[0]
-
-
 def chain_hashes(texts: Sequence[str]) -> list[str]:
-    """Return the :func:`chain_hash` of each text.
+    """Return the 16 characters that end the chain name of whatever each text stands for.
+
+    A text is the service port's name and its lower-case protocol, for an endpoint followed by
+    ``ip:port``; nothing separates them. The characters are the first 80 bits of its SHA-256 in base32.
 
     All are written in base32 at once, as one long number: 60,000 take 38 ms, of which 23 are
     SHA-256. One by one it was 210 ms with ``base64.b32encode`` and 70 ms with a table.

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from natc.compile.endpoints import ProxyEndpoint
 from natc.compile.layouts import Chain, Layout
-from natc.compile.names import (
+from natc.compile.names import chain_hashes
+from natc.compile.selection import Used
+from natc.compile.service_ports import ProxiedPort, ProxiedService
+from natc.kube.proxy_names import (
     ENDPOINT_PREFIX,
     EXTERNAL_LOCAL_PREFIX,
     EXTERNAL_PREFIX,
     FIREWALL_PREFIX,
     LOCAL_PREFIX,
     SERVICE_PREFIX,
-    chain_hashes,
 )
-from natc.compile.selection import Used
-from natc.compile.service_ports import ProxiedPort, ProxiedService
 from natc.values import value
 
 

@@ -28,7 +28,7 @@ from natc.compile.sync import Sync
 from natc.errors import DumpError, UsageError
 from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
-from natc.kube.names import SERVICE_PORT
+from natc.kube.proxy_names import SERVICE_PORT
 from natc.netfilter.ruleset import Ruleset
 from natc.text.delivered import known_shapes
 from natc.text.reader import read

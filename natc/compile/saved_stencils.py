@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from natc.compile.marks import Values, holds_any, holes_of, marked, template_of
-from natc.compile.names import HASH_LENGTH
 from natc.compile.plan import make_plan
 from natc.compile.proxier import Planned
 from natc.compile.stencils import Write, values_of
 from natc.compile.sync import Sync
+from natc.kube.proxy_names import HASH_LENGTH
 from natc.values import evolve, frozen
 
 #: A table and one of its chains.

@@ -25,10 +25,6 @@ class NameRule:
 
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_DOTTED = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
-#: An expression of the name of a service port, ``namespace/name`` or ``namespace/name:port`` (layout
-#: section 3), with dots anywhere: a node may show names that an API server does not let pass.
-SERVICE_PORT = rf"{_DOTTED}/{_DOTTED}(?::(?:{_DOTTED})?)?"
 
 DNS_LABEL = NameRule(
     re.compile(_LABEL).fullmatch,

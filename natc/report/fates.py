@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.matches.mark import Mark
 from natc.netfilter.rule import Rule
 from natc.netfilter.targets.mark import SetMark
@@ -12,7 +13,6 @@ from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
-from natc.trace.wording import comment_of
 from natc.values import frozen
 
 #: How many targets are listed beside one fate.

@@ -9,21 +9,14 @@ from typing import Any
 
 from natc.netfilter.intervals import Intervals, Span, union
 from natc.netfilter.kinds.addresses import address_of
-from natc.netfilter.matches.comment import Comment
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import YES, YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.rule import Rule
 
 #: The longest gap, in pieces, that reads better as an exception than as two ranges.
 _FEW = 4
-
-
 #: How kube-proxy's comments begin: namespace/name, perhaps with the port's name.
 _SERVICE = r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)"
-
-
-def comment_of(rule: Rule) -> str:
-    """Return a rule's comment, empty without one."""
-    return next((match.comment for match in rule.matches if isinstance(match, Comment)), "")
 
 
 def service_of(rule: Rule) -> str | None:

@@ -90,7 +90,8 @@ class Answer:
 
     def names(self) -> tuple[str, str]:
         """Return the service that the rules on the way name, and the whole comment; empty without one."""
-        from natc.trace.wording import comment_of, service_of
+        from natc.netfilter.matches.comment import comment_of
+        from natc.trace.wording import service_of
 
         steps: list[Any] = [step for piece in self.found.pieces for step in piece.outcome.path]
         for step in steps:

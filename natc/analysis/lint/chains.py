@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.lint.base import Dump
-from natc.analysis.service_chains import EXTERNAL_LOCAL, FIREWALL, comment_of, kind_of, name_in, owners
+from natc.analysis.service_chains import kind_of, name_in, owners
 from natc.analysis.shadows import Impossible, is_zero, shadows
+from natc.kube.proxy_names import EXTERNAL_LOCAL_PREFIX, FIREWALL_PREFIX
 from natc.netfilter.header import Header
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Rule, Shape
 
 Found = Iterator[tuple[int, str, str]]
@@ -43,7 +45,7 @@ def orphans(dump: Dump) -> Found:
 
 def _is_made_full(name: str) -> bool:
     """Tell whether kube-proxy makes a chain only with rules; up to 1.23 some KUBE-XLB- stay empty."""
-    return kind_of(name) not in ("", EXTERNAL_LOCAL)
+    return kind_of(name) not in ("", EXTERNAL_LOCAL_PREFIX)
 
 
 def never_matching(dump: Dump) -> Found:
@@ -101,7 +103,7 @@ def shadowed(dump: Dump) -> Found:
     """
     for graph in dump.graphs():
         for name in graph.suspects():
-            if kind_of(name) != FIREWALL:
+            if kind_of(name) != FIREWALL_PREFIX:
                 for shadow in shadows(graph, name):
                     if name.startswith("KUBE-") and _does(shadow.rule) == _does(shadow.by):
                         continue

@@ -8,9 +8,10 @@ from ipaddress import ip_interface, ip_network
 from itertools import islice
 
 from natc.analysis.lint.base import Dump
-from natc.analysis.service_chains import comment_of, jump_of, name_in
+from natc.analysis.service_chains import jump_of, name_in
 from natc.netfilter.header import Header
 from natc.netfilter.kinds.addresses import Network
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from natc.analysis.chain_graph import ChainGraph
 from natc.analysis.chain_odds import literal
 from natc.analysis.lint.base import EVERY_LOCALNET, Dump
-from natc.analysis.service_chains import comment_of, jump_of, name_in
+from natc.analysis.service_chains import jump_of, name_in
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.netmap import Netmap

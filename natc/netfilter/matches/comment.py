@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from natc.netfilter.condition import ALWAYS, Condition
 from natc.netfilter.extension import Match, option
 from natc.netfilter.kinds.words import Text
 from natc.netfilter.matches import register_match
 from natc.values import frozen
+
+if TYPE_CHECKING:
+    from natc.netfilter.rule import Rule
 
 
 @register_match("comment")
@@ -20,3 +25,13 @@ class Comment(Match):
 
     def condition(self) -> Condition:
         return ALWAYS
+
+
+def comment_of(rule: Rule) -> str:
+    """Return a rule's comment, of several the first, empty without one; no other match of it is made."""
+    for part in rule.shape.matches:
+        if part.kind is Comment:
+            read = rule.shape.read(part, rule.values)
+            assert isinstance(read, Comment)
+            return read.comment
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from natc.netfilter.effect import ExchangeMarks, Nothing, Remember, SetMark
+from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Jump, Rule
 from natc.probability import CERTAIN, Odds, total
 from natc.report.conditions import conditions_of
@@ -16,7 +17,6 @@ from natc.report.rule_text import exact, percent, words_of
 from natc.report.trace_text import headline
 from natc.trace.outcome import Case, Distribution, Outcome
 from natc.trace.state import Step
-from natc.trace.wording import comment_of
 from natc.values import define, field
 
 #: What a rule of a side chain may do: nothing that ends the packet's way or sends it elsewhere.
