@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from natc.report.document import SCHEMA
 from natc.report.lines import Line, Part, counted, line
 from natc.trace.capture import Row
+from natc.trace.departures import Decision
 from natc.values import define, field
 
 T = TypeVar("T")
 Result = Mapping[str, Any]
 
-_STYLES = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow"}
+_STYLES = {"DROP": "red", "REJECT": "red", "NO_ROUTE": "red", "OPEN": "yellow", "SEEN": "dim"}
 
 
 def replay_lines(answer: Mapping[str, Any]) -> Iterator[Line]:
@@ -42,10 +43,24 @@ class Flows:
 
     counts: dict[FlowKey, int] = field(factory=dict)
 
+    again: int = 0
+    """How many packets were captured a second time: they are none of a flow's own."""
+
     def note(self, row: Row) -> None:
         """Count one packet's result."""
+        if row.decision is not None:
+            self._decided(row.decision)
+        if row.result["verdict"] == "SEEN":
+            self.again += 1
+            return
         key = _kept(row, "flow", _flow_key)
         self.counts[key] = self.counts.get(key, 0) + 1
+
+    def _decided(self, decision: Decision) -> None:
+        """Count the packets of a flow whose way was open to where they went."""
+        before, after = _flow_key(decision.before), _flow_key(decision.after)
+        if before != after and before in self.counts:
+            self.counts[after] = self.counts.get(after, 0) + self.counts.pop(before)
 
     def content(self) -> list[dict[str, Any]]:
         """Return the summary for JSON."""
@@ -60,6 +75,8 @@ class Flows:
         yield line(Part(counted(len({flow for flow, _, _ in self.counts}), "flow"), "bold"))
         for (flow, verdict, to), count in self.counts.items():
             yield line(f"{count:>7,}  {flow}  ", Part(verdict, _STYLES.get(verdict, "green")), f"  {to}")
+        if self.again:
+            yield line(f"and {counted(self.again, 'packet')} captured a second time, of the same flows")
 
 
 def _flow_key(result: Result) -> FlowKey:
@@ -83,7 +100,7 @@ def capture_lines(rows: Iterable[Row]) -> Iterator[Line]:
     flows = Flows()
     for row in rows:
         flows.note(row)
-        yield line(_number(row.number), *_kept(row, "parts", _row_parts))
+        yield line(_number(row.number), *_kept(row, "parts", _row_parts), _decides(row))
     yield from flows.lines()
 
 
@@ -92,7 +109,7 @@ def capture_text(rows: Iterable[Row]) -> Iterator[str]:
     flows = Flows()
     for row in rows:
         flows.note(row)
-        yield f"{_number(row.number)}{_kept(row, 'text', _row_text)}\n"
+        yield f"{_number(row.number)}{_kept(row, 'text', _row_text)}{_decides(row)}\n"
     for one in flows.lines():
         yield f"{one}\n"
 
@@ -104,9 +121,21 @@ def capture_document(version: str, rows: Iterable[Row]) -> Iterator[str]:
     comma = ""
     for row in rows:
         flows.note(row)
-        yield f'{comma}{{"number": {row.number}, "time": {row.time!r}, {_kept(row, "json", _row_json)}'
+        shown = "" if row.decision is None else f'"decides": {_decision_json(row.decision)}, '
+        yield f'{comma}{{"number": {row.number}, "time": {row.time!r}, {shown}{_kept(row, "json", _row_json)}'
         comma = ",\n"
-    yield f'\n], "flows": {json.dumps(flows.content())}}}\n'
+    yield f'\n], "flows": {json.dumps(flows.content())}, "seen_again": {flows.again}}}\n'
+
+
+def _decision_json(decision: Decision) -> str:
+    return json.dumps({"packet": decision.number} | decision.after)
+
+
+def _decides(row: Row) -> str:
+    """Say what a packet shows of an earlier one."""
+    if row.decision is None:
+        return ""
+    return f"  so packet {row.decision.number} went {_flow(row.decision.after)}"
 
 
 def _row_json(result: Result) -> str:
@@ -128,12 +157,20 @@ def _row(number: int, result: Result, odds: str) -> Line:
 
 def _row_parts(result: Result) -> tuple[str | Part, ...]:
     verdict = result["verdict"]
+    if verdict == "SEEN":
+        first = result["first"]
+        again = "as it left" if first is None else f"packet {first} once more"
+        return Part(f"{verdict:<9}", _STYLES[verdict]), _flow(result), Part(f"  {again}", "dim")
     end = result.get("drop_at") or result.get("reject") or result.get("errno") or result.get("out") or ""
     return (
         Part(f"{verdict:<9}", _STYLES.get(verdict, "green")),
         f"{_flow(result)}  {end}",
-        Part(f"  {result.get('ctstate') or ''}  mark {result.get('mark') or 0:#x}", "dim"),
+        Part(f"  {result.get('ctstate') or ''}  mark {result.get('mark') or 0:#x}{_how(result)}", "dim"),
     )
+
+
+def _how(result: Result) -> str:
+    return f"  seen {result['seen']}" if "seen" in result else ""
 
 
 def _flow(result: Mapping[str, Any]) -> str:

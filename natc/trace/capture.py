@@ -10,9 +10,12 @@ from natc.netfilter.host import Host
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.trace.capture_file import Frame
+from natc.trace.copies import Copies, tells_places
+from natc.trace.departures import Decision, seen
+from natc.trace.frame_kinds import kind_of
 from natc.trace.frames import packet_of_frame
 from natc.trace.injection import Sent
-from natc.trace.repeats import Repeated, Repeats, kind_of
+from natc.trace.repeats import Repeated, Repeats
 from natc.trace.replay import Replay
 from natc.trace.results import Result
 from natc.values import value
@@ -29,6 +32,8 @@ class Row:
     result: Result
     repeated: Repeated | None = None
     """Set when many packets have this result."""
+    decision: Decision | None = None
+    """What the packet shows of an earlier one, whose way was open until then."""
 
 
 def replay_capture(run: Replay, frames: Iterable[Frame], *, repeats: bool = True) -> Iterator[Row]:
@@ -39,9 +44,15 @@ def replay_capture(run: Replay, frames: Iterable[Frame], *, repeats: bool = True
     ``repeats`` every packet goes the whole way, which takes longer and comes to the same.
     """
     first: float | None = None
-    number, known = 0, Repeats(run)
+    number, known, copies = 0, Repeats(run), Copies()
     for frame in frames:
         time = frame.time
+        if tells_places(frame):
+            row = copied(frame, copies.first_of(frame, number + 1), number + 1)
+            if row is not None:
+                number += 1
+                yield row
+                continue
         kind, place, end = kind_of(frame) if repeats else (None, 0, 0)
         since = 0.0 if first is None else time - first
         found = kind and known.find(kind, frame.data, place, end, since)
@@ -50,15 +61,19 @@ def replay_capture(run: Replay, frames: Iterable[Frame], *, repeats: bool = True
             if packet is None:
                 continue
             first = time if first is None else first
-            sent = known.send(kind, packet, since)
-            if not isinstance(sent, Repeated):
-                number += 1
-                yield Row(number, time, sent)
-                continue
-            found = sent
+            number += 1
+            sent = known.send(kind, packet, since, number)
+            yield Row(number, time, sent.result, sent.repeated, sent.decision)
+            continue
         number += 1
         yield Row(number, time, found.result, found)
     known.settle()
+
+
+def copied(frame: Frame, first: int | None, number: int) -> Row | None:
+    """Return the row of a frame that shows an earlier packet once more, None for any other frame."""
+    packet = None if first is None else packet_of_frame(frame)
+    return None if packet is None else Row(number, frame.time, seen(packet, first))
 
 
 def sent_from(host: Host, packet: Packet) -> Sent:

@@ -44,6 +44,8 @@ class Frame:
     link: int
     """The kind of its link layer, a LINKTYPE number."""
     data: bytes
+    interface: int = -1
+    """Which one of a pcapng file that was taken on several; -1 in any other."""
 
 
 class _CutError(Exception):
@@ -165,7 +167,8 @@ class _Blocks:
     def _enhanced(self, body: bytes, interfaces: list[_Interface]) -> Frame:
         number, high, low, size = Struct(self.order + "IIII").unpack_from(body)
         interface = _nth(interfaces, number)
-        return Frame((high << 32 | low) / interface.parts, interface.link, body[20 : 20 + size])
+        time, several = (high << 32 | low) / interface.parts, len(interfaces) > 1
+        return Frame(time, interface.link, body[20 : 20 + size], number if several else -1)
 
     def _simple(self, body: bytes, interfaces: list[_Interface]) -> Frame:
         """A simple block has no time: 1970, as scapy has it."""

@@ -17,10 +17,10 @@ from natc.netfilter.values import changed
 from natc.netfilter.wire import tcp_options
 from natc.trace.capture_file import Frame
 
-_ETHERNET, _COOKED, _COOKED_2 = 1, 113, 276
+_ETHERNET, COOKED, COOKED_2 = 1, 113, 276
 _RAW = frozenset({12, 14, 101, 228, 229})
 #: For link layers that name the protocol behind them: where they do, and where that begins.
-_NAMED = {_ETHERNET: (12, 14), _COOKED: (14, 16), _COOKED_2: (0, 20)}
+_NAMED = {_ETHERNET: (12, 14), COOKED: (14, 16), COOKED_2: (0, 20)}
 _FAMILIES = {b"\x08\x00": 4, b"\x86\xdd": 6}
 
 _TCP = Struct("!HHIIBBH")

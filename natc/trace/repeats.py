@@ -5,7 +5,8 @@ lengths. When no rule on the way of a packet looked at such a thing, and nothing
 later packets meet, the next packet of its kind has the same result. Only its connection is carried on.
 
 Of which kind a packet is, is in the bytes of its headers: addresses, ports, protocol, time to live, type
-of service, TCP flags. What may differ between packets of a kind is :data:`FREE`. A result is kept if
+of service, TCP flags. What may differ between packets of a kind: :data:`natc.trace.plain_rules.FREE`. A
+result is kept if
 
 * no rule that was evaluated looks at a free field, at the time, or at memory other than empty lists;
 * the node gave no answer of its own;
@@ -18,72 +19,34 @@ replays with and without this against each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
-from natc.netfilter.condition import All, Bits, Computed, Condition, In, Not, Remembered, Some
+from natc.netfilter.condition import Remembered
 from natc.netfilter.connection import NO_ZONE, Connection, Status
 from natc.netfilter.conntrack import UDP_STREAM_SECONDS, Connections
 from natc.netfilter.conntrack_quick import Stream
 from natc.netfilter.datagrams import TABLE, datagram_of
-from natc.netfilter.effect import Answer, Change, Effect, Remember
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.packet import Packet
-from natc.netfilter.rule import Jump
 from natc.netfilter.tcp_segment import TcpState
-from natc.trace.capture_file import Frame
-from natc.trace.frames import network_layer
+from natc.trace.departures import Decision, Departures, Judgement, is_judged
+from natc.trace.frame_kinds import Kind
+from natc.trace.plain_rules import asks_plainly, does_the_same, parts
 from natc.trace.program import ReadyRule
 from natc.trace.replay import Delivery, Replay
 from natc.trace.results import Result
-from natc.values import define, evolve, field
+from natc.values import define, evolve, field, value
 
-#: The fields in which packets of a kind may differ.
-FREE = frozenset(
-    {
-        "sequence", "acknowledgement", "window", "tcp_options", "payload", "length", "ident", "fragment",
-        "link_source", "link_destination", "link_type", "bad_checksum", "inner",
-    }
-)  # fmt: skip
 #: The protocols whose packets are kept: what else is tracked has states of its own.
-_TCP, _UDP, _ECHOES = 6, 17, (1, 58)
+_TCP, _UDP = 6, 17
 _OPEN_BOTH_WAYS = Status.SEEN_REPLY | Status.ASSURED
 #: More kinds of packets than this are not kept at one time.
 _MOST_KINDS = 1_000_000
 
-#: Addresses and ports (of an echo: type, code and identifier), protocol, time to live, TOS, TCP flags.
-Kind = tuple[bytes, int, int, int, int]
 _SEGMENT = Struct("!IIBxH")
 #: The options of most segments: two fillers and a timestamp.
 _TIMESTAMP = b"\x01\x01\x08\x0a"
-
-
-def kind_of(frame: Frame) -> tuple[Kind | None, int, int]:
-    """Return the kind of the packet in a frame, if any, and where its transport begins and ends."""
-    data = frame.data
-    family, start = network_layer(frame.link, data)
-    size = len(data)
-    if family == 4 and size >= start + 28 and data[start] == 0x45:
-        if data[start + 6] & 0x3F or data[start + 7]:
-            return None, 0, 0
-        proto, ttl, tos, place = data[start + 9], data[start + 8], data[start + 1], start + 20
-        end = start + (data[start + 2] << 8 | data[start + 3])
-        addresses = data[start + 12 : start + 24]
-    elif family == 6 and size >= start + 48:
-        proto, ttl, place = data[start + 6], data[start + 7], start + 40
-        tos = (data[start] << 4 | data[start + 1] >> 4) & 0xFF
-        end = place + (data[start + 4] << 8 | data[start + 5])
-        addresses = data[start + 8 : start + 44]
-    else:
-        return None, 0, 0
-    if proto == _TCP and size >= place + 20 and end >= place + 20:
-        return (addresses, proto, ttl, tos, data[place + 13]), place, end
-    if proto == _UDP and end >= place + 8:
-        return (addresses, proto, ttl, tos, 0), place, end
-    if proto in _ECHOES and data[place] in (0, 8, 128, 129) and end >= place + 8:
-        return (addresses[:-2] + data[place + 4 : place + 6], proto, ttl, tos, 0), place, end
-    return None, 0, 0
 
 
 @define(eq=False)
@@ -93,6 +56,8 @@ class Live:
     connection: Connection
     stream: Stream | None
     """For TCP."""
+    phase: int = 0
+    """Grows when the connection becomes another in more than its windows: answered, say."""
 
 
 @define(eq=False)
@@ -102,6 +67,8 @@ class Repeated:
     result: Result
     live: Live | None
     """The connection it belongs to."""
+    phase: int
+    """In which phase that was."""
     direction: int
     lists: tuple[tuple[Any, Any], ...]
     """The lists that rules looked at, with what was in them: nothing."""
@@ -110,8 +77,20 @@ class Repeated:
     version: int
     """Of the connection table, for a packet without a connection."""
     turn: int
+    carries: bool
+    """Whether the packets carry a TCP stream on."""
     shown: dict[str, Any] = field(factory=dict)
     """What reports have made of the result, so that they need not make it again."""
+
+
+@value
+class Careful:
+    """What became of a packet that went the whole way."""
+
+    result: Result
+    repeated: Repeated | None = None
+    """Set if packets to come have the same."""
+    decision: Decision | None = None
 
 
 @define(eq=False)
@@ -120,6 +99,7 @@ class Repeats:
 
     run: Replay
     kinds: dict[Kind, Repeated] = field(factory=dict)
+    departures: Departures = field(init=False)
     _live: dict[int, Live] = field(factory=dict)
     _moved: set[Live] = field(factory=set)
     """The streams that have gone further than the connection table says."""
@@ -127,6 +107,9 @@ class Repeats:
     _turn: int = 0
     """Counts the packets that went the careful way: what is known before one must be looked at again."""
     _plain: dict[ReadyRule, bool] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.departures = Departures(self.run)
 
     def find(self, kind: Kind, data: bytes, place: int, end: int, now: float) -> Repeated | None:
         """Return what is known of a packet, and carry its connection on; None: it must be sent."""
@@ -139,11 +122,11 @@ class Repeats:
             return None
         if known.young_since is not None and now - known.young_since > UDP_STREAM_SECONDS:
             return None
-        live = known.live
-        if live is None or kind[1] != _TCP:
+        if not known.carries:
             return known
-        stream = live.stream
-        if stream is None or not self._taken(live, stream, known.direction, data, place, end):
+        live = known.live
+        stream = None if live is None else live.stream
+        if live is None or stream is None or not self._taken(live, stream, known.direction, data, place, end):
             return None
         return known
 
@@ -168,9 +151,11 @@ class Repeats:
             return False
         live = known.live
         if live is None:
-            if table.version != known.version:
+            if self._version != known.version:
                 return False
         else:
+            if live.phase != known.phase:
+                return False
             now = table.get(live.connection.serial)
             if now is not live.connection:
                 if now is None or not now.alike(live.connection):
@@ -202,28 +187,66 @@ class Repeats:
 
     # ---- sending with care
 
-    def send(self, kind: Kind | None, packet: Packet, now: float) -> Repeated | Result:
-        """Send a packet, and keep its result if packets of its kind will have the same."""
-        from natc.trace.capture import sent_from
-
+    def send(self, kind: Kind | None, packet: Packet, now: float, number: int) -> Careful:
+        """Send the ``number``-th packet, and keep its result if packets of its kind will have the same."""
+        now = self._latest = max(now, self._latest)
         self.settle()
         self._turn += 1
-        now = max(now, self._latest)
+        judged = self._judged(packet)
+        if judged.result is not None:
+            return Careful(judged.result, self._second_sighting(kind, judged), judged.decision)
+        known = self._sent(judged.packet, now, number)
+        if judged.packet is not packet:
+            known.result["seen"] = "as it left"
+        if kind is None or not isinstance(known, Repeated):
+            return Careful(known.result, None, judged.decision)
+        self._keep(kind, known)
+        return Careful(known.result, known, judged.decision)
+
+    def _sent(self, packet: Packet, now: float, number: int) -> Repeated | Delivery:
+        """Send a packet; return what packets of its kind will have too, or what became of this one."""
+        from natc.trace.capture import sent_from
+
         sent = sent_from(self.run.host, packet)
-        if kind is None:
-            return self.run.deliver(sent, now)
-        before, version = self._connection(packet), self.table.version
+        if not is_judged(packet):
+            return self.run.delivered(sent, now)
+        before, version = self._connection(packet), self._version
         delivery, rules = self.run.rules_met(sent, now)
+        if before is None:
+            self.departures.note(number, sent, delivery.result, is_open=delivery.is_open)
+        if found := before or self._connection(packet):
+            self.departures.came(*found)
         lists = self._lists(rules)
         if delivery.is_answered or lists is None or not all(map(self._is_plain, rules)):
-            return delivery.result
-        known = self._kept(packet, before, version, delivery, lists)
-        if known is None:
-            return delivery.result
+            return delivery
+        return self._kept(packet, before, version, delivery, lists) or delivery
+
+    def _keep(self, kind: Kind, known: Repeated) -> None:
         if len(self.kinds) >= _MOST_KINDS:
             self.kinds.clear()
         self.kinds[kind] = known
+
+    def _judged(self, packet: Packet) -> Judgement:
+        """Return what a packet is: what it looks like, or one that nat has rewritten already."""
+        if is_judged(packet) and self._connection(packet) is None:
+            return self.departures.judge(packet)
+        return Judgement(packet)
+
+    def _second_sighting(self, kind: Kind | None, judged: Judgement) -> Repeated | None:
+        """Keep that packets of a kind are second sightings, as long as their connection stays as it is."""
+        if kind is None or judged.of is None or judged.decision or judged.result is None:
+            return None
+        live = self._live_one(judged.of)
+        known = Repeated(
+            judged.result, live, live.phase, 0, (), None, self._version, self._turn, carries=False
+        )
+        self._keep(kind, known)
         return known
+
+    @property
+    def _version(self) -> int:
+        """Grows whenever the connection table changes, or what is waited for."""
+        return self.table.version + self.departures.changes
 
     def _connection(self, packet: Packet) -> tuple[Connection, int] | None:
         return self.table.find(datagram_of(packet).key(), NO_ZONE)
@@ -239,8 +262,9 @@ class Repeats:
         """Return the result for packets to come, None if they may fare differently."""
         table = self.table
         if before is None:
-            unchanged = table.version == version
-            return Repeated(delivery.result, None, 0, lists, None, version, self._turn) if unchanged else None
+            if self._version != version:
+                return None
+            return Repeated(delivery.result, None, 0, 0, lists, None, version, self._turn, carries=False)
         old, direction = before
         now = table.get(old.serial)
         if now is None or not now.alike(old) or not _goes_on(now, direction, delivery):
@@ -250,7 +274,10 @@ class Repeats:
             return None
         young = now.original.proto == _UDP and Status.SEEN_REPLY in now.status
         since = now.seen_at if young and Status.ASSURED not in now.status else None
-        return Repeated(delivery.result, live, direction, lists, since, version, self._turn)
+        return Repeated(
+            delivery.result, live, live.phase, direction, lists, since, version, self._turn,
+            carries=packet.proto == _TCP,
+        )  # fmt: skip
 
     def _live_one(self, connection: Connection) -> Live:
         """Return the one place where a connection is carried on, for all kinds of its packets."""
@@ -258,6 +285,7 @@ class Repeats:
         if live is None:
             live = self._live[connection.serial] = Live(connection, _stream(connection))
         elif live.connection is not connection:
+            live.phase += not live.connection.alike(connection)
             live.connection, live.stream = connection, _stream(connection)
         return live
 
@@ -267,14 +295,14 @@ class Repeats:
         """Tell whether a rule does the same with all packets of a kind, whenever they come."""
         found = self._plain.get(ready)
         if found is None:
-            found = self._plain[ready] = _asks_plainly(ready.condition) and _does_the_same(ready.action)
+            found = self._plain[ready] = asks_plainly(ready.condition) and does_the_same(ready.action)
         return found
 
     def _lists(self, rules: list[ReadyRule]) -> tuple[tuple[Any, Any], ...] | None:
         """Return the recent lists that the rules look at; None when there is something in one."""
         found: dict[Any, Any] = {}
         for ready in rules:
-            for part in _parts(ready.condition):
+            for part in parts(ready.condition):
                 if isinstance(part, Remembered) and isinstance(part.probe, Recent):
                     key = ("recent", part.probe.list_name)
                     found[key] = self.run.memory.get(key)
@@ -301,31 +329,3 @@ def _goes_on(connection: Connection, direction: int, delivery: Delivery) -> bool
     answered = Status.SEEN_REPLY in connection.status
     state = "ESTABLISHED" if direction or answered else "NEW"
     return (answered or not direction) and delivery.result["ctstate"] == state
-
-
-def _parts(condition: Condition) -> Iterator[Condition]:
-    """Yield the forms that a condition consists of."""
-    if isinstance(condition, All | Some):
-        for part in condition.parts:
-            yield from _parts(part)
-    elif isinstance(condition, Not):
-        yield from _parts(condition.body)
-    else:
-        yield condition
-
-
-def _asks_plainly(condition: Condition) -> bool:
-    for part in _parts(condition):
-        if isinstance(part, In | Bits) and part.field in FREE:
-            return False
-        if isinstance(part, Computed) and not FREE.isdisjoint(part.needs):
-            return False
-        if isinstance(part, Remembered) and not isinstance(part.probe, Recent):
-            return False
-    return True
-
-
-def _does_the_same(action: Jump | Effect | None) -> bool:
-    if isinstance(action, Change):
-        return FREE.isdisjoint(action.needs)
-    return not isinstance(action, Remember | Answer)

@@ -124,10 +124,18 @@ class Replay:
         """Do what :meth:`deliver` does; without a time, a little passes with every packet."""
         if now is not None:
             self.memory = self.memory.settled(max(now, self.memory.now))
-        ways = branches(self._way.step, self._starts(sent), self._bound)
+        ways = self.ways(sent)
         final = next(ways)
         if others := list(islice(ways, MOST_BRANCHES)):
             return Delivery(open_result(sent.packet, [final, *others]), is_open=True)
+        return self.keep(sent, final, now)
+
+    def ways(self, sent: Sent) -> Iterator[State]:
+        """Yield every way that a packet may go, the likeliest first, leaving nothing behind."""
+        return branches(self._way.step, self._starts(sent), self._bound)
+
+    def keep(self, sent: Sent, final: State, now: float | None = None) -> Delivery:
+        """Take one of a packet's ways for the one it went, and keep what it leaves behind."""
         response = self._response(final)
         self.memory = (response.final if response else final).memory or self.memory
         self.memory = self.memory.settled(self.memory.now + (_TICK if now is None else 0))
@@ -183,9 +191,7 @@ class Replay:
         """Return every random branch of a packet: its odds, which random rules were taken, its result."""
         self._forget_connections()
         sent = self.sender.packet(entry)
-        return [
-            self._branch(sent, final) for final in branches(self._way.step, self._starts(sent), self._bound)
-        ]
+        return [self._branch(sent, final) for final in self.ways(sent)]
 
     def _branch(self, sent: Sent, final: State) -> Result:
         taken = _coins(final)

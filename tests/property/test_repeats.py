@@ -128,6 +128,16 @@ def test_known_results_are_those_of_the_whole_way(text, frames):
     assert replayed(text, frames, True) == replayed(text, frames, False)
 
 
+def test_a_udp_flow_that_was_answered_is_new_no_more():
+    there, back = ENDS[1:3], ENDS[2:0:-1]
+    frames = [
+        Frame(100.0, 1, frame(*ends[0], *ends[1], "u", back=False))
+        for ends in (there, there, back, back, there)
+    ]
+    rows, *_ = replayed("*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", frames, True)
+    assert [result["ctstate"] for _, _, result in rows] == ["NEW", "NEW", *["ESTABLISHED"] * 3]
+
+
 def test_most_packets_of_a_flow_are_known():
     from natc.trace.repeats import Repeats
 
