@@ -101,6 +101,8 @@ def _mistake(bug: Exception) -> str:
         return _TOO_DEEP
     if isinstance(bug, OSError):  # what cannot be read is a NatcError
         return f"natc: the answer cannot be written: {bug.strerror or bug}"
+    if isinstance(bug, AttributeError) and sys.stdout is None:
+        return "natc: the answer cannot be written: standard output is closed"
     where = f"{type(bug).__name__}: {bug}"
     return printable(f"natc: a mistake in natc itself: {where} ({_TRACEBACK}=1 shows where)")
 

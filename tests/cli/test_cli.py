@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from itertools import pairwise
@@ -236,6 +237,29 @@ def test_a_full_disk_is_no_mistake_of_natc(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.write", write)
     assert run(["who", DUMP, "10.244.0.23"]) == 2
     assert capsys.readouterr().err == "natc: the answer cannot be written: No space left on device\n"
+
+
+def test_a_closed_output_is_no_mistake_of_natc(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", None)
+    for words in (["who", DUMP, "10.244.0.23"], ["fmt", DUMP]):
+        assert run(words) == 2
+        assert capsys.readouterr().err == "natc: the answer cannot be written: standard output is closed\n"
+
+
+def test_a_file_keeps_its_mode_a_link_and_a_pipe_stay_what_they_are(tmp_path):
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert run(["fmt", DUMP, "-o", str(link)]) == 0
+    assert link.is_symlink() and target.read_text() == Path(DUMP).read_text()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert run(["fmt", DUMP, "-o", str(pipe)]) == 0
+    assert os.read(reading, 1 << 20) == Path(DUMP).read_bytes()
+    os.close(reading)
+    assert pipe.is_fifo()
 
 
 def test_a_reader_that_goes_away_is_no_answer_of_no():
