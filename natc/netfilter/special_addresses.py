@@ -14,3 +14,7 @@ LOOPBACK6 = 1
 MULTICAST6 = Prefix(0xFF << 120, 8, 128)
 LINK_LOCAL6 = Prefix(0xFE80 << 112, 10, 128)
 MAPPED6 = Prefix(0xFFFF << 32, 96, 128)
+
+#: Where routing looks at more of a destination than which route is for it.
+SPECIAL4 = (LOOPBACK4, MULTICAST4, ZERO4, Prefix(LIMITED_BROADCAST, 32, 32))
+SPECIAL6 = (Prefix(LOOPBACK6, 128, 128), MULTICAST6, LINK_LOCAL6, MAPPED6)

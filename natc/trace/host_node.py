@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Hashable
 
 from natc.errors import NodeError
 from natc.inputs import read_bytes
@@ -15,7 +16,7 @@ from natc.netfilter.routing import InputRoute
 from natc.netfilter.sending import OutputRoute
 from natc.netfilter.values import changed
 from natc.trace.node import OpenNode, open_kind
-from natc.trace.policy import decided, flow_of, sides_of_destination
+from natc.trace.policy import decided, flow_of, sides_of_destination, stretch_of
 from natc.trace.split import Answer, split
 from natc.trace.state import Route, State
 from natc.values import evolve, frozen
@@ -124,6 +125,9 @@ class HostNode:
 
     def settle(self, state: State) -> list[State]:
         return [state]
+
+    def alike(self, state: State) -> Callable[[int], Hashable]:
+        return stretch_of(self.host)
 
 
 def _routed(state: State, found: OutputRoute) -> State:

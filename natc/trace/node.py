@@ -6,12 +6,14 @@ looked at wherever a rule asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
 from natc.netfilter.values import changed
+from natc.trace.crowd import values_known
 from natc.trace.split import Answer, question, split
 from natc.trace.state import Route, State
 from natc.values import frozen
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 #: What an address can be as far as a rule may ask; without a node nothing else is told apart.
 _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST"})
+_ADDRESS_TYPE = "address type"
 
 
 class NodeView(Protocol):
@@ -59,6 +62,10 @@ class NodeView(Protocol):
 
     def settle(self, state: State) -> list[State]:
         """Settle, at the end of OUTPUT, what the route depends on and the tables have asked."""
+        ...
+
+    def alike(self, state: State) -> Callable[[int], Hashable]:
+        """Return what routing asks of a destination: a state is routed alike to those that give the same."""
         ...
 
 
@@ -134,6 +141,18 @@ class OpenNode:
         own = [] if local is None else [changed(local, route=Route("lo"))]
         return own if elsewhere is None else [*own, elsewhere]
 
+    def alike(self, state: State) -> Callable[[int], Hashable]:
+        """A destination is the node's own as far as it is known; one of which rules asked goes by itself."""
+        packet, own = state.packet, self.addresses or frozenset()
+        asked = {value for value in values_known(state) if value.kind == _ADDRESS_TYPE}
+
+        def kind(address: int) -> Hashable:
+            if asked and local_question(packet, address) in asked:
+                return address
+            return plain_type(packet, address) or address in own
+
+        return kind
+
     def _sides(self, state: State) -> tuple[State | None, State | None]:
         """Return the state where the destination is the node's own, and where it is not."""
         address = state.packet.dst
@@ -160,7 +179,7 @@ def _kind_of_translated(destination: Open) -> str:
 
 def local_question(packet: Packet, address: int) -> Open:
     """Return the open value: of what type is this address for the node."""
-    return Open("address type", str(address_of(address, packet.bits)), _TYPES)
+    return Open(_ADDRESS_TYPE, str(address_of(address, packet.bits)), _TYPES)
 
 
 def plain_type(packet: Packet, address: int) -> str | None:

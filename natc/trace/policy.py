@@ -6,7 +6,8 @@ the state stands for the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from natc.netfilter.condition import All, Bits, Condition, In
@@ -15,6 +16,7 @@ from natc.netfilter.host import Host
 from natc.netfilter.intervals import Intervals, name, numbers
 from natc.netfilter.iproute import PolicyRule, Prefix
 from natc.netfilter.packet import YES, Open, OpenMark
+from natc.netfilter.special_addresses import SPECIAL4, SPECIAL6
 from natc.trace.evaluate import Asker, open_bit
 from natc.trace.node import NodeView
 from natc.trace.state import State
@@ -53,17 +55,30 @@ def _addresses(prefix: Prefix) -> Intervals:
     return numbers(prefix.address, prefix.address | (1 << prefix.bits - prefix.length) - 1)
 
 
+def edges(host: Host) -> list[int]:
+    """Return, sorted, where prefixes of routes and policy rules begin, and where they end."""
+    rules = [prefix for rule in host.fib.rules for prefix in (rule.source, rule.destination) if prefix]
+    prefixes = [*rules, *(route.destination for route in host.fib.routes)]
+    return sorted({edge for prefix in prefixes for span in _addresses(prefix) for edge in span})
+
+
 def stretches(host: Host, addresses: Intervals) -> Iterator[tuple[int, int]]:
     """Yield the parts of a set of addresses in which no route and no policy rule tells one from another.
 
     Each is a half-open span between two edges of their prefixes: one of its addresses stands for all.
     """
-    rules = [prefix for rule in host.fib.rules for prefix in (rule.source, rule.destination) if prefix]
-    prefixes = [*rules, *(route.destination for route in host.fib.routes)]
-    edges = {edge for prefix in prefixes for span in _addresses(prefix) for edge in span}
+    found = edges(host)
     for low, high in addresses.spans:
-        starts = sorted({low, *(edge for edge in edges if low < edge < high)})
+        starts = [low, *(edge for edge in found if low < edge < high)]
         yield from zip(starts, [*starts[1:], high], strict=True)
+
+
+def stretch_of(host: Host) -> Callable[[int], Hashable]:
+    """Return what tells whether two destinations are routed alike; special addresses go by themselves."""
+    found, special = edges(host), SPECIAL4 if host.family == 4 else SPECIAL6
+    return lambda address: (
+        address if any(address in prefix for prefix in special) else (bisect_right(found, address),)
+    )
 
 
 def sides_of_destination(host: Host, state: State) -> list[State]:

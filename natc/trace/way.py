@@ -8,7 +8,7 @@ from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk
-from natc.trace.crowd import goes_to, told_apart
+from natc.trace.crowd import goes_to, routed, told_apart
 from natc.trace.node import NodeView
 from natc.trace.split import Split
 from natc.trace.state import NOWHERE, State
@@ -29,7 +29,7 @@ class Way:
         """Return the states in which the packet meets its first hook."""
         if not state.local:
             return [changed(state, hook="PREROUTING")]
-        return [self._to(routed, "OUTPUT") for routed in self.node.set_out(state)]
+        return [self._to(after, "OUTPUT") for after in self.node.set_out(state)]
 
     def step(self, state: State) -> list[State]:
         """Return the states that follow ``state``, which has no verdict yet."""
@@ -73,8 +73,9 @@ class Way:
     def _passed(self, state: State, table: str) -> list[State]:
         if table == "nat":
             state = _unrouted(self.tracker.nat_passed(state))
-        rerouted = self.node.reroute(state) if state.hook == "OUTPUT" and _moved(state, table) else [state]
-        return [_next_table(after) for after in rerouted]
+        if state.hook == "OUTPUT" and _moved(state, table):
+            return [_next_table(after) for after in routed(self.node.reroute, self.node.alike, state)]
+        return [_next_table(state)]
 
     def _to(self, state: State, hook: str) -> State:
         """Enter a hook; the outgoing interface is what routing has decided by then."""
@@ -95,7 +96,8 @@ class Way:
         )
 
     def _after_prerouting(self, state: State) -> list[State]:
-        return [self._to(routed, routed.hook) for routed in self.node.arrive(state)]
+        arrived = routed(self.node.arrive, self.node.alike, state)
+        return [self._to(after, after.hook) for after in arrived]
 
     def _after_forward(self, state: State) -> list[State]:
         return [self._to(state, "POSTROUTING")]

@@ -1,15 +1,28 @@
 """Rules in a row that lead to endpoints: what is taken as one step is what each rule by itself would have done."""
 
 import re
+from unittest.mock import patch
 
 import pytest
 
+from natc.netfilter.host import Host
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
+from natc.trace import crowd
+from natc.trace.host_node import HostNode
 from natc.trace.machine import Machine
 from tests.trace.dumps import service
 
 COUNT = 40
+#: Of its endpoints one half is behind a gateway, one is the node itself, and one address cannot be routed to.
+NODE = {
+    "interfaces": [
+        {"name": "eth0", "addrs": ["192.0.2.9/24"]},
+        {"name": "cni0", "addrs": ["10.244.0.39/27"]},
+    ],
+    "routes": ["default via 192.0.2.1 dev eth0", "blackhole 10.244.0.3"],
+    "ip_forward": 1,
+}
 PACKET = question_packet("10.96.0.1", 80)
 
 
@@ -20,11 +33,12 @@ def ends(answer):
     }
 
 
-def both(text, packet=PACKET, origin="network"):
-    """The answer and that of every rule by itself, which must be the same, as (rules looked at, ...)."""
+def both(text, packet=PACKET, origin="network", node=None):
+    """How many rules are looked at for an answer, and how many for the same without rows and crowds."""
     ruleset = read(text)
-    together = Machine.of(ruleset).trace(packet, origin)
-    alone = Machine.of(ruleset, use_index=False).trace(packet, origin)
+    together = Machine.of(ruleset, node).trace(packet, origin)
+    with patch.object(crowd, "WORTH_IT", 10**9):
+        alone = Machine.of(ruleset, node, use_index=False).trace(packet, origin)
     assert ends(together) == ends(alone)
     return together.rules_evaluated, alone.rules_evaluated
 
@@ -77,3 +91,11 @@ def test_packets_to_an_endpoint_itself_go_through_its_rules():
     """Translating them changes nothing, which the kernel does not call a translation."""
     text = str(service(COUNT)).replace("-d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j SVC", "-p tcp -j SVC")
     both(text, question_packet("10.244.0.7", 8080))
+
+
+@pytest.mark.parametrize("source", [None, "10.244.0.40", "10.244.0.7", "192.0.2.77"])
+@pytest.mark.parametrize("origin", ["network", "local"])
+def test_endpoints_that_a_node_routes_alike_are_routed_together(source, origin):
+    packet = question_packet("10.96.0.1", 80, src=source, in_interface="eth0")
+    together, alone = both(str(service(COUNT)), packet, origin, HostNode(Host.from_node(NODE)))
+    assert together < alone / 2
