@@ -135,7 +135,8 @@ def _decides(row: Row) -> str:
     """Say what a packet shows of an earlier one."""
     if row.decision is None:
         return ""
-    return f"  so packet {row.decision.number} went {_flow(row.decision.after)}"
+    end = row.decision.after["final"]
+    return f"  so packet {row.decision.number} became {_ends(end)}"
 
 
 def _row_json(result: Result) -> str:
@@ -175,11 +176,15 @@ def _how(result: Result) -> str:
 
 def _flow(result: Mapping[str, Any]) -> str:
     before, after = result.get("orig") or {}, result.get("final") or {}
-    text = f"{_end(before, 'src', 'sport')} > {_end(before, 'dst', 'dport')}"
+    text = _ends(before)
     if "choices" in result:
         return f"{text}  becomes by chance  {', '.join(map(_choice, result['choices']))}"
-    changed = f"{_end(after, 'src', 'sport')} > {_end(after, 'dst', 'dport')}"
+    changed = _ends(after)
     return text if not after or changed == text else f"{text}  became  {changed}"
+
+
+def _ends(header: Mapping[str, Any]) -> str:
+    return f"{_end(header, 'src', 'sport')} > {_end(header, 'dst', 'dport')}"
 
 
 def _choice(choice: Mapping[str, Any]) -> str:

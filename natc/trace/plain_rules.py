@@ -42,7 +42,7 @@ def asks_plainly(condition: Condition) -> bool:
 
 
 def does_the_same(action: Jump | Effect | None) -> bool:
-    """Tell whether a rule that matches does the same with every packet of a kind, and leaves nothing behind."""
+    """Tell whether a rule that matches does the same with all packets of a kind and leaves nothing behind."""
     if isinstance(action, Change):
         return FREE.isdisjoint(action.needs)
     return not isinstance(action, Remember | Answer)

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import shutil
+import struct
 
 import pytest
 
@@ -97,6 +98,30 @@ def a_bundle(folder):
     (folder / "node1.tar").write_bytes(bundle(**files))
 
 
+def a_capture(folder):
+    """What tcpdump -i any sees of a NodePort's connection: frames of LINKTYPE_LINUX_SLL2."""
+    from scapy.layers.inet import IP, TCP
+    from scapy.utils import wrpcap
+
+    a_bundle(folder)
+    client, node, pod = ("10.0.0.77", 4000), ("10.244.0.1", 34567), ("10.244.0.23", 8080)
+    outside = ("10.0.0.5", 30090)
+
+    def seen(src, dst, flags, *, interface, leaves, **numbers):
+        head = struct.pack("!HHIHBB8s", 0x800, 0, interface, 1, 4 if leaves else 0, 6, b"")
+        ip = IP(src=src[0], dst=dst[0], id=7, ttl=63 if leaves else 64)
+        return head + bytes(ip / TCP(sport=src[1], dport=dst[1], flags=flags, **numbers))
+
+    question, answer = {"seq": 1000}, {"seq": 5, "ack": 1001}
+    frames = [
+        seen(client, outside, "S", interface=2, leaves=False, **question),
+        seen(node, pod, "S", interface=3, leaves=True, **question),
+        seen(pod, node, "SA", interface=3, leaves=False, **answer),
+        seen(outside, client, "SA", interface=2, leaves=True, **answer),
+    ]
+    wrpcap(str(folder / "any.pcap"), frames, linktype=276)
+
+
 def connections(folder):
     shutil.copy(CASE / "save-legacy.txt", folder / "dump.txt")
     (folder / "conntrack.txt").write_text(
@@ -141,6 +166,7 @@ def ingress(folder):
 WORLDS = {
     "All of a node in one file": a_bundle,
     "Is it fair?": five_digits,
+    "Replay": a_capture,
     "Names": ingress,
     "What the node remembers": connections,
     "How uneven is it behind a balancer?": three_nodes,

@@ -183,9 +183,7 @@ def test_a_capture_of_all_interfaces_counts_each_packet_once():
     found = rows(dump(), frames)
     assert [row.result["verdict"] for row in found] == ["OPEN", "SEEN", "SEEN", "FORWARD", "SEEN", "SEEN"]
     shown = "".join(capture_text(rows(dump(), frames))).splitlines()
-    assert shown[1].endswith(
-        "so packet 1 went 192.168.1.77:4000 > 10.96.0.1:80  became  192.168.1.77:4000 > 10.244.0.2:8080"
-    )
+    assert shown[1].endswith("so packet 1 became 192.168.1.77:4000 > 10.244.0.2:8080")
     assert shown[7:] == [
         "2 flows",
         "      1  tcp 192.168.1.77:4000 > 10.96.0.1:80  FORWARD  10.244.0.2:8080",
