@@ -10,12 +10,14 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import click
 
 from natc import __version__
 from natc.errors import NatcError, printable
+
+T = TypeVar("T")
 
 #: The environment variable that shows where natc itself went wrong.
 _TRACEBACK = "NATC_TRACEBACK"
@@ -49,11 +51,21 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"natc.cli.{cmd_name}").command
+        for param in command.params:
+            if isinstance(param, click.Option):
+                param.callback = param.callback or _not_empty
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _not_empty(ctx: click.Context, param: click.Parameter, value: T) -> T:
+    """Refuse the empty word that a shell's variable leaves which nobody has set: it is no "not given"."""
+    if value == "" or (isinstance(value, tuple) and "" in value):
+        raise click.BadParameter("is empty", ctx, param)
+    return value
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,8 @@ from natc.errors import printable
 
 if TYPE_CHECKING:
     from natc.kube.model import Cluster
+
+T = TypeVar("T")
 
 #: kube-proxy's flags and natc's facts of the node: the name, the ProxyConfig field, the type, the help.
 SETTINGS: tuple[tuple[str, str, click.ParamType[Any], str], ...] = (
@@ -51,10 +53,18 @@ def proxy_settings_but(*names: str) -> Callable[[Callable[..., Any]], Callable[.
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, variable, kind, text in reversed(SETTINGS):
             if name not in names:
-                command = click.option(name, variable, type=kind, default=None, help=text)(command)
+                give_flag = click.option(
+                    name, variable, type=kind, callback=_as_it_is, default=None, help=text
+                )
+                command = give_flag(command)
         return command
 
     return give
+
+
+def _as_it_is(_ctx: click.Context, _param: click.Parameter, value: T) -> T:
+    """Take an empty word, too: to kube-proxy it says the default."""
+    return value
 
 
 def flags_of(settings: Mapping[str, Any]) -> tuple[str, ...]:

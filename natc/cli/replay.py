@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from natc.trace.starting import Start
 
 
+#: The last second of the year 9999, up to which Python can tell days and hours.
+_LATEST = 253402300799
+
+
+def _a_time(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= _LATEST:  # nan is not, either
+        raise click.BadParameter(f"{value} is no time from 1970 on", ctx, param)
+    return value
+
+
 @click.command("replay")
 @no_cache
 @click.option("--dump", required=True, type=click.Path(), help="The ruleset: the text of iptables-save.")
@@ -30,7 +40,8 @@ if TYPE_CHECKING:
 @click.option("--packets", required=True, type=click.Path(), help="The packets, in order (JSON).")
 @start_options
 @click.option("--backend", type=click.Choice(["legacy", "nft"]), default="legacy", show_default=True)
-@click.option("--clock", type=float, help="Seconds since 1970 when the replay begins; now by default.")
+@click.option("--clock", type=float, callback=_a_time,
+              help="Seconds since 1970 when the replay begins; now by default.")  # fmt: skip
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     dump: str, node: str | None, packets: str, backend: str, clock: float | None, output: str, **asked: Any
@@ -86,10 +97,10 @@ def _answer(
     from natc.text.files import read_dump, read_source
     from natc.trace.replay import replay
 
+    source = read_source(dump)
+    facts = _host_of(source.bundle, packets) if node is None else node
+    family = _family_of(facts)
     try:
-        source = read_source(dump)
-        facts = _host_of(source.bundle, packets) if node is None else node
-        family = _family_of(facts)
         ruleset = read_dump(source, family=family).of_family(family)
         starts = starts_of(asked, ruleset, source.bundle)
 

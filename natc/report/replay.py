@@ -22,7 +22,7 @@ def replay_lines(answer: Mapping[str, Any]) -> Iterator[Line]:
     """Yield one row a packet, or why the dump would not be loaded."""
     if answer["load"]["rc"]:
         yield line(Part("the kernel would not load this dump", "bold red"))
-        yield line(answer["load"]["stderr"])
+        yield from map(line, answer["load"]["stderr"].splitlines())
         return
     for number, result in enumerate(answer["packets"]):
         if "branches" in result:

@@ -239,6 +239,12 @@ def test_a_full_disk_is_no_mistake_of_natc(monkeypatch, capsys):
     assert capsys.readouterr().err == "natc: the answer cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("words", [["--src", ""], ["--in="], ["--node-ip", ""], ["--ipset", ""]])
+def test_an_empty_word_is_not_taken_for_no_option(words, capsys):
+    assert run(["trace", DUMP, "--dst", "10.105.182.209:3000", *words]) == 2
+    assert "is empty" in capsys.readouterr().err
+
+
 def test_a_closed_output_is_no_mistake_of_natc(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout", None)
     for words in (["who", DUMP, "10.244.0.23"], ["fmt", DUMP]):

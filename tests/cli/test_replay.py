@@ -41,7 +41,27 @@ def test_a_row_a_packet(capsys):
         case for case in CASES if json.loads((case / "packets.json").read_text())["mode"] == "sequence"
     )
     assert run(["replay", *files(case)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) >= 1
+    rows = capsys.readouterr().out.splitlines()
+    packets = json.loads((case / "packets.json").read_text())["packets"]
+    assert [row.split()[0] for row in rows] == [str(number) for number in range(len(packets))]
+
+
+def test_a_dump_that_is_refused_is_an_answer_and_one_that_is_not_there_is_none(tmp_path, capsys):
+    arguments = files(CASES[0])
+    arguments[1] = str(tmp_path / "dump.txt")
+    assert run(["replay", *arguments]) == 2
+    assert "No such file" in capsys.readouterr().err
+    (tmp_path / "dump.txt").write_text("*filter\n-A INPUT -s 1.2.3 -s 4 -j ACCEPT\nCOMMIT\n")
+    assert run(["replay", *arguments]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "the kernel would not load this dump"
+    assert said[2:] == ["    -A INPUT -s 1.2.3 -s 4 -j ACCEPT", said[3]] and set(said[3].strip()) == {"^"}
+
+
+@pytest.mark.parametrize("clock", ["nan", "inf", "-1", "1e20"])
+def test_a_clock_that_shows_no_time(clock, capsys):
+    assert run(["replay", *files(CASES[0]), f"--clock={clock}"]) == 2
+    assert "is no time" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["{", "", "\x00"])
