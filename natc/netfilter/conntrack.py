@@ -254,7 +254,7 @@ class Connections:
 
         ``arriving``: at PREROUTING, where checksums are looked at; False at OUTPUT. ``now`` in seconds.
         """
-        if arriving and datagram.bad_checksum and self.settings.checks_checksums:
+        if arriving and self.settings.checks_checksums and _is_taken_for_bad(datagram):
             return INVALID
         special = self._icmp(datagram, zone)
         if special is not None:
@@ -363,6 +363,14 @@ class Connections:
         if step.changes and seen and open_before and step.state.state == "ESTABLISHED":
             carried = carried.with_status(Status.ASSURED)
         return carried
+
+
+def _is_taken_for_bad(datagram: Datagram) -> bool:
+    """Whether the checksum of an arriving packet looks wrong.
+
+    That of UDP-Lite is looked at as if it were UDP's, so none is ever right (nf_conntrack_proto_udp.c; seen).
+    """
+    return datagram.bad_checksum or datagram.proto == UDPLITE
 
 
 def _key(connection: Connection, direction: int) -> _Key:

@@ -226,11 +226,12 @@ class Hashlimit(Match):
 
     def _group(self, packet: Packet) -> tuple[object, ...]:
         """Which bucket a packet belongs to."""
+        source, destination = _ports(packet)
         fields = {
             "srcip": _network(packet.src, self.srcmask, packet.bits),
-            "srcport": packet.sport,
+            "srcport": source,
             "dstip": _network(packet.dst, self.dstmask, packet.bits),
-            "dstport": packet.dport,
+            "dstport": destination,
         }
         return tuple(fields[name] for name in self.mode)
 
@@ -264,3 +265,16 @@ def _in_units(count: int) -> str:
 
 def _network(address: object, length: int | None, bits: int) -> object:
     return address if length is None or not isinstance(address, int) else address >> (bits - length)
+
+
+def _ports(packet: Packet) -> tuple[object, object]:
+    """Return the ports, of IPsec both halves of the security parameters index (net/core/utils.c)."""
+    place = _INDEX_AT.get((packet.family, packet.proto))
+    if place is None or not isinstance(packet.payload, bytes):
+        return packet.sport, packet.dport
+    index = packet.payload[place : place + 4]
+    return index[:2], index[2:]
+
+
+#: Where the index stands in ESP and in IPv4's AH; in IPv6 AH is an extension header and passed over.
+_INDEX_AT: dict[tuple[int, object], int] = {(4, 50): 0, (6, 50): 0, (4, 51): 4}
