@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import number
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.netfilter.values import changed
 from natc.values import frozen
 
 #: TCP options by name (RFC 9293, 7323, 2018, 2385).
@@ -40,3 +43,18 @@ class Tcpoptstrip(Target):
     tables: ClassVar[frozenset[str] | None] = frozenset({"mangle"})
 
     options_stripped: frozenset[int] | None = option("--strip-options", _Options())
+
+    def effect(self) -> Effect:
+        return Change(("tcp_options",), self._changed)
+
+    def _changed(self, packet: Packet) -> Packet:
+        """Fill the place of each option with as many bytes that do nothing."""
+        assert isinstance(packet.tcp_options, tuple)
+        blanked: list[tuple[int, bytes]] = []
+        for kind, data in packet.tcp_options:
+            is_stripped = kind in (self.options_stripped or ())
+            blanked += [(_NO_OPERATION, b"")] * (2 + len(data)) if is_stripped else [(kind, data)]
+        return changed(packet, tcp_options=tuple(blanked))
+
+
+_NO_OPERATION = 1
