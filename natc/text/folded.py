@@ -49,8 +49,10 @@ def end_of_lines(text: str, start: int) -> int:
     """
     if not _FIRST.match(text, start):
         return start
-    plain = text.isascii() and all(text.find(blank, start) < 0 for blank in _BLANKS)
-    found = (_QUICKLY_BEHIND if plain else re.compile(_BEHIND)).search(text, start)
+    found = _QUICKLY_BEHIND.search(text, start)
+    end = found.end() if found else len(text)
+    if not text.isascii() or any(text.find(blank, start, end) >= 0 for blank in _BLANKS):
+        found = re.compile(_BEHIND).search(text, start)
     return found.end() if found else text.rfind("\n", start) + 1
 
 
@@ -228,9 +230,8 @@ class Folded:
         found = self._place_declared(name)
         if found < 0:
             return None
-        start, _, number = next(each for each in self.stretches if each[2] and each[0] <= found < each[1])
         ((_, counters),) = declared(self.text, found, self.text.index("\n", found) + 1)
-        return Chain(name, None, counters, number + self.text.count("\n", start, found))
+        return Chain(name, None, counters, self.book.number_at(found))
 
     def _place_declared(self, name: str) -> int:
         """Return where the line stands that declares a chain, -1 if there is none."""
