@@ -23,7 +23,6 @@ from natc.netfilter.connection import (
     GRE,
     ICMP,
     ICMPV6,
-    NO_ZONE,
     SCTP,
     TCP,
     UDP,
@@ -31,12 +30,12 @@ from natc.netfilter.connection import (
     Connection,
     Status,
     Tuple,
-    Zone,
 )
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
 from natc.netfilter.conntrack_tcp import first_segment, next_segment
 from natc.netfilter.layered import Layered
 from natc.netfilter.tcp_segment import Segment, TcpState
+from natc.netfilter.zone import NO_ZONE, Zone
 from natc.values import evolve, frozen
 
 #: Protocols whose connections are told apart by ports.

@@ -104,7 +104,7 @@ class _Interface(Name):
 
 
 #: Every device: asks nothing unless negated.
-_ANY_DEVICE = Term("+")
+_ANY_DEVICE = "+"
 
 
 @frozen
@@ -165,11 +165,10 @@ def _later_fragment(packet: Packet) -> bool:
 
 
 def _everything(value: object) -> bool:
-    return value == _ANY_DEVICE or (
-        isinstance(value, Term)
-        and isinstance(value.value, Network)
-        and not (value.value.mask or value.inverted)
-    )
+    if not isinstance(value, Term) or value.inverted:
+        return False
+    asked = value.value
+    return not asked.mask if isinstance(asked, Network) else asked == _ANY_DEVICE
 
 
 declare(Header, "rule")

@@ -336,7 +336,7 @@ class _Reader:
         key = option_words(line)
         if key in self.odd and (found := self._respelled(line, number)):
             return found
-        for shape in self.known.with_words(key, kept=self._opaque() == _USUAL):
+        for shape in self.known.with_words(key, kept=self._opaque() is _USUAL):
             if match := shape.fullmatch(line):
                 return shape, match
         try:
@@ -374,6 +374,8 @@ class _Reader:
     def _opaque(self) -> Opaque:
         """Return the extensions read by name only: not those whose name a chain has taken."""
         chains = self.tables.names if self.tables.table else self.tables.taken
+        if self.problems is None and chains.isdisjoint(OPAQUE_TARGETS):
+            return _USUAL
         return Opaque(
             targets=frozenset(name for name in OPAQUE_TARGETS if name not in chains),
             any_match=self.problems is not None,

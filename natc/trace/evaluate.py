@@ -9,7 +9,8 @@ value is never made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.condition import (
     AddressType,
@@ -29,7 +30,6 @@ from natc.netfilter.condition import (
     Translated,
     Unknown,
 )
-from natc.netfilter.connection import Connection, Status, Tuple
 from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, OpenMark
 from natc.netfilter.values import changed
 from natc.probability import DRAW_ONE, Odds, drawn
@@ -40,9 +40,8 @@ from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import Draws, State
 from natc.values import evolve, field, frozen
 
-#: What a packet has of a connection between a CT target and its tracking: nothing but the status.
-_NOBODY = Tuple(4, 0, 0, 0, 0, 0)
-_TEMPLATE = Connection(_NOBODY, _NOBODY, Status.CONFIRMED)
+if TYPE_CHECKING:
+    from natc.netfilter.connection import Connection
 
 
 @frozen
@@ -176,12 +175,21 @@ def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:
 def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answer:
     binding = state.binding
     if binding.template:
-        return condition.holds(_TEMPLATE, 0)
+        return condition.holds(_template(), 0)
     if not binding.tracked:
         return condition.without
     if binding.connection is None:
         return question(state, Open("question", condition.question, YES_OR_NO))
     return condition.holds(binding.connection, binding.direction)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Connection:
+    """What a packet has of a connection between a CT target and its tracking: nothing but the status."""
+    from natc.netfilter.connection import Connection, Status, Tuple
+
+    nobody = Tuple(4, 0, 0, 0, 0, 0)
+    return Connection(nobody, nobody, Status.CONFIRMED)
 
 
 def _connection_mark(asker: Asker, condition: ConnectionMark, state: State) -> Answer:

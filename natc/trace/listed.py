@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from natc.netfilter import nat
-from natc.netfilter.connection import ICMP, ICMPV6, NO_ZONE, Connection, Status, Tuple, Zone
+from natc.netfilter.connection import ICMP, ICMPV6, Connection, Status, Tuple
 from natc.netfilter.conntrack import Connections
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.intervals import number
 from natc.netfilter.packet import Open, Packet
+from natc.netfilter.zone import NO_ZONE, Zone
 from natc.trace.split import Answer, split
 from natc.trace.state import State
 from natc.trace.table_tracking import bound, rewritten

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from natc.netfilter.connection import Connection
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.probability import Odds, total
 from natc.trace.state import Step, Trail
 from natc.values import define, field, frozen, value
+
+if TYPE_CHECKING:
+    from natc.netfilter.connection import Connection
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"

@@ -23,13 +23,14 @@ from struct import Struct
 from typing import Any
 
 from natc.netfilter.condition import Remembered
-from natc.netfilter.connection import NO_ZONE, Connection, Status
+from natc.netfilter.connection import Connection, Status
 from natc.netfilter.conntrack import UDP_STREAM_SECONDS, Connections
 from natc.netfilter.conntrack_quick import Stream
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.packet import Packet
 from natc.netfilter.tcp_segment import TcpState
+from natc.netfilter.zone import NO_ZONE
 from natc.trace.departures import Decision, Departures, Judgement, is_judged
 from natc.trace.frame_kinds import Kind
 from natc.trace.plain_rules import asks_plainly, does_the_same, parts

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from natc.netfilter.connection import NO_ZONE, Connection, Zone
 from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.values import changed
+from natc.netfilter.zone import NO_ZONE, Zone
 from natc.probability import CERTAIN, Odds
 from natc.values import define, field, frozen, value
 
 if TYPE_CHECKING:
+    from natc.netfilter.connection import Connection
     from natc.netfilter.memory import Memory
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from natc.netfilter import nat, own_addresses
-from natc.netfilter.connection import NO_ZONE, Connection, Status
+from natc.netfilter.connection import Connection, Status
 from natc.netfilter.conntrack import MAY_CLASH, Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
@@ -12,6 +12,7 @@ from natc.netfilter.host import Host
 from natc.netfilter.nat import Mapping, Rewrite
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
+from natc.netfilter.zone import NO_ZONE
 from natc.trace.split import Answer
 from natc.trace.state import State
 from natc.values import evolve, frozen

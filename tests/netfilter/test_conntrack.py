@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from natc.netfilter.connection import Connection, Status, Tuple, Zone
+from natc.netfilter.connection import Connection, Status, Tuple
 from natc.netfilter.conntrack import Connections, Datagram, Settings, Tracked
 from natc.netfilter.conntrack_sctp import COOKIE_ACK, COOKIE_ECHO, INIT, INIT_ACK, SctpPacket
 from natc.netfilter.tcp_segment import Segment
+from natc.netfilter.zone import Zone
 from tests.netfilter.recorded import Case, Sent, recorded_status, recorded_tuple
 from tests.support import case_id, present, shared_cases
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natc.netfilter.connection import Connection, Status, Tuple, Zone
+from natc.netfilter.connection import Connection, Status, Tuple
 from natc.netfilter.conntrack import Connections, Datagram
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
@@ -35,6 +35,7 @@ from natc.netfilter.nat import (
 from natc.netfilter.own_addresses import masquerade_address, redirect_address
 from natc.netfilter.routing import route_input
 from natc.netfilter.sending import route_output
+from natc.netfilter.zone import Zone
 from tests.netfilter.nodes import number
 from tests.netfilter.recorded import Case, Sent, datagram, recorded_tuple
 from tests.support import case_id, present, shared_cases

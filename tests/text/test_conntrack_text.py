@@ -3,9 +3,10 @@
 import pytest
 
 from natc.errors import NodeError
-from natc.netfilter.connection import Connection, Status, Zone
+from natc.netfilter.connection import Connection, Status
 from natc.netfilter.conntrack import Connections, Datagram, Settings
 from natc.netfilter.tcp_segment import Segment
+from natc.netfilter.zone import Zone
 from natc.text.conntrack import connection_text, read_connections, write_connections
 from tests.netfilter.nodes import number
 

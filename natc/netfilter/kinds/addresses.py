@@ -133,7 +133,6 @@ class Host(Kind[Address]):
         return (shown(value),)
 
 
-@frozen
 class PrefixLength(Kind[int]):
     """The length of a network prefix, or a netmask that stands for one; one with holes for the longest."""
 

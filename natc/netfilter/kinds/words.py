@@ -9,14 +9,14 @@ from natc.netfilter.kinds import Kind
 from natc.values import field, frozen
 
 _NO_QUOTES = re.compile(r"[A-Za-z0-9_-]+\Z")
-_ESCAPED = re.compile(r"([\"\\'])")
+_ESCAPED = r"([\"\\'])"
 
 
 def quoted(text: str) -> str:
     """Return ``text`` as iptables-save prints a string: in quotes unless it is plain (xtables.c)."""
     if _NO_QUOTES.match(text):
         return text
-    return '"' + _ESCAPED.sub(r"\\\1", text) + '"'
+    return '"' + re.sub(_ESCAPED, r"\\\1", text) + '"'
 
 
 def unquoted(word: str) -> str:
@@ -85,9 +85,10 @@ class Name(Kind[str]):
         return (value,)
 
 
-@frozen
 class FileName(Name):
     """A name that the kernel gives to a file of its own under /proc (xt_recent.c, xt_hashlimit.c)."""
+
+    __slots__ = ()
 
     @property
     def plain(self) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from natc.netfilter.condition import Condition, In, OfConnection, Some, Translated, Unknown, both, term
-from natc.netfilter.connection import Connection, Status
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.header import Protocol
 from natc.netfilter.kinds.addresses import Network, NetworkKind
@@ -15,6 +14,9 @@ from natc.netfilter.kinds.ports import PortRange, Ports
 from natc.netfilter.kinds.words import Choice, WordSet
 from natc.netfilter.matches import register_match
 from natc.values import frozen
+
+if TYPE_CHECKING:
+    from natc.netfilter.connection import Connection
 
 #: The order in which libxt_conntrack prints states.
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
@@ -126,8 +128,14 @@ class Conntrack(Match):
             and _asked(self.orig_dst_port, lambda ports: original.dport in ports)
             and _asked(self.reply_src_port, lambda ports: reply.sport in ports)
             and _asked(self.reply_dst_port, lambda ports: reply.dport in ports)
-            and _asked(self.status, lambda words: any(Status[word] in connection.status for word in words))
+            and _asked(self.status, lambda words: _has_any(connection, words))
         )
+
+
+def _has_any(connection: Connection, words: frozenset[str]) -> bool:
+    from natc.netfilter.connection import Status  # here: few rules ask, and a usual trace needs no table
+
+    return any(Status[word] in connection.status for word in words)
 
 
 def _asked(wanted: Term[Any] | None, holds: Callable[[Any], bool]) -> bool:

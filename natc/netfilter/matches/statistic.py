@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from natc.netfilter.condition import NEVER, Chance, Condition, Remembered, Unknown, term
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds.numbers import Number, Probability
 from natc.netfilter.kinds.words import Choice
 from natc.netfilter.matches import register_match
-from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
 from natc.values import frozen
+
+if TYPE_CHECKING:
+    from natc.netfilter.memory import Memory
 
 
 class _Count(Number):
