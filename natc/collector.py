@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from natc.values import define
-
 #: How many values may be made in pauses before the collector looks at everything: of a small program, and
 #: of one that holds many values a share of these. Looking at a million costs a twentieth of making them.
 _MANY: Final = 500_000
@@ -17,7 +15,6 @@ _SHARE: Final = 4
 _CHARACTERS: Final = 4
 
 
-@define
 class _Ledger:
     """What the collector has not been told of: it counts nothing that is made in a pause.
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import C_NUMBER, number
-from natc.netfilter.services import SERVICES
 from natc.values import frozen
 
 #: A port, exactly.
@@ -30,22 +29,31 @@ class PortRange:
 
 def port(text: str) -> int:
     """Read a port: a number 0-65535 in any of C's bases, or the name of a service."""
-    if text in SERVICES:
-        return SERVICES[text]
-    if not C_NUMBER.match(text):
+    if C_NUMBER.match(text):
+        if number(text) > 65535:
+            raise ValueError(f"port {text} is not between 0 and 65535")
+        return number(text)
+    named = port_of_service(text)
+    if named is None:
         raise ValueError(f"{text!r} is not a port")
-    if number(text) > 65535:
-        raise ValueError(f"port {text} is not between 0 and 65535")
-    return number(text)
+    return named
 
 
 def resolved_port(text: str) -> int:
     """Read a port as getaddrinfo(3) does: the name of a service, or a decimal number cut to 16 bits."""
-    if text in SERVICES:
-        return SERVICES[text]
-    if not text.isdecimal() or not text.isascii():
+    if text.isdecimal() and text.isascii():
+        return int(text[-1000:]) & 0xFFFF
+    named = port_of_service(text)
+    if named is None:
         raise ValueError(f"{text!r} is not a port")
-    return int(text[-1000:]) & 0xFFFF
+    return named
+
+
+def port_of_service(name: str) -> int | None:
+    """Return the port of a service by its name."""
+    from natc.netfilter.services import SERVICES  # here: dumps have numbers
+
+    return SERVICES.get(name)
 
 
 @frozen
@@ -92,16 +100,16 @@ def dashed(text: str) -> PortRange:
 
 def _halves(text: str) -> tuple[str, str, str]:
     """Split at the dash between two ports, which the names of services may hold too."""
-    if text in SERVICES:
+    if "-" not in text or port_of_service(text) is not None:
         return text, "", ""
     cuts = [place.start() for place in re.finditer("-", text)]
     known = (at for at in cuts if _is_port(text[:at]) and _is_port(text[at + 1 :]))
-    at = next(known, cuts[0] if cuts else len(text))
+    at = next(known, cuts[0])
     return text[:at], text[at : at + 1], text[at + 1 :]
 
 
 def _is_port(text: str) -> bool:
-    return text.isdecimal() or text in SERVICES
+    return text.isdecimal() or port_of_service(text) is not None
 
 
 class DashedPorts(Kind[PortRange]):
