@@ -17,11 +17,12 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from itertools import islice
 
-from natc.netfilter.connection import ICMP, ICMPV6, NO_ZONE, TCP, UDP, Connection, Tuple
+from natc.netfilter.connection import ICMP, ICMPV6, TCP, UDP, Connection, Tuple
 from natc.netfilter.conntrack import Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
+from natc.netfilter.zone import NO_ZONE
 from natc.trace.injection import Sent
 from natc.trace.replay import Replay
 from natc.trace.results import Result, headers, result_of
