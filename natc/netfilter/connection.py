@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from natc.netfilter.tcp_segment import TcpState
 
 ICMP, TCP, UDP, GRE, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 47, 58, 132, 136
+#: Protocols whose connections are told apart by ports.
+PORTED = frozenset({TCP, UDP, SCTP, UDPLITE})
+#: Protocols of which a new connection may clash with an entry of the table (``allow_clash``): what two
+#: datagrams of one flow do that are sent at once. Of all others the packet is dropped.
+MAY_CLASH = frozenset({UDP, UDPLITE})
 
 #: The ICMP type of the answer to each type that asks, both ways round.
 _ANSWERS = {
@@ -68,6 +73,10 @@ class Status(IntFlag):
     SNAT_DONE = 128
     DNAT_DONE = 256
     DYING = 512
+
+
+#: The status of a connection of which a side is translated.
+TRANSLATED = {"src": Status.SNAT, "dst": Status.DNAT}
 
 
 @frozen

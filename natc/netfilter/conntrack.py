@@ -9,20 +9,19 @@ The machine that walks packets does, for each of them:
 3. ``connections.confirm(connection)`` when the packet leaves POSTROUTING or INPUT puts it into the table.
    Changes of a connection that is there already go in with ``connections.put(connection)``.
 
-A :class:`Connections` is forked with ``copy()``, which costs nothing until one of the two is changed.
-Addresses are integers. There is no clock: entries do not expire, and only UDP asks for the time.
+The table itself is :mod:`natc.netfilter.conntrack_table`; ``copy()`` forks it. Addresses are integers.
+There is no clock: entries do not expire, and only UDP asks for the time.
 
 Facts: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_icmp.c and its fellows, of Linux 6.18.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from natc.netfilter.connection import (
     GRE,
     ICMP,
     ICMPV6,
+    PORTED,
     SCTP,
     TCP,
     UDP,
@@ -32,17 +31,11 @@ from natc.netfilter.connection import (
     Tuple,
 )
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
+from natc.netfilter.conntrack_table import ConnectionTable
 from natc.netfilter.conntrack_tcp import first_segment, next_segment
-from natc.netfilter.layered import Layered
 from natc.netfilter.tcp_segment import Segment, TcpState
 from natc.netfilter.zone import NO_ZONE, Zone
 from natc.values import evolve, frozen
-
-#: Protocols whose connections are told apart by ports.
-PORTED = frozenset({TCP, UDP, SCTP, UDPLITE})
-#: Protocols of which a new connection may clash with an entry of the table (``allow_clash``): what two
-#: datagrams of one flow do that are sent at once. Of all others the packet is dropped.
-MAY_CLASH = frozenset({UDP, UDPLITE})
 
 _ASKING = {ICMP: frozenset({8, 13, 15, 17}), ICMPV6: frozenset({128, 139})}
 #: ICMP types that report about another packet, which they quote.
@@ -111,140 +104,27 @@ class Settings:
     checks_checksums: bool = True
 
 
-_Key = tuple[Tuple, int, int]
-_Source = tuple[int, int, int, int]
 _DEFAULT_SETTINGS = Settings()
 
 
-class Connections:
-    """The table of tracked connections."""
+class Connections(ConnectionTable):
+    """The table of tracked connections, and what becomes of it with each packet."""
 
     def __init__(self, settings: Settings = _DEFAULT_SETTINGS) -> None:
+        super().__init__()
         self.settings = settings
-        self._entries: Layered[int, Connection] = Layered()
-        self._keys: Layered[_Key, int] = Layered()
-        self._sources: Layered[_Source, tuple[int, ...]] = Layered()
-        self._next = 1
-        self.version = 0
-        """Grows whenever an entry comes, goes, or changes in more than its windows."""
 
     def copy(self, settings: Settings | None = None) -> Connections:
         """Return a table that can be changed without changing this one, perhaps under other settings."""
         other = Connections(settings or self.settings)
-        other._entries, other._keys = self._entries.fork(), self._keys.fork()
-        other._sources, other._next = self._sources.fork(), self._next
-        other.version = self.version
+        self.fork_into(other)
         return other
 
     def apart(self) -> Connections:
         """Return a copy that shares nothing with this table, so that either may be settled."""
         other = self.copy()
-        other._entries, other._keys = self._entries.apart(), self._keys.apart()
-        other._sources = self._sources.apart()
+        self.separate(other)
         return other
-
-    def settle(self) -> None:
-        """Take this table's changes for what happened: its other copies must not be used any more."""
-        for part in (self._entries, self._keys, self._sources):
-            part.settle()
-
-    def __iter__(self) -> Iterator[Connection]:
-        """Iterate over the entries, the oldest first."""
-        return (self._entries[serial] for serial in sorted(self._entries.keys()))
-
-    def __len__(self) -> int:
-        return len(self._entries.keys())
-
-    # ---- the table
-
-    def get(self, serial: int) -> Connection | None:
-        """Return the entry with that serial number as it is now."""
-        found: Connection | None = self._entries.get(serial)
-        return found
-
-    def find(self, wanted: Tuple, zone: Zone = NO_ZONE) -> tuple[Connection, int] | None:
-        """Return the entry one of whose tuples is ``wanted``, and which of them it is.
-
-        The kernel hashes a tuple together with its direction's zone, and looks under the packet's zone of
-        the original direction first. Of several entries the newest is found; where both tuples of one are
-        the same, as when a host talks to itself without ports, it is the reply's.
-        """
-        return self._hashed(wanted, zone, zone.of(0)) or self._hashed(wanted, zone, zone.of(1))
-
-    def _hashed(self, wanted: Tuple, zone: Zone, hashed_by: int) -> tuple[Connection, int] | None:
-        """Return the entry found among the tuples that were hashed with one zone."""
-        directions = [direction for direction in (0, 1) if zone.of(direction) == hashed_by]
-        found = [(self._keys.get((wanted, direction, hashed_by), 0), direction) for direction in directions]
-        serial, direction = max(found, default=(0, 0))
-        return (self._entries[serial], direction) if serial else None
-
-    def taken(self, reply: Tuple, zone: Zone, but: Connection | None = None) -> bool:
-        """Return whether another connection already has this tuple where answers are looked for."""
-        found = self._hashed(reply, zone, zone.of(1))
-        return found is not None and (but is None or found[0].serial != but.serial)
-
-    def of_source(self, wanted: Tuple, zone: Zone) -> Iterator[Connection]:
-        """Yield the entries that come from the same address and port by the same protocol, newest first."""
-        for serial in reversed(self._sources.get(_source(wanted, zone), ())):
-            yield self._entries[serial]
-
-    def put(self, connection: Connection) -> None:
-        """Replace the entry with the same serial number; ignored when it is gone."""
-        old = self._entries.get(connection.serial, connection)
-        if old is not connection:
-            self._entries[connection.serial] = connection
-            self.version += not old.alike(connection)
-
-    def confirm(self, connection: Connection) -> Connection | None:
-        """Put a new connection into the table and return it; one that is in is returned as it is.
-
-        None: another connection took one of its tuples meanwhile, and the packet is dropped.
-        """
-        if connection.confirmed:
-            return self.get(connection.serial) or connection
-        return None if self.clashing(connection) else self.add(connection)
-
-    def clashing(self, connection: Connection) -> Connection | None:
-        """Return the entry that has one of a new connection's tuples already, None when it can go in."""
-        zone = connection.zone
-        for direction in (0, 1):
-            found = self._hashed(connection.tuple_of(direction), zone, zone.of(direction))
-            if found:
-                return found[0]
-        return None
-
-    def add(self, connection: Connection) -> Connection:
-        """Enter a connection as confirmed, whatever is there, and return it with its serial number."""
-        entered = evolve(connection, serial=self._next, status=connection.status | Status.CONFIRMED)
-        self._next += 1
-        self.version += 1
-        self._entries[entered.serial] = entered
-        for direction in (0, 1):
-            self._keys[_key(entered, direction)] = entered.serial
-        source = _source(entered.original, entered.zone)
-        self._sources[source] = (*self._sources.get(source, ()), entered.serial)
-        return entered
-
-    def remove(self, connection: Connection) -> None:
-        """Delete an entry, if it is there."""
-        found = self._entries.get(connection.serial)
-        if found is None:
-            return
-        del self._entries[connection.serial]
-        self.version += 1
-        for direction in (0, 1):
-            key = _key(found, direction)
-            if self._keys.get(key) == found.serial:
-                del self._keys[key]
-        source = _source(found.original, found.zone)
-        self._sources[source] = tuple(s for s in self._sources[source] if s != found.serial)
-
-    def clear(self) -> None:
-        """Delete every entry."""
-        self._entries, self._keys, self._sources = Layered(), Layered(), Layered()
-        self.version += 1
-
-    # ---- packets
 
     def track(
         self, datagram: Datagram, *, arriving: bool = True, zone: Zone = NO_ZONE, now: float = 0.0
@@ -370,14 +250,6 @@ def _is_taken_for_bad(datagram: Datagram) -> bool:
     That of UDP-Lite is looked at as if it were UDP's, so none is ever right (nf_conntrack_proto_udp.c; seen).
     """
     return datagram.bad_checksum or datagram.proto == UDPLITE
-
-
-def _key(connection: Connection, direction: int) -> _Key:
-    return connection.tuple_of(direction), direction, connection.zone.of(direction)
-
-
-def _source(tuple_: Tuple, zone: Zone) -> _Source:
-    return tuple_.proto, tuple_.src, tuple_.sport, zone.of(0)
 
 
 def _sctp_step(

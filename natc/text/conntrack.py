@@ -9,8 +9,8 @@ Facts: conntrack(8), and what version 1.4.7 and Linux 6.18 print.
 from __future__ import annotations
 
 from natc.errors import NodeError, Span
-from natc.netfilter.connection import ICMP, ICMPV6, SCTP, TCP, Connection, Status, Tuple
-from natc.netfilter.conntrack import PORTED, Connections, Settings
+from natc.netfilter.connection import ICMP, ICMPV6, PORTED, SCTP, TCP, Connection, Status, Tuple
+from natc.netfilter.conntrack import Connections, Settings
 from natc.netfilter.conntrack_sctp import SctpState
 from natc.netfilter.iproute import parse_address
 from natc.netfilter.kinds.addresses import address_of

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from natc.netfilter import nat, own_addresses
-from natc.netfilter.connection import Connection, Status
-from natc.netfilter.conntrack import MAY_CLASH, Connections
+from natc.netfilter import nat, nat_rewrite, own_addresses
+from natc.netfilter.connection import MAY_CLASH, Connection, Status
+from natc.netfilter.conntrack import Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
 from natc.netfilter.hooks import NAT_SIDE
 from natc.netfilter.host import Host
-from natc.netfilter.nat import Mapping, Rewrite
+from natc.netfilter.nat_mapping import Mapping
+from natc.netfilter.nat_rewrite import Rewrite
 from natc.netfilter.packet import Packet
 from natc.netfilter.values import changed
 from natc.netfilter.zone import NO_ZONE
@@ -67,7 +68,7 @@ class TableTracker:
     @staticmethod
     def _elsewhere(state: State, connection: Connection) -> bool:
         out = state.packet.out_interface
-        return isinstance(out, str) and nat.leaves_elsewhere(connection, state.binding.direction, out)
+        return isinstance(out, str) and nat_rewrite.leaves_elsewhere(connection, state.binding.direction, out)
 
     def _settled(self, state: State, connection: Connection) -> State:
         """Take over a connection with one side settled, and rewrite the packet by it."""
@@ -76,9 +77,9 @@ class TableTracker:
         return rewritten(state, connection, side)
 
     def _error_rewritten(self, state: State, connection: Connection) -> State:
-        if _is_redirect(state.packet) and nat.redirect_dropped(connection):
+        if _is_redirect(state.packet) and nat_rewrite.redirect_dropped(connection):
             return _dropped(state)
-        found = nat.rewrite_error(connection, state.binding.direction, NAT_SIDE[state.hook])
+        found = nat_rewrite.rewrite_error(connection, state.binding.direction, NAT_SIDE[state.hook])
         inner = state.packet.inner
         if found is None or inner is None:
             return state
@@ -189,7 +190,7 @@ def _dropped(state: State) -> State:
 
 def rewritten(state: State, connection: Connection, side: str) -> State:
     """Return the state with one side of its packet rewritten as the connection's binding says."""
-    return _applied(state, nat.rewrite(connection, state.binding.direction, side))
+    return _applied(state, nat_rewrite.rewrite(connection, state.binding.direction, side))
 
 
 def _applied(state: State, rewrite: Rewrite | None) -> State:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
 
 from natc.netfilter.connection import Connection, Status, Tuple
 from natc.netfilter.conntrack import Connections, Datagram
@@ -17,41 +15,17 @@ from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.kinds.nat import NatTarget
 from natc.netfilter.kinds.ports import DashedPorts, PortRange
-from natc.netfilter.nat import (
-    Binding,
-    Mapping,
-    Rewrite,
-    bind,
-    bind_nothing,
-    hashed_address,
-    jenkins,
-    leaves_elsewhere,
-    port_class,
-    redirect_dropped,
-    rewrite,
-    rewrite_error,
-    settled,
-)
+from natc.netfilter.nat import Binding, bind, bind_nothing, port_class, settled
+from natc.netfilter.nat_mapping import Mapping
+from natc.netfilter.nat_rewrite import rewrite, rewrite_error
 from natc.netfilter.own_addresses import masquerade_address, redirect_address
 from natc.netfilter.routing import route_input
 from natc.netfilter.sending import route_output
 from natc.netfilter.zone import Zone
 from tests.netfilter.nodes import number
 from tests.netfilter.recorded import Case, Sent, datagram, recorded_tuple
+from tests.netfilter.translations import CLIENT, NODE, POD, TCP, VIP, mapping, new
 from tests.support import case_id, present, shared_cases
-
-CLIENT, VIP, POD, NODE = map(number, ("192.168.1.77", "10.96.0.10", "10.244.1.5", "192.168.1.10"))
-TCP = Tuple(4, 6, CLIENT, 40000, VIP, 80)
-
-
-def new(original: Tuple = TCP, **more: Any) -> Connection:
-    reply = original.inverted()
-    assert reply is not None
-    return Connection(original, reply, **more)
-
-
-def mapping(text: str, **more: bool) -> Mapping:
-    return Mapping.of(NatTarget().parse([text]), **more)
 
 
 def destination(binding: Binding) -> tuple[int, int]:
@@ -170,82 +144,6 @@ def test_an_icmp_identifier_is_kept_unless_it_clashes() -> None:
     table.confirm(first.connection)
     second = bind(table, new(evolve(ping, src=CLIENT + 1)), "src", Mapping.to(NODE))
     assert second.chance == PortRange(0, 65535)
-
-
-def test_netmap_keeps_the_host_part() -> None:
-    wanted = Mapping.netmap(number("10.96.0.77"), number("10.244.1.0"), number("255.255.255.0"))
-    assert wanted == Mapping.to(number("10.244.1.77"))
-
-
-def test_lookup3_of_known_words() -> None:
-    # The published self-test of lookup3: the hash of nothing is its start value.
-    assert jenkins([], 0) == 0xDEADBEEF
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 300), st.integers(1, 255))
-def test_a_hashed_address_is_within_its_range(src: int, dst: int, low: int, more: int) -> None:
-    current = Tuple(4, 6, src, 1, dst, 2)
-    for persistent in (False, True):
-        wanted = Mapping(low, low + more, persistent=persistent)
-        assert low <= hashed_address(current, "dst", wanted, 0) <= low + more
-
-
-@given(
-    st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 300), st.integers(1, 255)
-)
-def test_a_hashed_address_of_ipv6_is_within_the_rules(src: int, dst: int, low: int, more: int) -> None:
-    if low >> 32 != low + more >> 32:
-        return
-    wanted = Mapping(low, low + more)
-    assert low <= hashed_address(Tuple(6, 6, src, 1, dst, 2), "src", wanted, 0) <= low + more
-
-
-def translated() -> Connection:
-    """A masqueraded connection through a virtual address."""
-    table = Connections()
-    bound = bind(table, new(), "dst", mapping("10.244.1.5:8080")).connection
-    return bind(table, bound, "src", Mapping.to(NODE)).connection
-
-
-def test_packets_are_rewritten_on_both_sides_and_answers_undone() -> None:
-    connection = translated()
-    assert rewrite(connection, 0, "dst") == Rewrite("dst", POD, 8080)
-    assert rewrite(connection, 0, "src") == Rewrite("src", NODE, 40000)
-    assert rewrite(connection, 1, "dst") == Rewrite("dst", CLIENT, 40000)
-    assert rewrite(connection, 1, "src") == Rewrite("src", VIP, 80)
-    assert rewrite(new(), 0, "dst") is None
-
-
-def test_answers_of_half_translated_connections() -> None:
-    only_destination = bind(Connections(), new(), "dst", mapping("10.244.1.5:8080")).connection
-    assert rewrite(only_destination, 0, "src") is None
-    assert rewrite(only_destination, 1, "dst") is None
-    assert rewrite(only_destination, 1, "src") == Rewrite("src", VIP, 80)
-
-
-def test_errors_are_rewritten_outside_and_inside() -> None:
-    connection = translated()
-    assert rewrite_error(connection, 1, "dst") == (
-        Rewrite("dst", CLIENT, None),
-        Rewrite("src", CLIENT, 40000),
-    )
-    assert rewrite_error(connection, 1, "src") == (Rewrite("src", VIP, None), Rewrite("dst", VIP, 80))
-    assert rewrite_error(new(), 1, "src") is None
-
-
-def test_redirects_about_translated_connections_are_dropped() -> None:
-    assert redirect_dropped(translated())
-    assert redirect_dropped(new())
-    done = new(status=Status.SNAT_DONE | Status.DNAT_DONE)
-    assert not redirect_dropped(done)
-
-
-def test_a_masqueraded_connection_may_not_move_to_another_device() -> None:
-    connection = evolve(translated(), masquerade_out="eth0")
-    assert leaves_elsewhere(connection, 0, "eth1")
-    assert not leaves_elsewhere(connection, 0, "eth0")
-    assert not leaves_elsewhere(connection, 1, "eth1")
-    assert not leaves_elsewhere(translated(), 0, "eth1")
 
 
 # ---- the recorded cases
