@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import filterfalse
+from operator import itemgetter
 
 from natc.analysis.sheet import Line, Sheet, Values, Word
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Book
-from natc.text.folded import end_of_chain
+from natc.text.folded import CHAIN_LINES, end_of_chain, end_of_kind
 from natc.values import define, field, frozen
 
 #: Longer chains are not looked at as a whole.
@@ -24,6 +26,8 @@ _OFTEN = 4
 _TRIED, _KIND = 8, 8
 #: So many moulds are tried before a chain's lines are counted.
 _LATEST = 3
+#: When so many chains in a row fit a mould, all those that follow are looked at at once.
+_IN_A_ROW = 16
 
 
 @define
@@ -43,21 +47,41 @@ class Reader:
 
     def read(self, book: Book, start: int, end: int) -> None:
         """Put the chains in a passage on sheets; the rules of each stand together."""
-        text, place = book.text, start
-        match, put = self._way()
+        text, place, in_a_row = book.text, start, 0
         while place < end:
-            found = match(text, place, end)
-            if found:
-                put(found.groups())
-                place = found.end()
+            mould = self._latest[0] if self._latest else None
+            found = mould.match(text, place, end) if mould else None
+            if mould and found:
+                mould.sheet.rows.append(found.groups())
+                place, in_a_row = found.end(), in_a_row + 1
             else:
-                place = self._other(book, place, end)
-                match, put = self._way()
+                place, in_a_row = self._other(book, place, end), 0
+            if mould and in_a_row == _IN_A_ROW:
+                place, in_a_row = self._many(mould, book, place, end), 0
 
-    def _way(self) -> tuple[Callable[[str, int, int], re.Match[str] | None], Callable[[Values], None]]:
-        """Return how a chain like the last one is recognised, and what takes its words."""
-        latest = self._latest[0] if self._latest else None
-        return (latest.match, latest.sheet.rows.append) if latest else (_never, _nowhere)
+    def _many(self, mould: _Mould, book: Book, start: int, end: int) -> int:
+        """Put the next chains on sheets, as long as names begin like the last one's; return where they end.
+
+        Most of them fit the same mould. Measured on 60,000 chains, CPU: 65 ms, chain by chain 100.
+        """
+        sheet, place = mould.sheet, start
+        stop = end_of_kind(book.text, start, end, sheet.name(sheet.rows[-1])[:_KIND])
+        found = mould.anywhere().findall(book.text, start, stop)
+        sheet.rows += filterfalse(_other_lines, found)
+        for lines in filter(None, map(_other_lines, found)):
+            if not self._fits(lines, mould):
+                place = book.text.index(lines, place)
+                self._other(book, place, stop)
+        return stop
+
+    def _fits(self, lines: str, mould: _Mould) -> bool:
+        """Put a chain with these lines on a sheet if one of the latest moulds fits, but for ``mould``."""
+        for other in self._latest:
+            found = None if other is mould else other.match(lines, 0, len(lines))
+            if found:
+                other.sheet.rows.append(found.groups())
+                return True
+        return False
 
     def _other(self, book: Book, place: int, end: int) -> int:
         """Put a chain on a sheet that the last mould does not fit; return where it ends."""
@@ -100,10 +124,18 @@ class Reader:
 
 @frozen(eq=False)
 class _Mould:
-    """The expression of whole chains, matched at a place in a text, and the sheet that takes their words."""
+    """The expression of whole chains, and the sheet that takes their words."""
 
     sheet: Sheet
     match: Callable[[str, int, int], re.Match[str] | None]
+    """Matches a chain at a place in a text."""
+
+    def anywhere(self) -> re.Pattern[str]:
+        """Return what finds every chain in a passage: its words, or else its lines with its name behind."""
+        return re.compile(rf"^(?:{_expression(self.sheet.lines)})|^({CHAIN_LINES})", re.MULTILINE)
+
+
+_other_lines = itemgetter(-2)
 
 
 @define(eq=False)
@@ -180,11 +212,3 @@ def _expression(lines: Sequence[Line]) -> str:
     chain = lines[0].words[lines[0].shape.chain]
     assert isinstance(chain, int)
     return "".join(pieces) + rf"(?!(?:\[\d+:\d+\] )?-A \{chain + 1}[ \n])"
-
-
-def _never(text: str, start: int, end: int) -> re.Match[str] | None:
-    return None
-
-
-def _nowhere(values: Values) -> None:
-    raise AssertionError("no chain was recognised")

@@ -38,6 +38,7 @@ class Sheet:
 
     lines: tuple[Line, ...]
     rows: list[Values] = field(factory=list)
+    """Behind the words that lines name a row may have others."""
 
     @property
     def words(self) -> list[tuple[Word, ...]]:
@@ -47,8 +48,16 @@ class Sheet:
     @cached_property
     def names(self) -> list[str]:
         """The names of the chains; all of them must be on the sheet when they are first asked for."""
+        return self.column(self._chain)
+
+    @property
+    def _chain(self) -> Word:
         first = self.lines[0]
-        return self.column(first.words[first.shape.chain])
+        return first.words[first.shape.chain]
+
+    def name(self, values: Values) -> str:
+        """Return the name of the chain with this row."""
+        return values[self._chain] if isinstance(self._chain, int) else self._chain
 
     def column(self, word: Word) -> list[str]:
         """Return a word of every chain."""
