@@ -19,46 +19,25 @@ replays with and without this against each other.
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Any
 
-from natc.netfilter.condition import Remembered
 from natc.netfilter.connection import Connection, Status
 from natc.netfilter.conntrack import UDP_STREAM_SECONDS, Connections
-from natc.netfilter.conntrack_quick import Stream
 from natc.netfilter.datagrams import TABLE, datagram_of
-from natc.netfilter.matches.recent import Recent
 from natc.netfilter.packet import Packet
-from natc.netfilter.tcp_segment import TcpState
 from natc.netfilter.zone import NO_ZONE
 from natc.trace.departures import Decision, Departures, Judgement, is_judged
 from natc.trace.frame_kinds import Kind
-from natc.trace.plain_rules import asks_plainly, does_the_same, parts
-from natc.trace.program import ReadyRule
+from natc.trace.plain_rules import PlainRules, empty_lists
 from natc.trace.replay import Delivery, Replay
 from natc.trace.results import Result
-from natc.values import define, evolve, field, value
+from natc.trace.streams import Live, Streams
+from natc.values import define, field, value
 
 #: The protocols whose packets are kept: what else is tracked has states of its own.
 _TCP, _UDP = 6, 17
-_OPEN_BOTH_WAYS = Status.SEEN_REPLY | Status.ASSURED
 #: More kinds of packets than this are not kept at one time.
 _MOST_KINDS = 1_000_000
-
-_SEGMENT = Struct("!IIBxH")
-#: The options of most segments: two fillers and a timestamp.
-_TIMESTAMP = b"\x01\x01\x08\x0a"
-
-
-@define(eq=False)
-class Live:
-    """A connection that packets are carrying on."""
-
-    connection: Connection
-    stream: Stream | None
-    """For TCP."""
-    phase: int = 0
-    """Grows when the connection becomes another in more than its windows: answered, say."""
 
 
 @define(eq=False)
@@ -101,13 +80,11 @@ class Repeats:
     run: Replay
     kinds: dict[Kind, Repeated] = field(factory=dict)
     departures: Departures = field(init=False)
-    _live: dict[int, Live] = field(factory=dict)
-    _moved: set[Live] = field(factory=set)
-    """The streams that have gone further than the connection table says."""
+    _streams: Streams = field(factory=Streams)
     _latest: float = 0.0
     _turn: int = 0
     """Counts the packets that went the careful way: what is known before one must be looked at again."""
-    _plain: dict[ReadyRule, bool] = field(factory=dict)
+    _plain: PlainRules = field(factory=PlainRules)
 
     def __attrs_post_init__(self) -> None:
         self.departures = Departures(self.run)
@@ -126,24 +103,7 @@ class Repeats:
         if not known.carries:
             return known
         live = known.live
-        stream = None if live is None else live.stream
-        if live is None or stream is None or not self._taken(live, stream, known.direction, data, place, end):
-            return None
-        return known
-
-    def _taken(self, live: Live, stream: Stream, direction: int, data: bytes, place: int, end: int) -> bool:
-        """Carry a TCP stream on by an ordinary segment."""
-        seq, ack, offset, window = _SEGMENT.unpack_from(data, place + 4)
-        size = offset >> 4
-        behind = place + size * 4
-        if offset & 0x0F or size < 5 or behind > end:
-            return False
-        if size > 5 and (size != 8 or data[place + 20 : place + 24] != _TIMESTAMP):
-            return False  # perhaps SACK
-        if not stream.take(direction, seq, (seq + end - behind) & 0xFFFFFFFF, ack, window):
-            return False
-        self._moved.add(live)
-        return True
+        return known if live and self._streams.take(live, known.direction, data, place, end) else None
 
     def _still_holds(self, known: Repeated) -> bool:
         """Tell whether what a result hangs on is as it was."""
@@ -154,15 +114,8 @@ class Repeats:
         if live is None:
             if self._version != known.version:
                 return False
-        else:
-            if live.phase != known.phase:
-                return False
-            now = table.get(live.connection.serial)
-            if now is not live.connection:
-                if now is None or not now.alike(live.connection):
-                    return False
-                live.connection = now
-                live.stream = _stream(now)
+        elif live.phase != known.phase or not live.still_is(table.get(live.connection.serial)):
+            return False
         known.turn = self._turn
         return True
 
@@ -176,15 +129,7 @@ class Repeats:
     def settle(self) -> None:
         """Bring the replay's memory to the time of the last packet, and its streams to where they are."""
         self.run.memory = self.run.memory.settled(max(self._latest, self.run.memory.now))
-        table = self.table
-        for live in self._moved:
-            assert live.stream is not None and isinstance(live.connection.protocol, TcpState)
-            state = live.stream.state(live.connection.protocol)
-            live.connection = evolve(live.connection, protocol=state)
-            table.put(live.connection)
-        if self._moved:
-            table.settle()
-            self._moved.clear()
+        self._streams.settle(self.table)
 
     # ---- sending with care
 
@@ -217,8 +162,8 @@ class Repeats:
             self.departures.note(number, sent, delivery.result, is_open=delivery.is_open)
         if found := before or self._connection(packet):
             self.departures.came(*found)
-        lists = self._lists(rules)
-        if delivery.is_answered or lists is None or not all(map(self._is_plain, rules)):
+        lists = empty_lists(rules, self.run.memory)
+        if delivery.is_answered or lists is None or not self._plain.all(rules):
             return delivery
         return self._kept(packet, before, version, delivery, lists) or delivery
 
@@ -237,7 +182,7 @@ class Repeats:
         """Keep that packets of a kind are second sightings, as long as their connection stays as it is."""
         if kind is None or judged.of is None or judged.decision or judged.result is None:
             return None
-        live = self._live_one(judged.of)
+        live = self._streams.of(judged.of)
         known = Repeated(
             judged.result, live, live.phase, 0, (), None, self._version, self._turn, carries=False
         )
@@ -270,7 +215,7 @@ class Repeats:
         now = table.get(old.serial)
         if now is None or not now.alike(old) or not _goes_on(now, direction, delivery):
             return None
-        live = self._live_one(now)
+        live = self._streams.of(now)
         if packet.proto == _TCP and (delivery.is_open or not _is_ordinary(packet) or live.stream is None):
             return None
         young = now.original.proto == _UDP and Status.SEEN_REPLY in now.status
@@ -279,44 +224,6 @@ class Repeats:
             delivery.result, live, live.phase, direction, lists, since, version, self._turn,
             carries=packet.proto == _TCP,
         )  # fmt: skip
-
-    def _live_one(self, connection: Connection) -> Live:
-        """Return the one place where a connection is carried on, for all kinds of its packets."""
-        live = self._live.get(connection.serial)
-        if live is None:
-            live = self._live[connection.serial] = Live(connection, _stream(connection))
-        elif live.connection is not connection:
-            live.phase += not live.connection.alike(connection)
-            live.connection, live.stream = connection, _stream(connection)
-        return live
-
-    # ---- what rules look at
-
-    def _is_plain(self, ready: ReadyRule) -> bool:
-        """Tell whether a rule does the same with all packets of a kind, whenever they come."""
-        found = self._plain.get(ready)
-        if found is None:
-            found = self._plain[ready] = asks_plainly(ready.condition) and does_the_same(ready.action)
-        return found
-
-    def _lists(self, rules: list[ReadyRule]) -> tuple[tuple[Any, Any], ...] | None:
-        """Return the recent lists that the rules look at; None when there is something in one."""
-        found: dict[Any, Any] = {}
-        for ready in rules:
-            for part in parts(ready.condition):
-                if isinstance(part, Remembered) and isinstance(part.probe, Recent):
-                    key = ("recent", part.probe.list_name)
-                    found[key] = self.run.memory.get(key)
-                    if found[key] is not None and found[key].entries:
-                        return None
-        return tuple(found.items())
-
-
-def _stream(connection: Connection) -> Stream | None:
-    state = connection.protocol
-    if not isinstance(state, TcpState) or _OPEN_BOTH_WAYS not in connection.status:
-        return None
-    return Stream.of(state)
 
 
 def _is_ordinary(packet: Packet) -> bool:
