@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from weakref import WeakSet
 
 from natc.errors import NatcError, Span
@@ -32,6 +32,23 @@ def read_bytes(path: str | Path, *, error: type[NatcError] = NatcError, limit: i
     """
     name = name_of(path)
     return unpacked(_raw(path, name, error, limit), name, error=error, limit=limit)
+
+
+def read_json(path: str | Path, *, error: type[NatcError] = NatcError) -> Any:
+    """Return what a file of JSON holds. Raises as :func:`read_bytes`, and for what is no JSON."""
+    import json
+
+    content, name = read_bytes(path, error=error), name_of(path)
+    try:
+        return json.loads(content)
+    except ValueError as problem:
+        line, column = getattr(problem, "lineno", 1), getattr(problem, "colno", 1)
+        lines = content.decode("utf-8", "surrogateescape").split("\n")
+        text = lines[line - 1] if line <= len(lines) else ""
+        what = getattr(problem, "msg", str(problem))
+        raise error(f"is no JSON: {what}", Span(name, line, column, text)) from None
+    except RecursionError:
+        raise error("is nested too deeply", Span(name)) from None
 
 
 def unpacked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.start import agreed, start_options, starts_of
-from natc.errors import DumpError, ManifestError, Span, UsageError
+from natc.errors import DumpError, ManifestError, UsageError
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host
@@ -55,7 +54,10 @@ def command(
     Example:
       natc replay --dump dump.txt --node node.json --packets packets.json --output json
     """
-    facts, sent = _json(node) if node else None, _json(packets)
+    from natc.inputs import read_json
+
+    facts = read_json(node, error=ManifestError) if node else None
+    sent = read_json(packets, error=ManifestError)
     answer = _answer(dump, facts, sent, asked, backend, time.time() if clock is None else clock)
     if output == "json":
         from natc import __version__
@@ -113,19 +115,3 @@ def _answer(
     except DumpError as refusal:
         return {"load": {"rc": 1, "stderr": refusal.render()}, "packets": []}
     return {"load": {"rc": 0, "stderr": ""}, "packets": results}
-
-
-def _json(path: str) -> Any:
-    from natc.inputs import name_of, read_bytes
-
-    content = read_bytes(path, error=ManifestError)
-    try:
-        return json.loads(content)
-    except ValueError as problem:
-        line, column = getattr(problem, "lineno", 1), getattr(problem, "colno", 1)
-        texts = content.decode("utf-8", "surrogateescape").split("\n")
-        text = texts[line - 1] if line <= len(texts) else ""
-        what = getattr(problem, "msg", str(problem))
-        raise ManifestError(f"is no JSON: {what}", Span(name_of(path), line, column, text)) from None
-    except RecursionError:
-        raise ManifestError("is nested too deeply", Span(name_of(path))) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from natc.errors import DumpError, printable
@@ -11,6 +12,7 @@ from natc.netfilter.ruleset import Ruleset
 if TYPE_CHECKING:
     from natc.text.revised import Seen
     from natc.text.shape_cache import Kept
+    from natc.text.tidy import Tidied
 
 #: What iptables-save says when it does not show everything.
 _NOT_ALL = re.compile(r"# (?:Warning: .* tables present.*|Table `.*' is incompatible.*)")
@@ -41,8 +43,7 @@ def read_pasted(
         from natc.text.tidy import tidy
 
         tidied = tidy(text)
-    missing: list[str] = []
-    table = table or tidied.unnamed
+    table, missing = table or tidied.unnamed, list[str]()
     try:
         ruleset = read(
             tidied.text,
@@ -57,13 +58,17 @@ def read_pasted(
         from natc.text.foreign import foreign
 
         raise foreign(text, file) or error from None
-    notes = [f"{file}:{note}" for note in tidied.notes]
+    return ruleset, [*_notes(tidied, file, table, missing), *not_all(ruleset)]
+
+
+def _notes(tidied: Tidied, file: str, table: str | None, missing: list[str]) -> Iterator[str]:
+    """Yield what a person should know of how a text was read."""
+    yield from (f"{file}:{note}" for note in tidied.notes)
     if missing:
-        notes.append(f"{file}: chains that rules lead to are not in the text: {', '.join(missing[:5])}"
-                     f"{', ...' if len(missing) > 5 else ''}")  # fmt: skip
+        more = ", ..." if len(missing) > 5 else ""
+        yield f"{file}: chains that rules lead to are not in the text: {', '.join(missing[:5])}{more}"
     if not any(line.startswith("*") for line in tidied.text.split("\n")):
-        notes.append(f"{file}: names no table: read as table {table}")
-    return ruleset, notes + not_all(ruleset)
+        yield f"{file}: names no table: read as table {table}"
 
 
 def not_all(ruleset: Ruleset) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable
 
-from natc.errors import NodeError
-from natc.inputs import read_bytes
+from natc.errors import NodeError, Span
+from natc.inputs import name_of, read_json
 from natc.netfilter import route_matches, routing, sending
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.host import Host
@@ -138,13 +137,10 @@ def _routed(state: State, found: OutputRoute) -> State:
 
 def node_from_file(path: str) -> HostNode:
     """Read a node file (JSON); raise :class:`NatcError` when it is none."""
-    text = read_bytes(path, error=NodeError)
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise NodeError(f"{path} is not JSON: {error}") from None
-    except RecursionError:
-        raise NodeError(f"{path} is not the description of a node: it is nested too deeply") from None
+    content = read_json(path, error=NodeError)
     if not isinstance(content, dict):
-        raise NodeError(f"{path} is not the description of a node")
-    return HostNode(Host.from_node(content))
+        raise NodeError("is not the description of a node", Span(name_of(path)), "an object")
+    try:
+        return HostNode(Host.from_node(content))
+    except NodeError as error:
+        raise NodeError(error.message, Span(name_of(path)), error.expected) from None
