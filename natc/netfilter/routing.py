@@ -55,9 +55,9 @@ class InputRoute:
     """The route has several hops and which of them is taken depends on a hash."""
 
 
-def arrival_refusal(host: Host, source: int, destination: int, interface: str) -> str | None:
+def arrival_refusal(family: int, source: int, destination: int, interface: str) -> str | None:
     """Return why a packet from the wire vanishes before PREROUTING, or None when it does not (IPv6)."""
-    if host.family == 4 or interface == "lo":
+    if family == 4 or interface == "lo":
         return None
     if source in MULTICAST6:
         return "its source is a multicast address"

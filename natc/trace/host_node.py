@@ -61,7 +61,9 @@ class HostNode:
     def refused(self, state: State) -> bool:
         """Whether a packet from the wire vanishes before any hook sees it."""
         flow = flow_of(state)
-        return bool(routing.arrival_refusal(self.host, flow.source, flow.destination, flow.in_interface))
+        return bool(
+            routing.arrival_refusal(self.host.family, flow.source, flow.destination, flow.in_interface)
+        )
 
     def arrive(self, state: State) -> list[State]:
         if state.again and state.route.device:  # lo: the route of the sending goes on

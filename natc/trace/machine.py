@@ -12,7 +12,7 @@ from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
 from natc.trace.lists import FirstList, Runs
-from natc.trace.node import NodeView, OpenNode
+from natc.trace.node import NodeView, OpenNode, assumed
 from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.program import Program
 from natc.trace.search import CrowdedError, branches, merged
@@ -99,7 +99,11 @@ class Machine:
             origin=origin,
             pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
             questions=_questions(packet, finals, way.chains.tally),
-            assumptions=(*self._taken_for_granted(tracker, packet), *_assumptions(self.node, finals)),
+            assumptions=(
+                *self._taken_for_granted(tracker, packet),
+                *_assumptions(self.node, finals),
+                *_let_in(self.node, packet, origin, finals),
+            ),
             rules_evaluated=way.chains.tally.rules,
         )
 
@@ -132,7 +136,13 @@ class Machine:
         memory = (
             None if self.start is NOTHING_SHOWN else self.start.memory(self.program.ruleset, self.backend)
         )
-        return way, State(packet, local=origin == "local", hook_mark=packet.mark, memory=memory)
+        state = State(packet, local=origin == "local", hook_mark=packet.mark, memory=memory)
+        if packet.family == 6 and not state.local:
+            from natc.trace.martians import vanishes
+
+            if gone := vanishes(packet):
+                state = changed(state, verdict="NO_ROUTE", reason=gone)
+        return way, state
 
     def _tracker(self, packet: Packet, host: Host | None) -> FirstPacket:
         """Look connections up where they were shown, unless the question gives a state that none has."""
@@ -238,6 +248,13 @@ def _text(packet: Packet, value: Open) -> str:
     if value.kind == "address type":
         return f"of what type is {value.subject} for the node"
     return phrase(packet, value, frozenset({True})) if value.subject else value.kind
+
+
+def _let_in(node: NodeView, packet: Packet, origin: str, finals: Sequence[State]) -> tuple[str, ...]:
+    """Return what is taken for granted for the node to let a packet from the wire in."""
+    if origin == "local" or packet.in_interface == "lo":
+        return ()
+    return assumed(packet, finals, known_node=node.host is not None)
 
 
 def _assumptions(node: NodeView, finals: Sequence[State]) -> tuple[str, ...]:

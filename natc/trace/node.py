@@ -6,7 +6,7 @@ looked at wherever a rule asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from natc.netfilter.condition import DeviceGroup, ReversePath
@@ -112,6 +112,14 @@ class OpenNode:
 
         A destination that no rule asked about is taken for an address elsewhere.
         """
+        if not isinstance(state.packet.src, int):
+            return self._arrived(state)
+        from natc.trace.martians import let_in
+
+        states = let_in(state, self.addresses or ())
+        return [after for one in states for after in ([one] if one.verdict else self._arrived(one))]
+
+    def _arrived(self, state: State) -> list[State]:
         local, elsewhere = self._sides(state)
         out = []
         if local is not None:
@@ -197,3 +205,25 @@ def plain_type(packet: Packet, address: int) -> str | None:
 
 
 _LOOPBACK4, _LOOPBACK6 = 127, 1
+
+
+def assumed(packet: Packet, finals: Sequence[State], *, known_node: bool) -> tuple[str, ...]:
+    """Return what is taken for granted of a packet from the wire, for the node to let it in."""
+    arrived = [final for final in finals if final.verdict not in ("DROP", "NO_ROUTE")]
+    if not arrived:
+        return ()
+    said = []
+    if isinstance(packet.src, Open):
+        kinds = "loopback, multicast, broadcast, 0.0.0.0/8" if packet.family == 4 else "loopback, multicast"
+        said.append(f"the source is no martian ({kinds}, the node's own)")
+    sysctls = ["rp_filter lets the source in"] if packet.family == 4 and not known_node else []
+    if not known_node:
+        sysctls += ["route_localnet lets it in"] if any(map(_to_loopback, arrived)) else []
+        sysctls += ["the node forwards packets"] if any(one.verdict == "FORWARD" for one in arrived) else []
+    return (*said, " and ".join(sysctls)) if sysctls else tuple(said)
+
+
+def _to_loopback(state: State) -> bool:
+    """Tell whether a packet is delivered to 127.0.0.0/8, which from the wire hangs on ``route_localnet``."""
+    packet = state.packet
+    return packet.family == 4 and isinstance(packet.dst, int) and packet.dst >> 24 == _LOOPBACK4

@@ -190,12 +190,12 @@ def test_ipv6_looks_for_a_loopback_destination_on_the_arriving_device_only() -> 
 
 
 def test_what_ipv6_refuses_before_prerouting() -> None:
-    assert arrival_refusal(HOST6, number("2001:db8::77"), 1, "eth0")
-    assert arrival_refusal(HOST6, number("ff02::1"), number("2001:db8::10"), "eth0")
-    assert arrival_refusal(HOST6, number("::ffff:1.2.3.4"), number("2001:db8::10"), "eth0")
-    assert arrival_refusal(HOST6, 1, 1, "lo") is None
-    assert arrival_refusal(HOST6, number("2001:db8::77"), number("2001:db8::10"), "eth0") is None
-    assert arrival_refusal(HOST4, number("127.0.0.1"), number("127.0.0.1"), "eth0") is None
+    assert arrival_refusal(6, number("2001:db8::77"), 1, "eth0")
+    assert arrival_refusal(6, number("ff02::1"), number("2001:db8::10"), "eth0")
+    assert arrival_refusal(6, number("::ffff:1.2.3.4"), number("2001:db8::10"), "eth0")
+    assert arrival_refusal(6, 1, 1, "lo") is None
+    assert arrival_refusal(6, number("2001:db8::77"), number("2001:db8::10"), "eth0") is None
+    assert arrival_refusal(4, number("127.0.0.1"), number("127.0.0.1"), "eth0") is None
 
 
 def test_rpfilter_matches_the_way_back() -> None:
