@@ -31,10 +31,13 @@ class Nothing(Effect):
 
 @frozen
 class Copy(Effect):
-    """Sends a copy on a way of its own and lets the packet go on."""
+    """Sends a copy to another host, on a way of its own, and lets the packet go on."""
 
-    question: str
-    """What is not told of the copy."""
+    gateway: int
+    shown: str
+    """The gateway as the rule has it."""
+    device: str | None = None
+    """The device the copy is sent by; None leaves it to the routes."""
 
 
 @frozen

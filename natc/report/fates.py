@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.matches.mark import Mark
@@ -14,6 +15,9 @@ from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
 from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
 from natc.values import frozen
+
+if TYPE_CHECKING:
+    from natc.trace.tee import Copied
 
 #: How many targets are listed beside one fate.
 _SHOWN = 20
@@ -49,22 +53,24 @@ class Fate:
     """The bits of the mark that the rule asked for to which the packet was lost."""
     known: str = ""
     """The connection that the packet is of, where the node's list has it."""
+    copies: str = ""
+    """What becomes of the copies that TEE sends."""
 
     def part(self) -> Part:
         """Return it as a part of a line."""
-        words = [_VERDICTS.get(self.verdict, self.verdict), self.source, self.end, self.known]
+        words = [_VERDICTS.get(self.verdict, self.verdict), self.source, self.end, self.known, self.copies]
         return Part(", ".join(filter(None, words)), _STYLES.get(self.verdict, ""))
 
 
 def fate_of(outcome: Outcome) -> Fate:
     """Return how one outcome ends."""
-    known = _entry(outcome)
+    known, copies = _entry(outcome), _copies(outcome)
     if outcome.verdict not in _ARRIVED:
-        return Fate(outcome.verdict, "", _end(outcome), _lost_for_mark(outcome), known)
+        return Fate(outcome.verdict, "", _end(outcome), _lost_for_mark(outcome), known, copies)
     if outcome.snat is None:
-        return Fate(outcome.verdict, "source kept", known=known)
+        return Fate(outcome.verdict, "source kept", known=known, copies=copies)
     source = _MASQUERADED if outcome.snat == MASQUERADE else f"source becomes {outcome.snat}"
-    return Fate(outcome.verdict, source, known=known)
+    return Fate(outcome.verdict, source, known=known, copies=copies)
 
 
 def _entry(outcome: Outcome) -> str:
@@ -73,6 +79,20 @@ def _entry(outcome: Outcome) -> str:
         return ""
     way = " (a reply)" if outcome.direction else ""
     return f"by an entry of the connection table, line {place.line} of {place.file}{way}"
+
+
+def _copies(outcome: Outcome) -> str:
+    return ", ".join(
+        f"a copy for {copy.gateway} {_VERDICTS[copy.verdict]}{_end_of(copy, outcome)}"
+        for copy in outcome.copies
+    )
+
+
+def _end_of(copy: Copied, outcome: Outcome) -> str:
+    if isinstance(copy.out, str):
+        return f" by {copy.out}"
+    last = copy.final.trail.path(outcome.known)[-1:] if copy.drop_at else []
+    return "".join(" " + (_ended_by(s.rule, s.table) if s.rule else f"by the {copy.drop_at}") for s in last)
 
 
 def _end(outcome: Outcome) -> str:

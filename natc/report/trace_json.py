@@ -18,6 +18,7 @@ _LISTED = 64
 
 if TYPE_CHECKING:
     from natc.trace.near_miss import NearMiss
+    from natc.trace.tee import Copied
 
 
 def trace_json(
@@ -103,6 +104,7 @@ class _Steps:
 def outcome_json(outcome: Outcome, steps: _Steps | None = None) -> dict[str, Any]:
     """Return where the packet ended, without odds and conditions."""
     steps = steps or _Steps()
+    copies = {"copies": [_copy(copy, outcome, steps) for copy in outcome.copies]} if outcome.copies else {}
     return {
         "verdict": outcome.verdict,
         "out": outcome.out,
@@ -116,6 +118,17 @@ def outcome_json(outcome: Outcome, steps: _Steps | None = None) -> dict[str, Any
         "path": [steps.of(step) for step in outcome.path],
         "factors": [_step(step) | {"matched": step.taken} for step in _factors(outcome)],
         "passed_by": outcome.passed_by,
+    } | copies
+
+
+def _copy(copy: Copied, outcome: Outcome, steps: _Steps) -> dict[str, Any]:
+    """Return what became of a copy that TEE sent."""
+    return {
+        "gateway": copy.gateway,
+        "verdict": copy.verdict,
+        "out": None if isinstance(copy.out, Open) else copy.out,
+        "drop_at": copy.drop_at,
+        "path": [steps.of(step) for step in copy.final.trail.path(outcome.known)],
     }
 
 

@@ -43,10 +43,9 @@ class Tally:
         if self.met is not None:
             self.met.append(ready)
 
-    def note_aside(self, ready: ReadyRule, stopped: list[str]) -> None:
-        """Note where natc stopped at a rule and why, and a copy that it does not follow."""
-        copies = [ready.action.question] if isinstance(ready.action, Copy) else []
-        for question in [*stopped, *copies]:
+    def note_aside(self, ready: ReadyRule, questions: list[str]) -> None:
+        """Note what natc does not follow behind a rule, and why."""
+        for question in questions:
             self.aside.setdefault(question, ready.rule)
 
     def note(self, rule: Rule, before: State, splits: list[Split]) -> None:
@@ -144,6 +143,8 @@ class ChainWalk:
         action = ready.action
         if action is None:
             return [_next(state)]
+        if isinstance(action, Copy):
+            return self._copied(_next(state), action, ready)
         if not isinstance(action, Jump):
             results = self.effects.apply(action, state, ready)
             self.tally.note_aside(ready, [str(after.reason) for after, word in results if word == "OPEN"])
@@ -161,6 +162,17 @@ class ChainWalk:
             raise _refused(ready, f"there is no chain {action.chain!r} in table {table}")
         word = "STOLEN" if action.chain == "QUEUE" else action.chain
         return [_finish(state, word, _place(table, state, ready.number))]
+
+    def _copied(self, state: State, action: Copy, ready: ReadyRule) -> list[State]:
+        """Send a copy first: the packet goes on when that has come to its end."""
+        if state.crowd is not None:
+            raise crowd.TellApartError
+        from natc.trace import tee
+
+        if state.copies is not None and state.copies.depth >= tee.MOST:
+            self.tally.note_aside(ready, [f"how often the copy to {action.shown} is copied again"])
+            return [state]
+        return [tee.sent(self.node, state, action)]
 
     def _end_of_chain(self, state: State, table: str) -> State:
         return self._return(state, table)

@@ -8,7 +8,6 @@ from typing import Any
 from natc.netfilter.effect import (
     Answer,
     Change,
-    Copy,
     Effect,
     ExchangeMarks,
     HandOver,
@@ -48,7 +47,7 @@ class Effects:
         return _FORMS[type(effect)](self, effect, state, ready)
 
 
-def _nothing(effects: Effects, effect: Nothing | Copy, state: State, ready: ReadyRule) -> list[After]:
+def _nothing(effects: Effects, effect: Nothing, state: State, ready: ReadyRule) -> list[After]:
     return [(state, CONTINUE)]
 
 
@@ -131,7 +130,6 @@ def _undecided(effects: Effects, effect: Undecided, state: State, ready: ReadyRu
 
 _FORMS: dict[type[Effect], Callable[[Effects, Any, State, ReadyRule], list[After]]] = {
     Nothing: _nothing,
-    Copy: _nothing,
     Verdict: _verdict,
     SetMark: _set_mark,
     ExchangeMarks: _exchange_marks,

@@ -8,6 +8,8 @@ from natc.errors import NodeError, Span
 from natc.inputs import name_of, read_json
 from natc.netfilter import route_matches, routing, sending
 from natc.netfilter.condition import DeviceGroup, ReversePath
+from natc.netfilter.effect import Copy
+from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
 from natc.netfilter.intervals import name, union
 from natc.netfilter.packet import NOBODY, Open
@@ -126,6 +128,15 @@ class HostNode:
 
     def settle(self, state: State) -> list[State]:
         return [state]
+
+    def copy_route(self, state: State, copy: Copy) -> Route | None:
+        """The mark is not looked at, and the TOS only by IPv4 (nf_dup_ipv4_route, nf_dup_ipv6_route)."""
+        own = {one.name for one in self.host.interfaces}
+        device = copy.device if copy.device in own else None
+        tos = flow_of(state).tos if self.host.family == 4 else 0
+        flow = Flow(copy.gateway, out_interface=device, tos=tos)
+        found = sending.route_output(self.host, flow, may_broadcast=True)
+        return None if found.error else Route(found.out or "", found.gateway or copy.gateway)
 
     def alike(self, state: State) -> Callable[[int], Hashable]:
         return stretch_of(self.host)

@@ -219,6 +219,7 @@ def outcome_of(packet: Packet, final: State) -> Outcome:
         final=after,
         connection=final.binding.connection,
         direction=final.binding.direction,
+        copies=final.copies.ended if final.copies else (),
         trail=final.trail,
         ways=final.ways,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from natc.netfilter.condition import DeviceGroup, ReversePath
+from natc.netfilter.effect import Copy
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
 from natc.netfilter.values import changed
@@ -62,6 +63,10 @@ class NodeView(Protocol):
 
     def settle(self, state: State) -> list[State]:
         """Settle, at the end of OUTPUT, what the route depends on and the tables have asked."""
+        ...
+
+    def copy_route(self, state: State, copy: Copy) -> Route | None:
+        """Route a copy that TEE sends by its gateway; None when there is no way there."""
         ...
 
     def alike(self, state: State) -> Callable[[int], Hashable]:
@@ -148,6 +153,13 @@ class OpenNode:
         local, elsewhere = self._sides(state)
         own = [] if local is None else [changed(local, route=Route("lo"))]
         return own if elsewhere is None else [*own, elsewhere]
+
+    def copy_route(self, state: State, copy: Copy) -> Route:
+        """A gateway that nobody called the node's own is another host."""
+        if copy.gateway in (self.addresses or ()):
+            return Route("lo")
+        device = Open(OUTGOING.kind, f"of the copy to {copy.shown}", OUTGOING.domain)
+        return Route(copy.device or device, copy.gateway)
 
     def alike(self, state: State) -> Callable[[int], Hashable]:
         """A destination is the node's own as far as it is known; one of which rules asked goes by itself."""

@@ -15,6 +15,7 @@ from natc.values import define, field, frozen, value
 
 if TYPE_CHECKING:
     from natc.netfilter.connection import Connection
+    from natc.trace.tee import Copied
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"
@@ -56,6 +57,8 @@ class Outcome:
     """The entry of the connection table that the packet is of; None for a first packet."""
     direction: int = 0
     """1 where the packet goes the way of that connection's replies."""
+    copies: tuple[Copied, ...] = ()
+    """The copies that TEE sent of it, where they came to their ends."""
     final: Packet | None = field(default=None, eq=False)
     trail: Trail = field(default=Trail(), eq=False, repr=False)
     """The ways there."""
@@ -81,8 +84,9 @@ class Outcome:
 
     @property
     def factors(self) -> tuple[Step, ...]:
-        """The random rules on the way, those that did not match included."""
-        return tuple(step for step in self.steps if step.odds is not None)
+        """The random rules on the way and on its copies' ways, those that did not match included."""
+        steps = (*self.steps, *(step for copy in self.copies for step in copy.final.trail.steps(self.known)))
+        return tuple(step for step in steps if step.odds is not None)
 
 
 @value(eq=False)

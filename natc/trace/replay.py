@@ -136,6 +136,9 @@ class Replay:
 
     def keep(self, sent: Sent, final: State, now: float | None = None) -> Delivery:
         """Take one of a packet's ways for the one it went, and keep what it leaves behind."""
+        for copy in final.copies.ended if final.copies else ():  # what a rule rejects is answered, a copy too
+            answer = self._response(changed(copy.final, memory=final.memory))
+            final = changed(final, memory=answer.final.memory) if answer else final
         response = self._response(final)
         self.memory = (response.final if response else final).memory or self.memory
         self.memory = self.memory.settled(self.memory.now + (_TICK if now is None else 0))

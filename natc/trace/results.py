@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.packet import Open, Packet
 from natc.probability import Odds, total
 from natc.trace.responses import Response
 from natc.trace.state import State, Step
+
+if TYPE_CHECKING:
+    from natc.trace.tee import Copied
 
 Result = dict[str, Any]
 
@@ -38,8 +41,20 @@ def result_of(sent: Packet, final: State, response: Response | None) -> Result:
         result |= _translations(result["orig"], result["final"])
     result["mark"] = final.packet.mark if left or verdict == "INPUT" else _mark_seen(final)
     result["ctstate"] = final.first_state
-    result["path"] = [step_text(step) for step in final.trail.steps() if step.taken]
+    result["path"] = _path(final)
+    if final.copies is not None:
+        result["copies"] = [_copy(copy) for copy in final.copies.ended]
     return result
+
+
+def _path(final: State) -> list[str]:
+    return [step_text(step) for step in final.trail.steps() if step.taken]
+
+
+def _copy(copy: Copied) -> Result:
+    """What became of a copy that TEE sent."""
+    ended: Result = {"gateway": copy.gateway, "verdict": copy.verdict, "out": copy.out}
+    return ended | {"drop_at": copy.drop_at, "final": headers(copy.packet), "path": _path(copy.final)}
 
 
 def _drop_at(final: State) -> str | None:

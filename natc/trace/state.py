@@ -15,6 +15,7 @@ from natc.values import define, field, frozen, value
 if TYPE_CHECKING:
     from natc.netfilter.connection import Connection
     from natc.netfilter.memory import Memory
+    from natc.trace.tee import Copies
 
 
 @value
@@ -245,6 +246,8 @@ class State:
     """The connection's state behind the first hook."""
     original: State | None = None
     """Of the copy of a broadcast that the node itself gets: the packet that is sent after it."""
+    copies: Copies | None = None
+    """The copies that TEE sent; None before the first (:mod:`natc.trace.tee`)."""
     again: bool = False
     """The second pass of local traffic, over lo."""
     verdict: str = ""
@@ -273,6 +276,11 @@ class State:
     def __hash__(self) -> int:
         """Of what differs between states at one point; equal states have equal hashes."""
         return hash((self.packet, self.facts, self.verdict, self.drop_at))
+
+    @property
+    def copied(self) -> State | None:
+        """What TEE copied, where this packet is a copy: it goes on when this one has come to its end."""
+        return None if self.copies is None else self.copies.of
 
     @property
     def point(self) -> tuple[int, ...]:

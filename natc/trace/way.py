@@ -33,7 +33,7 @@ class Way:
 
     def step(self, state: State) -> list[State]:
         """Return the states that follow ``state``, which has no verdict yet."""
-        return [self._resumed(after) for after in self._moved_on(state)]
+        return [self._behind_copies(self._resumed(after)) for after in self._moved_on(state)]
 
     def _moved_on(self, state: State) -> list[State]:
         sequence = SEQUENCES[self.backend][state.hook]
@@ -43,7 +43,11 @@ class Way:
             return _LEAVING[state.hook](self, state)
         element = sequence[state.table]
         if state.frames:
-            return [out for after in self.chains.step(state, element) for out in self._behind(after, element)]
+            return [
+                out
+                for after in self.chains.step(state, element)
+                for out in (self._behind(after, element) if after.passed == state.passed else [after])
+            ]  # a copy that sets out is in another hook
         if element == CONNTRACK:
             return [_next_table(tracked) for tracked in self.tracker.track(state)]
         return self._enter(state, element)
@@ -103,6 +107,10 @@ class Way:
         return [self._to(state, "POSTROUTING")]
 
     def _after_output(self, state: State) -> list[State]:
+        if state.copied is not None:
+            from natc.trace import tee
+
+            return [self._to(tee.at_device(settled), "POSTROUTING") for settled in self.node.settle(state)]
         return [self._to(_doubled(settled), "POSTROUTING") for settled in self.node.settle(state)]
 
     def _after_postrouting(self, state: State) -> list[State]:
@@ -114,8 +122,26 @@ class Way:
         if state.route.device == "lo" or state.original is not None:
             kind = "unicast" if state.original is None else "broadcast"
             looped = state.with_packet(in_interface=state.route.device, link_type=kind)
-            return self._to(changed(looped, again=True), "PREROUTING")
-        return changed(state, verdict="OUTPUT" if state.local else "FORWARD")
+            return self._looped(state, self._to(changed(looped, again=True), "PREROUTING"))
+        own = state.local or state.copied is not None
+        return changed(state, verdict="OUTPUT" if own else "FORWARD")
+
+    @staticmethod
+    def _looped(state: State, arriving: State) -> State:
+        """Come in over lo, a copy only later."""
+        if state.copied is None:
+            return arriving
+        from natc.trace import tee
+
+        return tee.put_off(state, arriving)
+
+    def _behind_copies(self, state: State) -> State:
+        """Go on behind a copy that has come to its end."""
+        if state.copies is None:
+            return state
+        from natc.trace import tee
+
+        return tee.gone_on(state, self.backend)
 
     def _resumed(self, state: State) -> State:
         """Send a broadcast once the node's own copy has come to its end."""

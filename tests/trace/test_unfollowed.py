@@ -27,16 +27,6 @@ def table(*rules):
     return read("\n".join(["*mangle", ":PREROUTING ACCEPT [0:0]", *rules, "COMMIT", ""]))
 
 
-def test_a_packet_that_is_copied_goes_on_and_the_copy_is_named():
-    tee = "-A PREROUTING -p tcp -j TEE --gateway 10.244.1.9"
-    answer = trace(table(tee, "-A PREROUTING -j MARK --set-xmark 0x1/0x1"), question_packet("10.0.0.1", 80))
-    ((_, outcome),) = answer.cases[0].outcomes
-    assert (outcome.verdict, outcome.mark) == ("FORWARD", 1)
-    (question,) = answer.questions
-    assert question.text == "what becomes of the copy that is sent to 10.244.1.9"
-    assert question.rule is not None and question.rule.text == tee
-
-
 def test_where_natc_stops_the_rule_is_to_blame():
     answer = trace(table("-A PREROUTING -j NFQUEUE --queue-num 3"), question_packet("10.0.0.1", 80))
     assert [(one.text, one.rule.line) for one in answer.questions] == [("-j NFQUEUE --queue-num 3", 3)]

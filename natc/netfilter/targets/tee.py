@@ -30,11 +30,12 @@ class Tee(Target):
     The packet goes on as if there were no such rule. The copy is sent as the node's own, untracked: it passes
     OUTPUT and POSTROUTING with the mark it has by then and without nat, and one that arrives has lost a hop
     (nf_dup_ipv4.c; seen in the kernel). A copy that leads to this node itself comes in again over lo, to be
-    copied once more. natc does not follow it.
+    copied once more.
     """
 
     gateway: Address | None = option("--gateway", _Gateway(), required=True)
     device: str | None = option("--oif", Name(15, cut=True))
 
     def effect(self) -> Effect:
-        return Copy(f"what becomes of the copy that is sent to {self.words()[1]}")
+        assert self.gateway is not None
+        return Copy(int(self.gateway), self.words()[1], self.device)
