@@ -102,7 +102,7 @@ class EndpointIndex:
                 # Versions that tell them by IP spell the source canonically.
                 identity = endpoint.source if self._by_ip else endpoint.text
                 held = merged.setdefault(identity, endpoint)
-                if held is not endpoint and self._replaces(endpoint, held):
+                if held is not endpoint and self._replaces(endpoint):
                     merged[identity] = endpoint
         return merged.values()
 
@@ -178,7 +178,6 @@ class EndpointIndex:
             return host_cidr(ip)
         return written if self._hairpin_as_written else ip
 
-    def _replaces(self, new: ProxyEndpoint, held: ProxyEndpoint) -> bool:
-        if self._prefers_steady:
-            return held.origin.terminating is True and new.origin.terminating is not True
-        return new.local
+    def _replaces(self, new: ProxyEndpoint) -> bool:
+        """Tell whether an endpoint takes the place of an equal one before it."""
+        return new.origin.terminating is not True if self._prefers_steady else new.local

@@ -85,7 +85,7 @@ class Duplicates(Enum):
     BY_ENDPOINT = auto()
     """Same IP and port: the first, unless a later one is local."""
     PREFER_STEADY = auto()
-    """Same IP and port: the first that is not terminating."""
+    """Same IP and port: the last that is not terminating, else the first."""
 
 
 class Selection(Enum):
@@ -578,7 +578,6 @@ L1_31 = evolve(
     L1_30,
     name="1.31",
     gates=_gates(TopologyAwareHints=BETA, LoadBalancerIPMode=BETA, ServiceTrafficDistribution=BETA),
-    duplicates=Duplicates.PREFER_STEADY,
     canonical_endpoints=True,
     zero_cidrs_parsed=True,
     primary_node_port_address=True,
@@ -600,7 +599,9 @@ L1_33 = evolve(
     node_hints="PreferSameTrafficDistribution",
 )
 L1_34 = evolve(L1_33, name="1.34", gates=_gates(PreferSameTrafficDistribution=BETA))
-NEWER = evolve(L1_34, name="newer", gates=_gates(), node_hints=True)
+L1_35 = evolve(L1_34, name="1.35", gates=_gates(), node_hints=True)
+#: Of December 2025, when 1.35 was all but out (kubernetes PR 135593).
+NEWER = evolve(L1_35, name="newer", duplicates=Duplicates.PREFER_STEADY)
 
 
 class Sureness(Enum):
@@ -651,7 +652,7 @@ _MINORS: Mapping[int, tuple[tuple[int, Layout], ...]] = MappingProxyType(
         32: ((0, L1_32),),
         33: ((0, L1_33),),
         34: ((0, L1_34),),
-        35: ((0, NEWER),),
+        35: ((0, L1_35),),
         36: ((0, NEWER),),
         37: ((0, NEWER),),
     }

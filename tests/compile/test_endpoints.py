@@ -96,6 +96,21 @@ def test_newer_prefers_the_duplicate_that_is_not_terminating():
         assert not only.draining
 
 
+@pytest.mark.parametrize(("version", "last"), [("1.30", False), ("1.35", False), ("1.36", True)])
+def test_of_several_steady_duplicates_the_newest_versions_take_the_last(version, last):
+    # kubernetes PR 135593: what is not terminating always takes the place of what was there.
+    first, second = endpoint(ready=True), endpoint(ready=False)
+    for order in ((first, second), (second, first)):
+        (only,) = found(cluster(service(), piece(*order)), version)
+        assert only.origin is order[-1 if last else 0]
+
+
+def test_a_local_duplicate_wins_in_1_35_though_it_is_leaving():
+    leaving, staying = endpoint(terminating=True, node_name="node1"), endpoint(ready=True)
+    (only,) = found(cluster(service(), piece(staying, leaving)), "1.35", hostname_override="node1")
+    assert only.local
+
+
 def test_the_first_slice_by_name_gives_the_duplicate():
     first, second = piece(endpoint(ready=True), name="a"), piece(endpoint(ready=False), name="b")
     for order in ((first, second), (second, first)):

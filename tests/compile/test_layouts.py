@@ -91,7 +91,8 @@ def _hashable(layout):
         ("1.30.14", "1.30", Sureness.SAME_MINOR),
         ("1.31.0", "1.31", Sureness.LATER),
         ("1.34", "1.34", Sureness.LATER),
-        ("1.35", "newer", Sureness.LATER),
+        ("1.35", "1.35", Sureness.LATER),
+        ("1.36", "newer", Sureness.LATER),
         ("newer", "newer", Sureness.APPLIED),
     ],
 )
