@@ -25,6 +25,9 @@ def classes(frozen, define):
         def __repr__(self):
             return f"<{self.name}>"
 
+    class Plain(Point):
+        __slots__ = ()
+
     @define
     class Heap:
         x: int
@@ -35,6 +38,7 @@ def classes(frozen, define):
 
     return [
         *(Point(1), Point(1, 0, "other"), Point(2), Named(1), Named(1), Named(1, name="m")),
+        *(Plain(1), Plain(1), Plain(2, note="other"), Plain(2)),
         *(Place(1), Place(1), Heap(1), Heap(1), Heap(2), FaultError("a"), FaultError("a")),
     ]
 

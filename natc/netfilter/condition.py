@@ -54,10 +54,16 @@ class Chance(Condition):
 
 
 @frozen
-class All(Condition):
-    """Every part holds; asked in order, and no further than the first that does not."""
+class _Several(Condition):
+    """Conditions that are asked in order."""
 
     parts: tuple[Condition, ...] = ()
+
+
+class All(_Several):
+    """Every part holds; asked in order, and no further than the first that does not."""
+
+    __slots__ = ()
 
 
 def conjuncts(condition: Condition) -> Iterator[Condition]:
@@ -69,11 +75,10 @@ def conjuncts(condition: Condition) -> Iterator[Condition]:
         yield condition
 
 
-@frozen
-class Some(Condition):
+class Some(_Several):
     """At least one part holds; asked in order, and no further than the first that does."""
 
-    parts: tuple[Condition, ...] = ()
+    __slots__ = ()
 
 
 @frozen

@@ -114,19 +114,23 @@ class Translate(Effect):
 
 
 @frozen
-class Masquerade(Effect):
+class _ToOwnAddress(Effect):
+    """Translates to an address of the node's own; ends the table."""
+
+    ports: PortRange | None = None
+    random: bool = False
+
+
+class Masquerade(_ToOwnAddress):
     """Translates the source to the outgoing interface's address; ends the table."""
 
-    ports: PortRange | None = None
-    random: bool = False
+    __slots__ = ()
 
 
-@frozen
-class Redirect(Effect):
+class Redirect(_ToOwnAddress):
     """Translates the destination to this node; ends the table."""
 
-    ports: PortRange | None = None
-    random: bool = False
+    __slots__ = ()
 
 
 @frozen

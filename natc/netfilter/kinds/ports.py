@@ -6,25 +6,17 @@ import re
 from collections.abc import Sequence
 
 from natc.netfilter.kinds import Kind
-from natc.netfilter.kinds.numbers import C_NUMBER, number
+from natc.netfilter.kinds.numbers import C_NUMBER, NumberRange, number
 from natc.values import frozen
 
 #: A port, exactly.
 PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3}|0)"
 
 
-@frozen
-class PortRange:
+class PortRange(NumberRange):
     """The ports from ``low`` to ``high``, both included; none when they are in the wrong order."""
 
-    low: int
-    high: int
-
-    def __str__(self) -> str:
-        return str(self.low) if self.low == self.high else f"{self.low}:{self.high}"
-
-    def __contains__(self, port: int) -> bool:
-        return self.low <= port <= self.high
+    __slots__ = ()
 
 
 def port(text: str) -> int:
