@@ -14,11 +14,19 @@ from typing import Any
 
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_NAMES, ALL_PORTS, Intervals, all_addresses, name, numbers
-from natc.netfilter.kinds.addresses import address_of
+from natc.netfilter.kinds.addresses import text_of
 from natc.values import field, frozen, value
 
 #: The values an open field may have: a set of ordered values, or a few words.
 Domain = Intervals | frozenset[Any]
+
+
+def overlap(one: Domain, other: Domain) -> bool:
+    """Tell whether two sets of values of one field have a value in common."""
+    if isinstance(one, Intervals) and isinstance(other, Intervals):
+        return one.meets(other)
+    return bool(one & other)  # type: ignore[operator]  # a value's domains are of one type
+
 
 NO = frozenset({False})
 YES = frozenset({True})
@@ -133,7 +141,7 @@ class Packet:
 
     def show(self, value: int | Open) -> str:
         """Return an address in text."""
-        return value.kind if isinstance(value, Open) else str(address_of(value, self.bits))
+        return value.kind if isinstance(value, Open) else text_of(value, self.bits)
 
 
 def protocol_number(text: str | int) -> int:

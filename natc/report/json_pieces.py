@@ -26,6 +26,9 @@ class Recurring(dict[str, Any]):
     """An object that a document shows many times and that does not change any more."""
 
 
+_WORDS = {None: "null", True: "true", False: "false"}
+
+
 @define(eq=False)
 class Layout:
     """Lays out values, and remembers how it laid out what recurs.
@@ -34,27 +37,40 @@ class Layout:
     """
 
     _laid: dict[tuple[int, int], tuple[Recurring, str]] = field(factory=dict)
+    _keys: dict[tuple[str, int], str] = field(factory=dict)
 
     def lay(self, value: Any, depth: int, out: list[str]) -> None:
         """Append a value as it stands ``depth`` levels deep in a document."""
-        if isinstance(value, str):
-            out += ('"', value, '"') if isinstance(value, Plain) else (quoted(value),)
-        elif isinstance(value, Recurring):
+        kind = type(value)
+        if kind is str:
+            out.append(quoted(value))
+        elif kind is int or kind is float:
+            out.append(repr(value))
+        elif value is None or kind is bool:
+            out.append(_WORDS[value])
+        elif kind is Plain:
+            out += ('"', value, '"')
+        elif kind is Recurring:
             out.append(self._recurring(value, depth))
         elif isinstance(value, dict):
             self._object(value, depth, out)
         elif isinstance(value, list | tuple):
             self._list(value, depth, out)
         else:
-            out.append(repr(value) if type(value) in (int, float) else dumps(value))
+            out.append(dumps(value))
 
     def _object(self, value: dict[str, Any], depth: int, out: list[str]) -> None:
-        before = start = "{\n" + " " * (depth + 1)
+        before = "{"
         for key, each in value.items():
-            out += (before, quoted(key), ": ")
+            out += (before, self._keys.get((key, depth)) or self._key(key, depth))
             self.lay(each, depth + 1, out)
-            before = f",{start[1:]}"
+            before = ","
         out.append(f"\n{' ' * depth}}}" if value else "{}")
+
+    def _key(self, key: str, depth: int) -> str:
+        """Return a key as it stands in an object ``depth`` levels deep, from the end of the line before."""
+        laid = self._keys[key, depth] = f"\n{' ' * (depth + 1)}{quoted(key)}: "
+        return laid
 
     def _list(self, value: Iterable[Any], depth: int, out: list[str]) -> None:
         before = start = "[\n" + " " * (depth + 1)

@@ -93,6 +93,7 @@ class _Steps:
     """The steps of paths as JSON, made once each: 15,000 paths share most of theirs."""
 
     _made: dict[int, Recurring] = field(factory=dict)
+    _factors: dict[int, Recurring] = field(factory=dict)
 
     def of(self, step: Step) -> Recurring:
         found = self._made.get(id(step))
@@ -100,10 +101,17 @@ class _Steps:
             found = self._made[id(step)] = Recurring(_step(step))
         return found
 
+    def factor(self, step: Step) -> Recurring:
+        found = self._factors.get(id(step))
+        if found is None:
+            found = self._factors[id(step)] = Recurring(_step(step) | {"matched": step.taken})
+        return found
+
 
 def outcome_json(outcome: Outcome, steps: _Steps | None = None) -> dict[str, Any]:
     """Return where the packet ended, without odds and conditions."""
     steps = steps or _Steps()
+    path, passed_by = outcome.path, outcome.passed_by
     copies = {"copies": [_copy(copy, outcome, steps) for copy in outcome.copies]} if outcome.copies else {}
     return {
         "verdict": outcome.verdict,
@@ -115,9 +123,9 @@ def outcome_json(outcome: Outcome, steps: _Steps | None = None) -> dict[str, Any
         "reject": outcome.reject,
         "reason": outcome.reason,
         "connection": _connection(outcome),
-        "path": [steps.of(step) for step in outcome.path],
-        "factors": [_step(step) | {"matched": step.taken} for step in _factors(outcome)],
-        "passed_by": outcome.passed_by,
+        "path": [steps.of(step) for step in path],
+        "factors": [steps.factor(step) for step in _factors(outcome, path, passed_by)],
+        "passed_by": passed_by,
     } | copies
 
 
@@ -132,14 +140,12 @@ def _copy(copy: Copied, outcome: Outcome, steps: _Steps) -> dict[str, Any]:
     }
 
 
-def _factors(outcome: Outcome) -> Sequence[Step]:
+def _factors(outcome: Outcome, path: Sequence[Step], passed_by: int) -> Sequence[Step]:
     """Return the random rules on the way; of very many that were passed by, none: their number is said.
 
     Those of 5,000 endpoints would be listed 12 million times.
     """
-    if outcome.passed_by <= _LISTED:
-        return outcome.factors
-    return [step for step in outcome.path if step.odds is not None]
+    return outcome.factors if passed_by <= _LISTED else [step for step in path if step.odds is not None]
 
 
 def _connection(outcome: Outcome) -> dict[str, Any] | None:

@@ -80,7 +80,8 @@ def _restated(source: Open, piece: Piece) -> list[Piece]:
     if endpoint is None or not isinstance(domain, Intervals):
         return [piece]
     target = number(endpoint)
-    itself = evolve(piece, facts=facts.without(source).with_domain(HAIRPIN, YES))
+    odds, outcome = piece.odds, piece.outcome
+    itself = Piece(facts.without(source).with_domain(HAIRPIN, YES), odds, outcome)
     if domain == target:
         return [itself]
     others = domain - target
@@ -88,11 +89,11 @@ def _restated(source: Open, piece: Piece) -> list[Piece]:
         return [piece]
     if domain & target:  # it was joined to them by its own rule: split it off
         apart = facts.with_domain(source, others).with_domain(HAIRPIN, NO)
-        return [itself, evolve(piece, facts=apart)]
+        return [itself, Piece(apart, odds, outcome)]
     healed = domain | target
     if len(healed.spans) <= len(domain.spans):  # its own rule cut it out of what is left
         facts = facts.with_domain(source, healed)
-    return [evolve(piece, facts=facts.with_domain(HAIRPIN, NO))]
+    return [Piece(facts.with_domain(HAIRPIN, NO), odds, outcome)]
 
 
 def _target(outcome: Outcome) -> int | None:
@@ -124,6 +125,9 @@ def _summed(members: Iterable[Piece]) -> list[tuple[Odds, Outcome]]:
         sums.setdefault(piece.outcome, []).append(piece)
     out = []
     for group in sums.values():
+        if len(group) == 1:
+            out.append((group[0].odds, group[0].outcome))
+            continue
         best = max(group, key=lambda piece: piece.odds)
         ways = sum(piece.outcome.ways for piece in group)
         out.append((total(piece.odds for piece in group), evolve(best.outcome, ways=ways)))

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NoReturn
 
+from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
@@ -193,9 +194,7 @@ def of_members(like: State, members: Sequence[Member]) -> list[State]:
 
 
 def _named(address: int, family: int) -> str | int:
-    from natc.trace.index import dotted
-
-    return address if family == 6 else dotted(address)
+    return address if family == 6 else text_of(address, 32)
 
 
 def _common(facts: Sequence[Facts]) -> tuple[dict[Open, Domain], frozenset[Open]]:

@@ -7,7 +7,8 @@ translated. A row ends where anything else is written in another way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from operator import itemgetter
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import cast
 
@@ -15,7 +16,7 @@ from natc.netfilter.condition import ALWAYS, Chance, In
 from natc.netfilter.effect import SetMark, Translate
 from natc.netfilter.extension import Match
 from natc.netfilter.intervals import number
-from natc.netfilter.rule import Jump, Part, Rule
+from natc.netfilter.rule import Jump, Part, Rule, Shape
 from natc.probability import DRAW_ONE, drawn
 from natc.trace import crowd
 from natc.trace.endpoints import Endpoint, Row
@@ -50,30 +51,30 @@ class _Form:
 
     program: Program
     table: str
-    first: Rule
+    first: _Wording
     jump: int
     """The place among the first rule's words of the chain that it leads to."""
-    share: int
-    """That of its probability."""
-    rules: Sequence[Rule]
-    source: int | None
-    """The place of the source among the words of the chain's first rule; None where it only translates."""
+    own: _Wording | None
+    """The rule about the endpoint's own packets; None where its chain only translates."""
+    source: int
+    """The place of the source among its words."""
+    last: _Wording
+    """The rule that translates."""
     to: int
-    """That of the new destination among the words of its last."""
+    """The place of the new destination among its words."""
+    ports: str
     asked: ReadyRule | None
     marking: tuple[ReadyRule, ...]
-    marking_chain: str
-    """Where the rules that mark stand; empty for the endpoint's chain."""
+    marks: tuple[Step, ...]
+    """The steps through those that stand in a chain of their own."""
     translation: ReadyRule
 
     def row(self, chain: ReadyChain, start: int) -> Row:
         found: list[Endpoint] = []
-        chains = {self.marking_chain}
+        chains = {step.chain for step in self.marks}
         for place in range(start, len(chain.rules)):
             rule = chain.rules[place]
-            if not _alike(rule, self.first, self.jump, self.share):
-                break
-            endpoint = self._endpoint(rule, place)
+            endpoint = self._endpoint(rule, place) if rule in self.first else None
             if endpoint is None:
                 break
             found.append(endpoint)
@@ -83,46 +84,28 @@ class _Form:
         return Row(end, found, frozenset(chains), addresses, self.asked, self.marking, self.translation)
 
     def _endpoint(self, rule: Rule, place: int) -> Endpoint | None:
-        name = rule.values[self.jump]
-        chance = _chance(rule)
-        rules = self._rules(name)
-        if rules is None or not 0 < chance < DRAW_ONE:
+        """Return what a rule and its chain do, None if the chain is written in another way."""
+        name, chance = rule.values[self.jump], _chance(rule)
+        chain = self.program.ruleset.tables[self.table].chain(name)
+        rules = chain.rules if chain else []
+        if not 0 < chance < DRAW_ONE or len(rules) != 1 + bool(self.own):
             return None
-        *own, last = rules
-        family = rule.shape.family
-        address = _address(_split(last.values[self.to], family)[0], family)
-        source = None if self.source is None else _address(_whole(own[0].values[self.source], family), family)
-        if address is None or (own and source is None):
+        own = rules[0] if self.own else None
+        if rules[-1] not in self.last or (self.own and own and own not in self.own):
+            return None
+        address, ports = _split(rules[-1].values[self.to], rule.shape.family)
+        to = _address(address, rule.shape.family)
+        source = _address(_whole(own.values[self.source]), rule.shape.family) if own else None
+        if ports != self.ports or to is None or (own and source is None):
             return None
         return Endpoint(
-            address,
+            to,
             source,
             Step(self.table, rule.chain, place + 1, rule, drawn(chance)),
             Step(self.table, rule.chain, place + 1, rule, drawn(DRAW_ONE - chance), taken=False),
-            tuple(self._steps(name, own)),
-            Step(self.table, name, len(rules), last),
+            (Step(self.table, name, 1, own), *self.marks) if own else (),
+            Step(self.table, name, len(rules), rules[-1]),
         )
-
-    def _rules(self, name: str) -> Sequence[Rule] | None:
-        """Return the rules of a chain that is written like the first one."""
-        chain = self.program.ruleset.tables[self.table].chain(name)
-        if chain is None or len(chain.rules) != len(self.rules):
-            return None
-        *own, last = chain.rules
-        *first_own, first_last = self.rules
-        if own and not _alike(own[0], first_own[0], self.source):
-            return None
-        family = last.shape.family
-        ports = _split(last.values[self.to], family)[1] if last.shape is first_last.shape else None
-        if ports != _split(first_last.values[self.to], family)[1]:
-            return None
-        return chain.rules if _alike(last, first_last, self.to) else None
-
-    def _steps(self, name: str, own: Sequence[Rule]) -> Iterator[Step]:
-        for rule in own:
-            yield Step(self.table, name, 1, rule)
-        for ready in self.marking if self.marking_chain else ():
-            yield Step(self.table, self.marking_chain, ready.number, ready.rule)
 
 
 def _form(program: Program, table: str, chain: ReadyChain, place: int) -> _Form | None:
@@ -136,16 +119,24 @@ def _form(program: Program, table: str, chain: ReadyChain, place: int) -> _Form 
     if called is None or jump is None or share is None or not 1 <= len(called.rules) <= 2:
         return None
     *own, last = (called.rule(each) for each in range(len(called.rules)))
-    to = _translates_to(last)
-    source = _own_source(own[0]) if own else None
-    found = _marking(program, table, own[0]) if own else ("", ())
-    if to is None or found is None or (own and source is None):
+    to, source = _translates_to(last), _own_source(own[0]) if own else None
+    marking = _marking(program, table, own[0]) if own else ("", ())
+    if to is None or marking is None or (own and source is None):
         return None
-    marking_chain, marking = found
-    asked = own[0] if own else None
-    rules = called.rules
     return _Form(
-        program, table, ready.rule, jump, share, rules, source, to, asked, marking, marking_chain, last
+        program=program,
+        table=table,
+        first=_Wording.of(ready.rule, jump, share),
+        jump=jump,
+        own=_Wording.of(own[0].rule, source) if own else None,
+        source=source or 0,
+        last=_Wording.of(last.rule, to),
+        to=to,
+        ports=_split(last.rule.values[to], last.rule.shape.family)[1],
+        asked=own[0] if own else None,
+        marking=marking[1],
+        marks=tuple(Step(table, marking[0], mark.number, mark.rule) for mark in marking[1] if marking[0]),
+        translation=last,
     )
 
 
@@ -165,7 +156,7 @@ def _own_source(ready: ReadyRule) -> int | None:
     place, family = _place_of(_SOURCE, ready.rule.shape.header), ready.rule.shape.family
     if place is None:
         return None
-    said = _address(_whole(ready.rule.values[place], family), family)
+    said = _address(_whole(ready.rule.values[place]), family)
     return place if said is not None and ready.condition == In("src", number(said)) else None
 
 
@@ -191,14 +182,26 @@ def _chance(rule: Rule) -> int:
     return condition.part
 
 
-def _alike(rule: Rule, other: Rule, *free: int | None) -> bool:
-    """Tell whether two rules differ in nothing but their chains, counters and the words at ``free``."""
-    shape = rule.shape
-    if shape is not other.shape:
-        return False
-    free = (*free, shape.chain, shape.counters)
-    pairs = zip(rule.values, other.values, strict=True)
-    return all(mine == its or place in free for place, (mine, its) in enumerate(pairs))
+@frozen(eq=False)
+class _Wording:
+    """How a rule is written: in the same words but for its chain's name, its counters and some others."""
+
+    shape: Shape
+    kept: Callable[[tuple[str, ...]], object]
+    """Returns of a rule's words those that must be the same."""
+    words: object
+
+    @classmethod
+    def of(cls, rule: Rule, *free: int | None) -> _Wording:
+        """Return how ``rule`` is written, but for the words at the places ``free``."""
+        shape = rule.shape
+        others = (*free, shape.chain, shape.counters)
+        places = [place for place in range(len(rule.values)) if place not in others]
+        kept = itemgetter(*places) if places else len
+        return cls(shape, kept, kept(rule.values))
+
+    def __contains__(self, rule: Rule) -> bool:
+        return rule.shape is self.shape and self.kept(rule.values) == self.words
 
 
 def _place_of(names: frozenset[str], *parts: Part) -> int | None:
@@ -210,8 +213,9 @@ def _place_of(names: frozenset[str], *parts: Part) -> int | None:
     return None
 
 
-def _whole(text: str, family: int) -> str:
-    return text.removesuffix("/32" if family == 4 else "/128")
+def _whole(text: str) -> str:
+    """Return an address without the mask that is all of it."""
+    return text.removesuffix("/128" if ":" in text else "/32")
 
 
 def _split(text: str, family: int) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
+from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Book, Chain
@@ -53,7 +54,7 @@ class ChainIndex:
         dst, dport = packet.dst, packet.dport
         if not isinstance(dst, int) or not (dport is None or isinstance(dport, int)):
             return start
-        return self._first(start, dst if packet.family == 6 else dotted(dst), dport)
+        return self._first(start, dst if packet.family == 6 else text_of(dst, 32), dport)
 
     def following_crowd(self, start: int, addresses: frozenset[Address], packet: Packet) -> int | None:
         """Return the first candidate for a packet to any of ``addresses``; None where a rule names one."""
@@ -179,11 +180,6 @@ def single_address(text: str, family: int) -> Address | None:
         return int.from_bytes(inet_pton(AF_INET6, host), "big")
     except OSError:
         return None
-
-
-def dotted(address: int) -> str:
-    """Return an IPv4 address as the index has it."""
-    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
 
 
 def _places(shape: Shape) -> Places:

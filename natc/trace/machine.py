@@ -262,15 +262,16 @@ def _assumptions(node: NodeView, finals: Sequence[State]) -> tuple[str, ...]:
     """Return what an open node takes for granted: addresses nobody asked about are not its own."""
     if not isinstance(node, OpenNode):
         return ()
-    taken: dict[str, None] = {}
+    taken: dict[int, Packet] = {}
     for final in finals:
         address = final.packet.dst
-        if isinstance(address, int) and final.verdict in ("FORWARD", "OUTPUT"):
+        if isinstance(address, int) and address not in taken and final.verdict in ("FORWARD", "OUTPUT"):
             kind = node.kind(final, address)
             if isinstance(kind, Open) and kind not in final.facts.known:
-                taken[final.packet.show(address)] = None
+                taken[address] = final.packet
     if not taken:
         return ()
     if len(taken) > 1:
         return (f"none of the {len(taken)} addresses packets are sent on to is the node's own",)
-    return (f"{next(iter(taken))} is not the node's own address",)
+    ((address, packet),) = taken.items()
+    return (f"{packet.show(address)} is not the node's own address",)

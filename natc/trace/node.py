@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from natc.netfilter.condition import DeviceGroup, ReversePath
 from natc.netfilter.effect import Copy
-from natc.netfilter.kinds.addresses import address_of
+from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
 from natc.netfilter.values import changed
 from natc.trace.crowd import values_known
@@ -199,7 +199,7 @@ def _kind_of_translated(destination: Open) -> str:
 
 def local_question(packet: Packet, address: int) -> Open:
     """Return the open value: of what type is this address for the node."""
-    return Open(_ADDRESS_TYPE, str(address_of(address, packet.bits)), _TYPES)
+    return Open(_ADDRESS_TYPE, text_of(address, packet.bits), _TYPES)
 
 
 def plain_type(packet: Packet, address: int) -> str | None:

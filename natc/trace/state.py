@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet
+from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet, overlap
 from natc.netfilter.rule import Rule
 from natc.netfilter.values import changed
 from natc.netfilter.zone import NO_ZONE, Zone
@@ -120,7 +120,11 @@ def _likeliest(ways: tuple[tuple[Facts, Odds, Trail], ...], known: Mapping[Open,
 
 def _agree(facts: Facts, known: Mapping[Open, Domain]) -> bool:
     """Tell whether some value of everything known fits the facts."""
-    return all(bool(facts.known[value] & known[value]) for value in facts.known.keys() & known.keys())  # type: ignore[operator]
+    for opened, domain in facts.known.items():
+        other = known.get(opened)
+        if other is not None and not overlap(domain, other):
+            return False
+    return True
 
 
 @value

@@ -38,6 +38,13 @@ def address_of(value: int, bits: int) -> Address:
     return IPv4Address(value) if bits == 32 else IPv6Address(value)
 
 
+def text_of(value: int, bits: int) -> str:
+    """Return the text of the address that :func:`address_of` returns; of IPv4 without making one."""
+    if bits != 32:
+        return str(address_of(value, bits))
+    return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+
+
 def shown(address: Address) -> str:
     """Return an address as inet_ntop(3) of glibc writes it: with an IPv4 address at its end in two cases."""
     if isinstance(address, IPv6Address) and (int(address) >> 32 in (0, 0xFFFF)) and int(address) > 0xFFFF:
