@@ -185,7 +185,7 @@ class Mentions:
             rule
             for chain in self.chains(lambda text: _places(text, name))
             for rule in chain.rules
-            if rule.shape.jump is not None and rule.values[rule.shape.jump] == name
+            if rule.jump == name
         ]
 
 

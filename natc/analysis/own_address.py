@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from natc.netfilter.kinds.addresses import address_of
-from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 
 if TYPE_CHECKING:
@@ -38,15 +37,10 @@ def _asked_for(ruleset: Ruleset, chain: str) -> str:
     nat = ruleset.tables.get("nat")
     services = nat.chain("KUBE-SERVICES") if nat else None
     for rule in services.rules if services else ():
-        to = rule.header.destination if _jumps_to(rule, chain) else None
+        to = rule.header.destination if rule.jump == chain else None
         if to is not None and not to.inverted:
             return str(to.value).split("/")[0]
     return ""
-
-
-def _jumps_to(rule: Rule, chain: str) -> bool:
-    place = rule.shape.jump
-    return place is not None and rule.values[place] == chain
 
 
 def _by_default_route(host: Host) -> set[str]:

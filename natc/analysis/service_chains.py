@@ -86,8 +86,7 @@ def name_in(comment: str) -> str:
 
 def jump_of(rule: Rule) -> str:
     """Return the chain or verdict that a rule jumps to, empty when its target is an extension."""
-    place = rule.shape.jump
-    return "" if place is None else rule.values[place]
+    return rule.jump or ""
 
 
 def owners(table: Table) -> dict[str, str]:

@@ -139,6 +139,11 @@ class Rule:
         return tuple(cast(Match, self.shape.read(part, self.values)) for part in self.shape.matches)
 
     @property
+    def jump(self) -> str | None:
+        """The chain or verdict that it leads to; None if it has none, or an extension."""
+        return None if self.shape.jump is None else self.values[self.shape.jump]
+
+    @property
     def target(self) -> Target | None:
         """The target extension, a :class:`Jump`, or None for a rule that only counts."""
         if self.shape.jump is not None:

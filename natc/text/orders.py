@@ -14,7 +14,7 @@ from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets import target_class
 from natc.text.tables import NO_COUNTERS, POLICIES, Tables
-from natc.text.unread import leads_to, rules_of
+from natc.text.unread import rules_of
 from natc.values import frozen
 
 
@@ -121,7 +121,7 @@ class Orders:
         for name in names:
             if table.chains[name].rules:
                 raise self.tables.source.error_at(f"chain {name!r} is not empty", number, name)
-            leading = next((rule for rule in rules_of(table) if leads_to(rule) == name), None)
+            leading = next((rule for rule in rules_of(table) if rule.jump == name), None)
             if leading is not None:
                 raise self.tables.source.error_at(
                     f"line {leading.line} leads to chain {name!r}", number, name

@@ -47,7 +47,7 @@ def unread_chain(name: str, number: int) -> Chain:
 
 def make_missing(table: Table) -> Iterator[str]:
     """Make and yield the chains that rules lead to and the text does not have."""
-    named = {leads_to(rule): rule for rule in rules_of(table)}
+    named = {rule.jump: rule for rule in rules_of(table)}
     for name, rule in named.items():
         if name is not None and name not in table.chains and name not in VERDICTS:
             table.chains[name] = unread_chain(name, rule.line)
@@ -58,8 +58,3 @@ def rules_of(table: Table) -> Iterator[Rule]:
     """Yield the rules of all chains of a table."""
     for chain in table.chains.values():
         yield from chain.rules
-
-
-def leads_to(rule: Rule) -> str | None:
-    """Return the chain or verdict that a rule leads to; None if it has none, or an extension."""
-    return None if rule.shape.jump is None else rule.values[rule.shape.jump]

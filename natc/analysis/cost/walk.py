@@ -127,14 +127,14 @@ class Walker:
                 rule = rules[following]
                 truth = self._truths.of(rule, arrival)
                 effect, own = (PASSED, ()) if truth is False else self._effect(rule, arrival)
-                walk.meet(truth, effect, len(places), _goes_back(rule.shape, _jump(rule)))
+                walk.meet(truth, effect, len(places), _goes_back(rule.shape, rule.jump))
                 places += own
             place = following + 1
         return walk.ways(), tuple(places)
 
     def _effect(self, rule: Rule, arrival: Arrival) -> Walked:
         """Return what a rule does with a packet that it takes."""
-        jump = _jump(rule)
+        jump = rule.jump
         if jump is not None:
             return self._jumped(jump, arrival)
         does, endpoint = self._target(rule)
@@ -230,10 +230,6 @@ class Walker:
 
 def _said(word: Word, row: Values) -> str:
     return word if isinstance(word, str) else row[word]
-
-
-def _jump(rule: Rule) -> str | None:
-    return None if rule.shape.jump is None else rule.values[rule.shape.jump]
 
 
 def _goes_back(shape: Shape, jump: str | None) -> bool:

@@ -107,9 +107,7 @@ def _behind_translation(nat: Written) -> frozenset[str]:
         name = waiting.pop()
         if name not in found and name in chains:
             found.add(name)
-            waiting += (
-                rule.values[rule.shape.jump] for rule in chains[name].rules if rule.shape.jump is not None
-            )
+            waiting += (rule.jump for rule in chains[name].rules if rule.jump is not None)
     return frozenset(found)
 
 

@@ -58,7 +58,7 @@ def _hooks(table: Written) -> Iterator[tuple[str, Wanted]]:
 def _jumping_to(table: Written, name: str) -> Iterator[Rule]:
     for chain in table.chains_naming(name):
         for rule in chain.rules:
-            if rule.shape.jump is not None and rule.values[rule.shape.jump] == name:
+            if rule.jump == name:
                 yield rule
 
 
