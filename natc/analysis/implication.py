@@ -20,8 +20,8 @@ _STEADY = frozenset(
     {"src", "dst", "proto", "sport", "dport", "in_interface", "out_interface", "bridge_port_in",
      "bridge_port_out", "length", "link_type"}
 )  # fmt: skip
-#: Of the raw table: there a rule may still say that the packet is not tracked.
-_UNTRACKED = frozenset({"ctstate"})
+#: Steady but for the table raw, where a rule may still say that the packet is not tracked.
+_STEADY_BEHIND_RAW = frozenset({"ctstate"})
 
 
 @define
@@ -84,7 +84,7 @@ def implies(one: Asked, other: Asked, *, tracked: bool = True) -> bool:
     Also when it was asked ``other`` before, and rules in between may have changed what rules can
     change. ``tracked`` is False in the table raw, where a connection's state may still change.
     """
-    steady = _STEADY | _UNTRACKED if tracked else _STEADY
+    steady = _STEADY | _STEADY_BEHIND_RAW if tracked else _STEADY
     if not (other.among.keys() | other.outside.keys()) <= steady:
         return False
     for name, values in other.among.items():

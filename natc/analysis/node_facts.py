@@ -209,7 +209,7 @@ def _nodes(cluster: Cluster, wanted: Set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for endpoint in _endpoints(cluster):
         if not wanted.isdisjoint(endpoint.addresses):
-            name = endpoint.node_name or endpoint.topology.get("kubernetes.io/hostname", "")
+            name = endpoint.node_name or endpoint.topology.get(HOST_NAME_LABEL, "")
             if name:
                 own = [ip for ip in endpoint.addresses if ip in wanted]
                 found |= dict.fromkeys(own, name.lower())

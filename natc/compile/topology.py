@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from natc.compile.endpoints import HOST_NAME_LABEL, ProxyEndpoint
+from natc.kube.endpoints import ZONE_LABEL
 from natc.kube.model import Endpoint, Node
 from natc.values import frozen
 
-ZONE_LABEL = "topology.kubernetes.io/zone"
 REGION_LABEL = "topology.kubernetes.io/region"
 
 #: The topology key that any endpoint matches.
