@@ -12,6 +12,7 @@ from typing import Any
 
 from natc.analysis.service_chains import jump_of
 from natc.analysis.written import Shown
+from natc.compile.endpoints import HOST_NAME_LABEL
 from natc.kube.addresses import canonical_ip, is_plain_v4
 from natc.kube.model import Cluster, Endpoint
 from natc.kube.proxy_names import EXTERNAL_LOCAL_PREFIX, EXTERNAL_PREFIX, LOCAL_PREFIX, SERVICE_PREFIX
