@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from natc.netfilter.bucket import Bucket
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.flow_ports import ports_of
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.addresses import PrefixLength
 from natc.netfilter.kinds.numbers import Number, number
@@ -226,7 +227,7 @@ class Hashlimit(Match):
 
     def _group(self, packet: Packet) -> tuple[object, ...]:
         """Which bucket a packet belongs to."""
-        source, destination = _ports(packet)
+        source, destination = ports_of(packet)
         fields = {
             "srcip": _network(packet.src, self.srcmask, packet.bits),
             "srcport": source,
@@ -265,16 +266,3 @@ def _in_units(count: int) -> str:
 
 def _network(address: object, length: int | None, bits: int) -> object:
     return address if length is None or not isinstance(address, int) else address >> (bits - length)
-
-
-def _ports(packet: Packet) -> tuple[object, object]:
-    """Return the ports, of IPsec both halves of the security parameters index (net/core/utils.c)."""
-    place = _INDEX_AT.get((packet.family, packet.proto))
-    if place is None or not isinstance(packet.payload, bytes):
-        return packet.sport, packet.dport
-    index = packet.payload[place : place + 4]
-    return index[:2], index[2:]
-
-
-#: Where the index stands in ESP and in IPv4's AH; in IPv6 AH is an extension header and passed over.
-_INDEX_AT: dict[tuple[int, object], int] = {(4, 50): 0, (6, 50): 0, (4, 51): 4}

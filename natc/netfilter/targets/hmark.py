@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import OptionError, Target, option
+from natc.netfilter.flow_ports import ports_of
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.addresses import PrefixLength
 from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
+from natc.netfilter.values import changed
 from natc.values import frozen
 
 #: What can be hashed whole by naming it, and the field it fills.
@@ -92,3 +96,48 @@ class Hmark(Target):
         if "spi_mask" in values and ("sport_mask" in values or "dport_mask" in values):
             raise OptionError("HMARK takes spi or ports, not both")
         return values
+
+    def effect(self) -> Effect:
+        """A connection's own addresses are not looked up: with ``ct`` the answer stays open."""
+        return (
+            super().effect()
+            if self.parts
+            else Change(("src", "dst", "proto", "sport", "dport"), self._marked)
+        )
+
+    def _marked(self, packet: Packet) -> Packet:
+        """Give a packet its mark; an ICMP error gets that of the packet it quotes."""
+        from natc.netfilter.nat_mapping import jenkins
+
+        hashed = packet if packet.inner is None else packet.inner
+        assert self.seed is not None and self.modulus is not None and isinstance(hashed.proto, int)
+        ends = (
+            _part(hashed.src, self.source_prefix, hashed),
+            _part(hashed.dst, self.destination_prefix, hashed),
+        )
+        number = jenkins([*sorted(ends), self._ports(hashed)], self.seed)
+        number ^= hashed.proto & (self.protocol_mask or 0)
+        mark = (number * self.modulus >> 32) + (self.offset or 0) & 0xFFFFFFFF
+        return changed(packet, mark=mark)
+
+    def _ports(self, packet: Packet) -> int:
+        """Return both ports as one number, the larger one first; 0 for packets without."""
+        ports = ports_of(packet)
+        if packet.fragment & 0x3FFF or not all(isinstance(port, int) for port in ports):
+            return 0
+        masks = _halves(self.spi_mask) or (self.sport_mask or 0, self.dport_mask or 0)
+        fixed = _halves(self.spi) or (self.sport or 0, self.dport or 0)
+        low, high = sorted(int(str(port)) & m | f for port, m, f in zip(ports, masks, fixed, strict=True))
+        return high << 16 | low
+
+
+def _halves(index: int | None) -> tuple[int, int] | None:
+    return None if index is None else (index >> 16, index & 0xFFFF)
+
+
+def _part(address: object, length: int | None, packet: Packet) -> int:
+    """Return what is hashed of an address: of IPv6, its four words after one another combined by XOR."""
+    assert isinstance(address, int)
+    bits = packet.bits
+    kept = address & ~((1 << bits - (length or 0)) - 1)
+    return kept if bits == 32 else (kept >> 96 ^ kept >> 64 ^ kept >> 32 ^ kept) & 0xFFFFFFFF
