@@ -256,6 +256,10 @@ class Folded:
                 return found
         return -1
 
+    def has_rules(self, name: str) -> bool:
+        """Tell whether there is a rule of a chain."""
+        return next(self._passages(name), None) is not None
+
     def _passages(self, name: str) -> Iterator[Passage]:
         """Yield where the rules of a chain stand: a search goes at several GB a second."""
         if self._blocks is not None:

@@ -199,6 +199,7 @@ class Tables:
         if self.missing is not None:
             return
         if self.unseen:
+            self._add_undeclared(table)
             return
         if self.is_part(table):
             self._leave_open(table)
@@ -208,6 +209,15 @@ class Tables:
         self.usual &= sound and (not isinstance(table.later, Folded) or table.later.together)
         if not sound:
             yield from self._faults(table)
+
+    def _add_undeclared(self, table: Table) -> None:
+        """Add the builtin chains to a table, rules of which name one that it does not declare."""
+        missing = [name for name in BUILTIN_CHAINS[table.name] if name not in table.chains_made]
+        later = table.later
+        if self.ruleset.lazy and isinstance(later, Folded) and any(map(later.has_rules, missing)):
+            table.later = None  # or its chains would be made
+            _add_builtin(table)
+            table.later = later
 
     def is_part(self, table: Table) -> bool:
         """Tell whether a text only adds to what a table holds, as for ``iptables-restore --noflush``.

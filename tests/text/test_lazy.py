@@ -162,3 +162,13 @@ def test_the_command_says_that_it_was_lazy(tmp_path, monkeypatch):
     assert [target["ip"] for target in answer["targets"]] == ["1.1.1.1"]
     assert {rule.chain for rules in made for rule in rules} == {"PREROUTING", "A"}
     assert "only the chains that the packet reaches were read" in json.dumps(answer)
+
+
+@pytest.mark.parametrize("declared", ["", ":INPUT ACCEPT [0:0]\n", ":INPUT ACCEPT [0:0]\n:A - [0:0]\n"])
+def test_rules_of_a_builtin_chain_that_is_not_declared_are_met(declared):
+    text = f"*filter\n{declared}-A INPUT -j ACCEPT\n-A FORWARD -s 10.0.0.0/24 -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n"
+    packet = question_packet("10.0.0.1", 80)
+    lazy, full = (Machine.of(read(text, lazy=how)).trace(packet) for how in (True, False))
+    assert {piece.outcome.verdict for piece in full.pieces} == {"FORWARD", "DROP"}
+    assert lazy.pieces and [p.outcome for p in lazy.pieces] == [p.outcome for p in full.pieces]
+    assert read(text, lazy=True) == read(text)
