@@ -144,7 +144,8 @@ def fate_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line
         texts = [] if len(cases) == len(answer.cases) else conditions_of(answer.packet, cases)
         yield from _with_conditions(fate, texts)
         bits = _masquerade_bits(trees, places) if fate.source == _MASQUERADED else fate.mark
-        marks = {number for number, given, marked in _marking(trees) if given & bits and marked & places}
+        given_by = _marking(trees) if bits else ()
+        marks = {number for number, given, marked in given_by if given & bits and marked & places}
         if marks:
             yield line("    ", Part(_because(sorted(marks)), "dim"))
     for case in mixed:
@@ -189,8 +190,12 @@ def _masquerade_bits(trees: Mapping[str, Tree], places: set[int]) -> int:
 
 def _marking(trees: Mapping[str, Tree]) -> Iterator[tuple[int, int, set[int]]]:
     """Yield the lines that have packets marked before POSTROUTING: which bits, and in which cases."""
+    bits: dict[int, int] = {}  # 5,000 endpoints share one rule that marks
     for rule, by, cases in _nodes(trees, posted=False):
-        if given := _given_bits(rule):
+        given = bits.get(id(rule))
+        if given is None:
+            given = bits[id(rule)] = _given_bits(rule)
+        if given:
             yield by.line, given, cases
 
 
