@@ -5,6 +5,7 @@ out alike, unless it asks for the destination. So states that are equal in all e
 crowd, whose packet and facts do not know what tells its members apart: the destination and whatever not all
 of them know of open values. Whoever asks for that meets :class:`TellApartError`, and the crowd's members go
 on one by one until they have passed the table. An answer is therefore the one that they would come to alone.
+Routing is shown one of those members that it does not tell apart (:func:`routed`).
 
 Measured with 5,000 endpoints: of 90,000 rules that were evaluated 40,000 are left, of 4.7 s of CPU 3.3.
 """

@@ -8,7 +8,8 @@ their own exact odds and the steps that they would have taken.
 
 What is not known to be so is left to the walk: a row ends where a rule or a chain is written in another way.
 
-Measured with 5,000 endpoints and an open source: of 40,000 rules that were evaluated 50 are left.
+Measured with 5,000 endpoints and an open source: of 40,000 rules that were evaluated 60 are left, of 3.9 s of
+CPU 1.7.
 """
 
 from __future__ import annotations
