@@ -53,8 +53,8 @@ def hashed_address(current: Tuple, side: str, wanted: Mapping, zone: int) -> int
     end of the range (find_best_ips_proto).
     """
     count = 1 if current.family == 4 else 4
-    source = _words(current.src, count)
-    destination = _words(current.dst, count)
+    source = words_of(current.src, count)
+    destination = words_of(current.dst, count)
     first, last = _numbers(wanted.first or 0, count), _numbers(wanted.last or 0, count)
     start = 0 if wanted.persistent else destination[-1] ^ zone
     value = jenkins([*source, *[0] * (4 - count)], start)
@@ -74,7 +74,7 @@ def _numbers(address: int, count: int) -> list[int]:
     return [address >> 32 * (count - 1 - i) & _WORD for i in range(count)]
 
 
-def _words(address: int, count: int) -> list[int]:
+def words_of(address: int, count: int) -> list[int]:
     """Return the words of an address as a little-endian machine reads them from the packet."""
     return [_swapped(word) for word in _numbers(address, count)]
 

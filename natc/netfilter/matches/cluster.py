@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from natc.netfilter.condition import Condition, OfConnection
+from natc.netfilter.connection import Connection
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
@@ -43,3 +45,17 @@ class Cluster(Match):
         if values["nodes"].value >= 1 << values["total"]:
             raise OptionError("--cluster-local-node is larger than --cluster-total-nodes")
         return values
+
+    def condition(self) -> Condition:
+        return OfConnection(self._holds, f"-m cluster {' '.join(self.words())} holds")
+
+    def _holds(self, connection: Connection, direction: int) -> bool:
+        """Whoever opened the connection decides, in both directions; of IPv6 only the first word."""
+        from natc.netfilter.nat_mapping import jenkins, words_of
+
+        assert self.nodes is not None and self.total is not None and self.seed is not None
+        original = connection.original
+        words = words_of(original.src, 1 if original.family == 4 else 4)
+        number = jenkins(words[:1], self.seed)
+        node = 1 << (number * self.total >> 32)
+        return bool(node & self.nodes.value) is not self.nodes.inverted

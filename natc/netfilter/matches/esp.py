@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 
@@ -24,3 +26,17 @@ class Esp(Match):
         default=Term(EVERY_NUMBER),
         hides=EVERY_NUMBER,
     )
+
+    def condition(self) -> Condition:
+        return Computed(("proto", "payload"), self._holds, f"-m esp {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool:
+        """A fragment behind the first has no index."""
+        assert isinstance(packet.payload, bytes)
+        if packet.proto != _ESP or packet.fragment & 0x1FFF:
+            return False
+        index = int.from_bytes(packet.payload[:4], "big")
+        return (index in self.spi.value) is not self.spi.inverted
+
+
+_ESP = 50
