@@ -163,7 +163,7 @@ class EndpointIndex:
             shown = ip if self._canonical else written
             read.append(
                 ProxyEndpoint(
-                    f"[{shown}]:{port}" if ipv6 else f"{shown}:{port}",
+                    f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}",
                     ip if as_written and ip is written else self._source(written, ip),
                     node == host_name != "",
                     ready,

@@ -49,6 +49,9 @@ def _known_address(text: str) -> Address | None:
         return _parse_lenient_v4(text)
     if "%" in text:  # Go's parser knows no zones
         return None
+    head, colon, tail = text.rpartition(":")
+    if _LENIENT_V4(tail):  # the end of an IPv6 address may be written as an IPv4 one, as leniently
+        text = f"{head}{colon}{_parse_lenient_v4(tail) or tail}"
     try:
         address = IPv6Address(text)
     except ValueError:

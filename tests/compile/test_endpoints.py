@@ -65,6 +65,13 @@ def test_addresses_stay_as_written_until_newer_versions_canonicalise_them():
     assert (after.text, after.source) == ("[fd00::5]:8080", "fd00::5")
 
 
+def test_a_mapped_address_is_ipv4_and_stands_in_brackets_as_long_as_it_stays_as_written():
+    # Go's net.JoinHostPort asks for a colon, not for the family; asked of 1.28.3 and 1.30.5 themselves.
+    of = cluster(service(), piece(endpoint("::ffff:10.0.0.1")))
+    assert texts(of, "1.30") == ["[::ffff:10.0.0.1]:8080"]
+    assert texts(of, "newer") == ["10.0.0.1:8080"]
+
+
 @pytest.mark.parametrize(
     ("version", "source"), [("1.22", "fd00::5/128"), ("1.28", "fd00::5"), ("1.29", "FD00:0::5")]
 )
