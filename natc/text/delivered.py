@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -20,7 +20,7 @@ from natc.inputs import NO_CACHE
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.text import grammar
 from natc.text.blueprints import Blueprint, from_kept, key_of
-from natc.values import frozen
+from natc.values import define
 
 if TYPE_CHECKING:
     from natc.text.good_dumps import GoodDumps
@@ -31,18 +31,30 @@ FILE = os.path.join(os.path.dirname(__file__), "delivered_shapes.json")
 _NO_TARGET = "<no target>"
 
 
-@frozen(eq=False)
+@define(eq=False)
 class DeliveredShapes:
-    """The delivered blueprints, and the user's cache behind them."""
+    """The delivered blueprints and, with ``cached``, the user's cache behind them, opened when needed."""
 
-    further: ShapeCache | None
+    cached: bool = False
+    _further: ShapeCache | None = None
+
+    @property
+    def further(self) -> ShapeCache | None:
+        """The user's cache. Importing what it needs takes a twentieth of a question about a small dump."""
+        if self.cached and self._further is None:
+            from natc.text.shape_cache import ShapeCache
+
+            self._further = ShapeCache()
+        return self._further
 
     @property
     def dumps(self) -> GoodDumps | None:
         return self.further.dumps if self.further else None
 
-    def sources(self) -> Sequence[Shelf]:
-        return (self, self.further) if self.further else (self,)
+    def sources(self) -> Iterator[Shelf]:
+        yield self
+        if self.further:
+            yield self.further
 
     def find(self, family: int, words: tuple[str, ...]) -> list[Blueprint]:
         return [from_kept(_spelled_out(kept)) for kept in _delivered(key_of(family, words))]
@@ -52,17 +64,13 @@ class DeliveredShapes:
             self.further.add(words, blueprint)
 
     def save(self) -> None:
-        if self.further:
-            self.further.save()
+        if self._further:
+            self._further.save()
 
 
 def known_shapes() -> DeliveredShapes:
     """Return all blueprints there are without asking Lark: with the user's cache, unless it is turned off."""
-    if os.environ.get(NO_CACHE):
-        return DeliveredShapes(None)
-    from natc.text.shape_cache import ShapeCache
-
-    return DeliveredShapes(ShapeCache())
+    return DeliveredShapes(cached=not os.environ.get(NO_CACHE))
 
 
 def _delivered(key: str) -> list[Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from natc.text.cache_file import CacheFile
+    from natc.text.shape_cache import Kept
 
 #: Texts shorter than this are read in no time.
 LARGE = 1 << 20
@@ -67,9 +68,10 @@ class Proof:
     _dumps: GoodDumps | None = None
 
     @classmethod
-    def of(cls, text: str, dumps: GoodDumps | None) -> Proof:
+    def of(cls, text: str, cache: Kept | None) -> Proof:
         """Look a text up; one that is not large is proved each time."""
-        if dumps is None or len(text) < LARGE:
+        dumps = cache.dumps if cache and len(text) >= LARGE else None
+        if dumps is None:
             return cls()
         digest = digest_of(text)
         return cls(digest, digest in dumps, dumps)

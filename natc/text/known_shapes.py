@@ -29,7 +29,7 @@ class KnownShapes:
     family: int
     cache: Kept | None
     _met: dict[tuple[str, ...], list[LineShape]] = field(factory=dict)
-    _unasked: dict[tuple[str, ...], list[Shelf]] = field(factory=dict)
+    _unasked: dict[tuple[str, ...], Iterator[Shelf]] = field(factory=dict)
     """Where shapes with these option words may be kept, and nobody has looked yet."""
 
     def with_words(self, words: tuple[str, ...], *, kept: bool) -> Iterator[LineShape]:
@@ -41,9 +41,8 @@ class KnownShapes:
         yield from tuple(met)
         if self.cache is None or not kept:
             return
-        unasked = self._unasked.setdefault(words, list(self.cache.sources()))
-        while unasked:
-            found = unasked.pop(0).find(self.family, words)
+        for shelf in self._unasked.setdefault(words, iter(self.cache.sources())):
+            found = shelf.find(self.family, words)
             new = [shape for blueprint in found for shape in line_shapes(blueprint)]
             met += new
             yield from new

@@ -102,7 +102,7 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
         dumps = [evolve(dumps[0], family=family)]
     strict = not (lazy or noflush or problems is not None or missing is not None)
     usual = strict and not (family or table)
-    proof = Proof.of(text, cache.dumps if cache and usual else None)
+    proof = Proof.of(text, cache if usual else None)
     vouched = seen is not None and usual and not proof.given and seen.vouches_for(dumps)
     tables = partial(
         Tables, keep=noflush, unnamed=table, missing=missing, parts=parts, seen=seen,

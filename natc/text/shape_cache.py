@@ -6,7 +6,7 @@ imported. They lie in ``shapes.json`` of natc's cache (:mod:`natc.text.cache_fil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,8 +30,8 @@ class Kept(Protocol):
     def dumps(self) -> GoodDumps | None:
         """The large dumps that earlier runs found good, if they are kept."""
 
-    def sources(self) -> Sequence[Shelf]:
-        """Where to look, the best first."""
+    def sources(self) -> Iterable[Shelf]:
+        """Where to look, the best first; what comes later is asked for only if it is needed."""
 
     def add(self, words: tuple[str, ...], blueprint: Blueprint) -> None:
         """Note a blueprint that Lark has just made."""
@@ -56,7 +56,7 @@ class ShapeCache:
     def dumps(self) -> GoodDumps:
         return GoodDumps(self.folder)
 
-    def sources(self) -> Sequence[Shelf]:
+    def sources(self) -> Iterable[Shelf]:
         return (self,)
 
     def find(self, family: int, words: tuple[str, ...]) -> list[Blueprint]:

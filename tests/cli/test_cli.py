@@ -181,15 +181,16 @@ def test_the_rest_of_branches_under_conditions_has_no_odds_of_its_own(capsys):
     ]
 
 
-#: What a question by address on kube-proxy's own lines has no use for, without any cache and with full answers.
+#: What a question by address on kube-proxy's own lines has no use for: the cache is opened for other lines.
 _UNUSED = """
 argparse cattrs dataclasses gzip hashlib hypothesis importlib.metadata importlib.resources interegular
 lark logging pathlib random rich scapy shutil socket subprocess tarfile tempfile urllib yaml zipfile
 natc.analysis natc.compile natc.kube natc.netfilter.connection natc.netfilter.conntrack
 natc.netfilter.conntrack_sctp natc.netfilter.conntrack_tcp natc.netfilter.host natc.netfilter.ipset
 natc.netfilter.memory natc.netfilter.nat natc.netfilter.routing natc.netfilter.services
-natc.report.picture natc.report.replay natc.testing natc.text.bundle natc.text.checks natc.text.complaints
-natc.text.judge natc.text.parsed natc.text.spelling natc.text.tidy natc.text.writer
+natc.report.picture natc.report.replay natc.testing natc.text.bundle natc.text.cache_file natc.text.checks
+natc.text.complaints natc.text.judge natc.text.parsed natc.text.shape_cache natc.text.spelling natc.text.tidy
+natc.text.writer
 natc.trace.bounds natc.trace.host_node natc.trace.index natc.trace.near_miss natc.trace.replay
 """
 UNUSED = set(_UNUSED.split())
@@ -203,7 +204,7 @@ def imported_by(*arguments: str) -> set[str]:
         f"import sys; sys.path[:] = {[str(ROOT), *sys.path]!r}; before = set(sys.modules); import natc.__main__; "
         f"from natc.cli import run; run({arguments!r}); print(*set(sys.modules) - before, file=sys.stderr)"
     )
-    environment = {**os.environ, "NATC_NO_CACHE": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "NATC_NO_CACHE"}
     start = [sys.executable, "-S", "-c", code]
     return set(
         subprocess.run(start, capture_output=True, text=True, check=True, env=environment).stderr.split()

@@ -66,8 +66,8 @@ def test_for_one_line_lark_gets_the_blocks_of_that_line_and_then_those_of_the_te
     monkeypatch.setattr(grammar, "build", lambda blocks: built.append(blocks) or build(blocks))
     odd = ["-A INPUT -p udplite -m comment --comment x -j LOG", "-A INPUT -m ttl --ttl-eq 3 -j LOG"]
     texts = [DUMP.read_text().replace("-A INPUT", "\n".join([*odd[:n], "-A INPUT"]), 1) for n in (1, 2)]
-    read(texts[0], cache=delivered.DeliveredShapes(None))
+    read(texts[0], cache=delivered.DeliveredShapes())
     assert built == [{"matches/comment", "targets/LOG"}]
-    read(texts[1], cache=delivered.DeliveredShapes(None))
+    read(texts[1], cache=delivered.DeliveredShapes())
     assert built[2] > {"matches/comment", "matches/ttl", "matches/statistic", "targets/DNAT", "targets/LOG"}
     assert len(built) == 3
