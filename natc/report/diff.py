@@ -16,6 +16,7 @@ from natc.netfilter.intervals import ALL_PORTS, all_addresses, numbers, union
 from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.packet import Open, Packet
 from natc.probability import NEVER, Odds
+from natc.report.conditions import in_few
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import percent, words_of
@@ -157,7 +158,7 @@ def _conditions(contrast: Contrast) -> Iterator[str]:
         and not (value.kind == "address type" and _taken_for_granted(witness, value))
     }
     if unsaid:
-        yield "when " + " and ".join(condition_texts(witness.packet, unsaid))
+        yield "when " + in_few(condition_texts(witness.packet, unsaid))
 
 
 def _taken_for_granted(witness: Witness, value: Open) -> bool:

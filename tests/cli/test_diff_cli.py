@@ -221,3 +221,35 @@ def test_masquerading_is_no_change_for_a_process_that_chose_no_address(tmp_path,
     (change,) = json.loads(capsys.readouterr().out)["changes"]
     said = {one["origin"]: one["chosen_source"] for one in (change, *change["also"])}
     assert said == {"network": False, "local": True}
+
+
+def with_affinity(*endpoints):
+    """A dump of a service whose clients come back to one of these endpoints, 10.0.0.N."""
+    chains = [f"KUBE-SEP-{number}" for number in endpoints]
+    asks = [f"-A SVC -m recent --rcheck --name {one} --rsource -j {one}" for one in chains]
+    chances = [
+        f"-m statistic --mode random --probability {1 / left:.11f} " for left in range(len(chains), 1, -1)
+    ]
+    shares = [f"-A SVC {chance}-j {one}" for chance, one in zip([*chances, ""], chains, strict=True)]
+    ends = [f"-A KUBE-SEP-{n} -p tcp -j DNAT --to-destination 10.0.0.{n}:80" for n in endpoints]
+    heads = [f":{name} - [0:0]" for name in ("SVC", *chains)]
+    jump = "-A PREROUTING -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j SVC"
+    return "\n".join(["*nat", *heads, jump, *asks, *shares, *ends, "COMMIT", ""])
+
+
+def test_what_only_one_side_asks_is_answered_as_the_conditions_say(tmp_path, capsys):
+    one, other = tmp_path / "one.txt", tmp_path / "other.txt"
+    one.write_text(with_affinity(1, 2, 3))
+    other.write_text(with_affinity(1, 3))
+    assert run(["diff", str(one), str(other), "--output", "json"]) == 1
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    shown = {}
+    for each in (change, *change["also"]):
+        seen = [text for text in each["conditions"] if "was seen by" in text]
+        sides = ({part["dnat"]["ip"]: part["odds"]["value"] for part in each[side]} for side in "ab")
+        shown[" ".join(seen)] = [{ip: round(odds, 2) for ip, odds in side.items()} for side in sides]
+    halves = {"10.0.0.1": 0.5, "10.0.0.3": 0.5}
+    assert shown == {
+        "": [dict.fromkeys(("10.0.0.1", "10.0.0.2", "10.0.0.3"), 0.33), halves],
+        "the source was seen by list KUBE-SEP-2": [{"10.0.0.2": 1.0}, halves],
+    }

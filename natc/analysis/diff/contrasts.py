@@ -137,7 +137,8 @@ class Contest:
         if _may_be_one(*ways):
             return None
         name, comment = next((found for answer in answers if (found := answer.names())[0]), ("", ""))
-        return Contrast(witness, ways[0][0], ways[1][0], name, comment)
+        (a, *_), (b, *_) = pair.shares(witness.point)  # of all these ways those that its conditions say
+        return Contrast(witness, a, b, name, comment)
 
     def _unsure(self, pair: Pair) -> Iterator[Unsure]:
         """Yield the questions that only one side asks, if there are packets that they may tell apart."""

@@ -112,7 +112,11 @@ def _unequal(fate: Fate, terms: Sequence[tuple[int, Term]]) -> list[Cell]:
         odds = _sum(members, 0), _sum(members, 1)
         if odds[0] != odds[1]:
             unequal.setdefault(odds, []).append(known)
-    return [Cell(known, fate) for group in unequal.values() for known in _joined(group)]
+    return [
+        Cell({value: known[value] for value in sorted(known, key=order)}, fate)
+        for group in unequal.values()
+        for known in _joined(group)
+    ]
 
 
 def _sum(members: Iterable[tuple[int, Odds]], side: int) -> Odds:
