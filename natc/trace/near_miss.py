@@ -246,12 +246,12 @@ class _Search:
     def _nowhere(self, table: str, rule: Rule, hooks: list[str]) -> _Way:
         """Return that nothing leads to the rule's chain from where the packet came through."""
         own = self._of_rule(table, hooks[0], rule)
-        callers = self._calling(table, rule.chain)
-        came = (
-            f"nothing jumps to {rule.chain}"
-            if not callers
-            else (f"{rule.chain} is not reached from {' or '.join(hooks)}")
-        )
+        if rule.chain in BUILTIN_CHAINS[table]:
+            came = f"the packet comes through {' and '.join(hooks)}"
+        elif not self._calling(table, rule.chain):
+            came = f"nothing jumps to {rule.chain}"
+        else:
+            came = f"{rule.chain} is not reached from {' or '.join(hooks)}"
         return own.then(_Way((_Obstacle(f"chain {rule.chain}", came, None, 1),)))
 
 

@@ -89,6 +89,14 @@ def test_a_chain_that_nothing_jumps_to():
     assert words(missed(ruleset, "10.0.0.1", 80)) == [("chain LOST", "nothing jumps to LOST")]
 
 
+def test_a_rule_of_a_hook_that_the_packet_does_not_come_to():
+    ruleset = read(
+        "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n"
+        "-A INPUT -p tcp -m tcp --dport 443 -j ACCEPT\n-A FORWARD -d 8.8.8.8/32 -j DROP\nCOMMIT\n"
+    )
+    assert words(missed(ruleset, "8.8.8.8", 443)) == [("chain INPUT", "the packet comes through FORWARD")]
+
+
 def test_a_chain_that_hangs_elsewhere():
     dnat = "-d 10.0.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.1"
     ruleset = nat("-A OUTPUT -j PORTALS", f"-A PORTALS {dnat}", chains="PORTALS")
