@@ -42,4 +42,6 @@ def local_detector(config: ProxyConfig, node: Node | None) -> LocalDetector | No
     elif mode == "NodeCIDR" and node is not None:
         cidrs = node.pod_cidrs
     cidr = cidr_of_family(cidrs, ipv6=config.is_ipv6)
+    if config.layout.canonical_pod_cidr and cidr:
+        cidr = str(parse_network(cidr))
     return LocalDetector(f"-s {cidr}", f"! -s {cidr}") if cidr else None

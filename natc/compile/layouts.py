@@ -348,6 +348,8 @@ class Layout:
     topology_keys: Switch = False
     selection: Selection = Selection.READY
     detect_modes: frozenset[str] = frozenset({"ClusterCIDR"})
+    canonical_pod_cidr: bool = False
+    """Whether the CIDR of the local pods is spelled as the network it lies in, not as it was given."""
     node_port_cidrs: NodePortCidrs = NodePortCidrs.ALL_FAMILIES
     zero_cidrs_parsed: bool = False
     """Whether any /0 CIDR counts as "every address"; else only its two usual spellings."""
@@ -572,6 +574,7 @@ L1_30 = evolve(
     gates=_gates(TopologyAwareHints=BETA, LoadBalancerIPMode=BETA, ServiceTrafficDistribution=ALPHA),
     source_ranges=SourceRanges.MASKED,
     hints_always="ServiceTrafficDistribution",
+    canonical_pod_cidr=True,
     addresses=Addresses.CANONICAL,
 )
 L1_31 = evolve(

@@ -139,7 +139,8 @@ def test_masquerade_bit(bit, mark):
         ({"cluster_cidr": "10.244.0.0/16,fd00:10::/48"}, "-s 10.244.0.0/16"),
         ({"cluster_cidr": "fd00:10::/48,10.244.0.0/16"}, "-s 10.244.0.0/16"),
         ({"cluster_cidr": "fd00:10::/48"}, None),
-        ({"detect_local_mode": "", "cluster_cidr": "10.244.00.0/16"}, "-s 10.244.00.0/16"),
+        ({"detect_local_mode": "", "cluster_cidr": "10.244.00.7/16"}, "-s 10.244.0.0/16"),
+        ({"version": "1.29", "cluster_cidr": "10.244.00.7/16"}, "-s 10.244.00.7/16"),  # as it was given
         ({"detect_local_mode": "none", "cluster_cidr": "10.244.0.0/16"}, None),
         ({"detect_local_mode": "NodeCIDR"}, "-s 10.244.1.0/24"),
         ({"detect_local_mode": "NodeCIDR", "hostname_override": "node2"}, None),
@@ -379,7 +380,7 @@ def test_load_balancer_ips_that_break_the_restore_up_to_1_17():
 def test_what_iptables_restore_would_refuse_is_an_error_with_its_rule():
     of = cluster(service(), ONE)
     with pytest.raises(UsageError, match="iptables-restore would refuse") as error:
-        compile_cluster(of, ProxyConfig(cluster_cidr="10.0.0.09/8"))
+        compile_cluster(of, ProxyConfig(kube_version="1.29", cluster_cidr="10.0.0.09/8"))
     assert "! -s 10.0.0.09/8 -j KUBE-MARK-MASQ" in error.value.render()
 
 
