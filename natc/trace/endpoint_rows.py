@@ -12,10 +12,11 @@ from operator import itemgetter
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import cast
 
-from natc.netfilter.condition import ALWAYS, Chance, In
+from natc.netfilter.condition import ALWAYS, Chance, In, Remembered, conjuncts
 from natc.netfilter.effect import SetMark, Translate
 from natc.netfilter.extension import Match
 from natc.netfilter.intervals import number
+from natc.netfilter.matches.recent import Recent
 from natc.netfilter.rule import Jump, Part, Rule, Shape
 from natc.probability import DRAW_ONE, drawn
 from natc.trace import crowd
@@ -27,7 +28,7 @@ from natc.values import frozen
 #: A chain that only marks is not looked through further than this.
 _SHORT = 16
 _SHARE, _SOURCE = frozenset({"--probability"}), frozenset({"-s", "--src", "--source"})
-_TARGET = frozenset({"--to-destination"})
+_TARGET, _LIST = frozenset({"--to-destination"}), frozenset({"--name"})
 
 
 def row_at(program: Program, table: str, chain: ReadyChain, place: int) -> Row | None:
@@ -37,11 +38,13 @@ def row_at(program: Program, table: str, chain: ReadyChain, place: int) -> Row |
     """
     rows = program.rows.setdefault((table, chain.name), {})
     if place not in rows:
-        if any(row and start < place < row.end for start, row in rows.items()):
-            return None
         form = _form(program, table, chain, place)
         row = form.row(chain, place) if form else None
-        rows[place] = row if row and len(row.endpoints) >= crowd.WORTH_IT else None
+        if row and len(row.endpoints) >= crowd.WORTH_IT:
+            rows.update(dict.fromkeys(range(place, row.end)))
+            rows[place] = row
+        else:
+            rows[place] = None
     return rows[place]
 
 
@@ -68,6 +71,7 @@ class _Form:
     marks: tuple[Step, ...]
     """The steps through those that stand in a chain of their own."""
     translation: ReadyRule
+    remembers: bool
 
     def row(self, chain: ReadyChain, start: int) -> Row:
         found: list[Endpoint] = []
@@ -81,7 +85,16 @@ class _Form:
             chains.add(rule.values[self.jump])
         addresses = frozenset(endpoint.address for endpoint in found)
         end = start + len(found)
-        return Row(end, found, frozenset(chains), addresses, self.asked, self.marking, self.translation)
+        return Row(
+            end,
+            found,
+            frozenset(chains),
+            addresses,
+            self.asked,
+            self.marking,
+            self.translation,
+            self.remembers,
+        )
 
     def _endpoint(self, rule: Rule, place: int) -> Endpoint | None:
         """Return what a rule and its chain do, None if the chain is written in another way."""
@@ -121,6 +134,7 @@ def _form(program: Program, table: str, chain: ReadyChain, place: int) -> _Form 
     *own, last = (called.rule(each) for each in range(len(called.rules)))
     to, source = _translates_to(last), _own_source(own[0]) if own else None
     marking = _marking(program, table, own[0]) if own else ("", ())
+    own_list = _own_list(last)
     if to is None or marking is None or (own and source is None):
         return None
     return _Form(
@@ -130,13 +144,14 @@ def _form(program: Program, table: str, chain: ReadyChain, place: int) -> _Form 
         jump=jump,
         own=_Wording.of(own[0].rule, source) if own else None,
         source=source or 0,
-        last=_Wording.of(last.rule, to),
+        last=_Wording.of(last.rule, to, own_list),
         to=to,
         ports=_split(last.rule.values[to], last.rule.shape.family)[1],
         asked=own[0] if own else None,
         marking=marking[1],
         marks=tuple(Step(table, marking[0], mark.number, mark.rule) for mark in marking[1] if marking[0]),
         translation=last,
+        remembers=own_list is not None,
     )
 
 
@@ -149,6 +164,17 @@ def _translates_to(ready: ReadyRule) -> int | None:
     first = action.to.first
     said = _address(_split(ready.rule.values[to], family)[0], family)
     return to if first is not None and first == action.to.last and int(first) == said else None
+
+
+def _own_list(ready: ReadyRule) -> int | None:
+    """Return the place of the name of the list in which a rule notes packets, and asks nothing of it.
+
+    With session affinity each endpoint has a list of its own.
+    """
+    asked = [part for part in conjuncts(ready.condition) if isinstance(part, Remembered)]
+    if len(asked) != 1 or not isinstance(asked[0].probe, Recent) or asked[0].unknown != ALWAYS:
+        return None
+    return _place_of(_LIST, *ready.rule.shape.matches)
 
 
 def _own_source(ready: ReadyRule) -> int | None:

@@ -57,6 +57,8 @@ class Row:
     """The rules that then mark the packet."""
     translation: ReadyRule
     """The rule of the first chain that translates."""
+    remembers: bool
+    """Whether it notes packets in a list of the endpoint's own: then only those without memory are taken."""
     _drawn: tuple[Odds, tuple[list[Odds], Odds]] | None = None
 
     def shares(self, odds: Odds) -> tuple[list[Odds], Odds]:
@@ -96,7 +98,8 @@ class Row:
         packet = state.packet
         single = isinstance(packet.dst, int) and packet.dst not in self.addresses  # that were no translation
         source = not isinstance(packet.src, Open) or isinstance(state.facts.domain(packet.src), Intervals)
-        return single and source and self.chains.isdisjoint(frame.chain for frame in state.frames)
+        known = not self.remembers or state.memory is None
+        return single and source and known and self.chains.isdisjoint(frame.chain for frame in state.frames)
 
     def members(self, state: State) -> tuple[dict[bool, list[Member]], State]:
         """Return those that come to the endpoints, marked or not, and the state that passes all by."""

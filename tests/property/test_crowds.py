@@ -117,7 +117,12 @@ def service(draw):
     port, mark = draw(st.sampled_from(["8080", "80"])), draw(st.sampled_from(MARKS))
     asks = draw(
         st.sampled_from(
-            ["-p tcp", "-p tcp", "-s 10.244.0.0/23 -p tcp", "-p tcp -m mark ! --mark 0x4000/0x4000"]
+            [
+                "-p tcp",
+                "-p tcp -m recent --set --name {} --rsource",
+                "-s 10.244.0.0/23 -p tcp",
+                "-p tcp -m mark ! --mark 0x4000/0x4000",
+            ]
         )
     )
     for number, address in enumerate(to):
@@ -128,7 +133,7 @@ def service(draw):
             source = draw(st.sampled_from([address, "10.244.0.0/24", "192.0.2.7"])) if odd else address
             yield f"-A SEP{number} -s {source} {own}"
         to_port = draw(st.sampled_from([port, "81", "81-83"])) if odd else port
-        yield f"-A SEP{number} {asks} -j DNAT --to-destination {address}:{to_port}"
+        yield f"-A SEP{number} {asks.format(f'SEP{number}')} -j DNAT --to-destination {address}:{to_port}"
 
 
 NODE = Host.from_node(

@@ -11,6 +11,7 @@ from natc.text.reader import read
 from natc.trace import crowd
 from natc.trace.host_node import HostNode
 from natc.trace.machine import Machine
+from natc.trace.starting import NOTHING_SHOWN, Start
 from tests.trace.dumps import service
 
 COUNT = 40
@@ -33,12 +34,12 @@ def ends(answer):
     }
 
 
-def both(text, packet=PACKET, origin="network", node=None):
+def both(text, packet=PACKET, origin="network", node=None, start=NOTHING_SHOWN):
     """How many rules are looked at for an answer, and how many for the same without rows and crowds."""
     ruleset = read(text)
-    together = Machine.of(ruleset, node).trace(packet, origin)
+    together = Machine.of(ruleset, node, start=start).trace(packet, origin)
     with patch.object(crowd, "WORTH_IT", 10**9):
-        alone = Machine.of(ruleset, node, use_index=False).trace(packet, origin)
+        alone = Machine.of(ruleset, node, use_index=False, start=start).trace(packet, origin)
     assert ends(together) == ends(alone)
     return together.rules_evaluated, alone.rules_evaluated
 
@@ -85,6 +86,19 @@ def test_a_row_ends_where_a_chain_is_written_in_another_way(written, otherwise):
     assert text.count(written) == 1
     (whole, _), (together, alone) = both(text), both(text.replace(written, otherwise))
     assert whole < together < alone / 2
+
+
+def test_a_list_of_each_endpoint_does_not_make_their_chains_unlike():
+    """But where a list was shown, each rule is asked by itself: it may change what is known of it."""
+    text = re.sub(
+        r"-A (SEP-\d+) -p tcp -m tcp",
+        r"-A \1 -p tcp -m recent --set --name \1 --rsource",
+        str(service(COUNT)),
+    )
+    together, alone = both(text)
+    assert together < 50 < alone
+    together, _ = both(text, start=Start(lists={"SEP-7": ()}))
+    assert together > 50
 
 
 def test_packets_to_an_endpoint_itself_go_through_its_rules():
