@@ -95,7 +95,7 @@ def flow_of(state: State) -> Flow:
     packet = state.packet
     return Flow(
         _any(state, packet.dst, 0),
-        _any(state, packet.src, 0),
+        _source(state),
         _any(state, packet.in_interface, "") or "lo",
         mark=_any_mark(state, packet.mark),
         tos=_any(state, packet.tos, 0),
@@ -105,6 +105,19 @@ def flow_of(state: State) -> Flow:
         uid=max(_any(state, packet.uid, 0), 0),
         source_open=isinstance(packet.src, Open),
     )
+
+
+def _source(state: State) -> int:
+    """Return a source, of an open one a plain address: 0 is none, for which the kernel would choose one."""
+    source = state.packet.src
+    domain = state.facts.domain(source) if isinstance(source, Open) else None
+    if isinstance(domain, Intervals):
+        special = SPECIAL4 if state.packet.family == 4 else SPECIAL6
+        ends: list[int] = [edge for low, high in domain.spans for edge in (low, high - 1)]
+        for address in ends:
+            if address and not any(address in prefix for prefix in special):
+                return address
+    return int(_any(state, source, 0))
 
 
 def _any(state: State, value: Any, unset: Any) -> Any:

@@ -1,5 +1,7 @@
 """Policy routing where the packet leaves open what a rule asks: both ways are told, each under its condition."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from natc.netfilter.host import Host
@@ -32,6 +34,32 @@ def ways(rule, dump=EMPTY, sysctl=None, origin="network", **fields):
 
 def domains(known):
     return {value.kind: domain for value, domain in known.items()}
+
+
+def test_a_source_that_a_rule_is_not_for_is_not_left_to_the_kernel():
+    """Without a source IPv6 chooses one and looks again with that, here by table 100."""
+    node = {
+        "family": 6,
+        "interfaces": [
+            {"name": "eth0", "addrs": ["2001:db8::10/64"]},
+            {"name": "cni0", "addrs": ["fd00:1::fffe/64"]},
+            {"name": "eth1", "addrs": ["fd00:5::2/64"]},
+        ],
+        "routes": ["unreachable fd00:66::/64", "default via fd00:5::1 dev eth1 table 100"],
+        "rules": ["from fd00:1::/64 table 100"],
+    }
+    machine = Machine.of(read(EMPTY, family=6), HostNode(Host.from_node(node)))
+    packet = question_packet("fd00:66::1", 80)
+    pieces = machine.trace(packet, "local").pieces
+    assert {piece.outcome.verdict: "fd00:1::5" in told(piece) for piece in pieces} == {
+        "OUTPUT": True, "NO_ROUTE": False,
+    }  # fmt: skip
+
+
+def told(piece):
+    """The addresses of some that a piece's source may be."""
+    (domain,) = domains(piece.facts.known).values()
+    return {text for text in ("fd00:1::5", "fd00:5::2") if int(ip_address(text)) in domain}
 
 
 def test_an_open_source_is_no_martian():
