@@ -14,7 +14,7 @@ import re
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from natc.analysis.chain_forms import ChainForms, Effects, numbered
+from natc.analysis.chain_forms import ChainForms, Effects, Known, numbered
 from natc.analysis.chain_odds import Alternative, Alternatives, literal
 from natc.analysis.own_address import own_address
 from natc.analysis.sheets import Folder, Sheets
@@ -152,6 +152,8 @@ class _Auditor:
     found: dict[tuple[str, str, str], list[Service]] = field(factory=dict)
     """By destination. Those with the same targets are one: old kube-proxies write two rules for one."""
     shapes: dict[Shape, _Places | None] = field(factory=dict)
+    leads: dict[str, Known] = field(factory=dict)
+    """What chains do to which rules with a destination lead."""
     judged: dict[Effects, tuple[Judgement, bool]] = field(factory=dict)
     """What is thought of chains that do this, and whether their targets depend on conditions."""
 
@@ -178,12 +180,12 @@ class _Auditor:
         """Tell whether a rule with this jump hands packets to a service."""
         if not forms.is_chain(jump):
             return False
-        known = forms.of_chain(jump)
+        known = self.leads[jump] = forms.of_chain(jump)
         return known.effects is None or bool(known.places) or _is_lost(jump)
 
     def _translated(self, forms: ChainForms, rule: Rule, jump: str) -> None:
         """Note the destination that a rule asks for, unless it leads to no translation."""
-        known = forms.of_rule(rule, jump)
+        known = self.leads.get(jump) or forms.of_rule(rule)
         if known.effects is None:
             self._note(rule, _OPEN, ())
             return

@@ -105,10 +105,8 @@ class ChainForms:
             self._known[name] = _OPEN if known is None else (known.effects, known.places)
         return Known(*self._known[name])
 
-    def of_rule(self, rule: Rule, jump: str) -> Known:
-        """Return what a rule does with the packets that it takes; ``jump`` is the name behind its -j."""
-        if self.is_chain(jump):
-            return self.of_chain(jump)
+    def of_rule(self, rule: Rule) -> Known:
+        """Return what a rule does with the packets that it takes."""
         ways = self.odds.of_rule(rule)
         return Known(None) if ways is None else numbered(ways)
 

@@ -3,6 +3,7 @@
 import re
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,35 @@ def test_sheets_say_what_the_rules_say(text, counted):
         sheets.rules_that(lambda shape: shape.jump is not None, lambda rule: rule.text.endswith(" MASQ")),
     ):
         assert [rule.line for rule in found] == sorted(r.line for r in rules if r.text.endswith(" MASQ"))
+
+
+ODD = {
+    "more": ["-s 10.1.0.1/32 -j MASQ", "-p tcp -m tcp -j DNAT --to-destination 10.1.0.1:80", "-j RETURN"],
+    "less": ["-s 10.1.0.1/32 -j MASQ"],
+    "other": ["-s 10.1.0.1/32 -j RETURN", "-p udp -m udp -j DNAT --to-destination 10.1.0.1:80"],
+    "target": [
+        "-s 10.1.0.1/32 -j MARK --set-xmark 0x1/0x1",
+        "-p tcp -m tcp -j DNAT --to-destination 10.1.0.1:80",
+    ],
+    "long": [f"-s 10.1.0.{number}/32 -j RETURN" for number in range(chain_moulds.LONGEST + 1)],
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["ENDPOINT-0031x", "OUT-OF-ORDER"])
+@pytest.mark.parametrize("counters", ["", "[3:180] "])
+def test_among_many_chains_written_alike_others_are_as_they_are(odd, name, counters):
+    alike = ["-s 10.1.0.1/32 -j MASQ", "-p tcp -m tcp -j DNAT --to-destination 10.1.0.1:80"]
+    chains = {f"ENDPOINT-{number:04}": alike for number in range(30)} | {name: ODD[odd]}
+    chains |= {f"ENDPOINT-{number:04}": alike for number in range(40, 60)} | {"SVC": ["-j ENDPOINT-0001"]}
+    lines = ["*nat", *(f":{each} - [0:0]" for each in ("MASQ", *chains))]
+    lines += [f"{counters}-A {each} {rule}" for each, rules in chains.items() for rule in rules]
+    text = "\n".join([*lines, "COMMIT", ""])
+    sheets, table = Sheets.of(read(text).tables["nat"]), read(text).tables["nat"]
+    for each, chain in table.chains.items():
+        assert [rule.text for rule in sheets.rules(each)] == [rule.text for rule in chain.rules]
+    long = sheets.longer.get(name, [])
+    assert [rule.line for rule in long] == [rule.line for rule in table.chains[name].rules if odd == "long"]
 
 
 def test_a_chain_whose_rules_stand_apart_is_on_one_sheet():
