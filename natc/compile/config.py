@@ -9,7 +9,7 @@ from types import MappingProxyType
 from natc.compile.addresses import is_ipv6
 from natc.compile.layouts import NEWEST, Layout, Switch, Version, find_version
 from natc.errors import UsageError
-from natc.kube.addresses import canonical_ip, parse_network
+from natc.kube.addresses import canonical_ip, family_of, parse_network
 from natc.values import field, frozen
 
 IPV4 = "ipv4"
@@ -108,8 +108,24 @@ class ProxyConfig:
 
     @property
     def node_address(self) -> str:
-        """The node's address, the loopback address while it is unknown (layout section 7)."""
-        return canonical_ip(self.node_ip) or ("::1" if self.is_ipv6 else "127.0.0.1")
+        """The node's address, the loopback address while it is unknown (layout section 7).
+
+        An address of this family to bind to is the node's, whatever the Node object says
+        (cmd/kube-proxy/app/server.go, detectNodeIPs).
+        """
+        return self._bound_address or canonical_ip(self.node_ip) or ("::1" if self.is_ipv6 else "127.0.0.1")
+
+    @property
+    def knows_node_address(self) -> bool:
+        """Whether the node's address is given, one way or the other."""
+        return bool(self._bound_address or self.node_ip)
+
+    @property
+    def _bound_address(self) -> str | None:
+        bound = canonical_ip(self.bind_address)
+        if bound in (None, "0.0.0.0", "::") or is_ipv6(bound) != self.is_ipv6:  # noqa: S104 - compared with
+            return None
+        return bound
 
     def enabled(self, switch: Switch) -> bool:
         """Tell whether a layout's switch is on under these feature gates.
@@ -154,7 +170,7 @@ class ProxyConfig:
         ):
             if text and canonical_ip(text) is None:
                 raise UsageError(f"{option}: {text!r} is not an IP address")
-        if self.node_ip and is_ipv6(self.node_address) != self.is_ipv6:
+        if self.node_ip and (family_of(self.node_ip) == 6) != self.is_ipv6:
             raise UsageError(f"--node-ip: {self.node_ip} is not an {self.ip_family} address")
 
     def _check_node_port_addresses(self) -> None:
@@ -165,7 +181,7 @@ class ProxyConfig:
             raise UsageError(f"--nodeport-addresses: {PRIMARY} stands alone")
         if not self.layout.primary_node_port_address:
             raise UsageError(f"--nodeport-addresses: kube-proxy {self.kube_version} does not know {PRIMARY}")
-        if not self.node_ip:
+        if not self.knows_node_address:
             raise UsageError(f"--nodeport-addresses={PRIMARY} needs --node-ip")
 
     def _check_ports(self) -> None:

@@ -34,7 +34,7 @@ def _about_the_node(cluster: Cluster, config: ProxyConfig) -> Iterator[str]:
 
 def _about_addresses(cluster: Cluster, config: ProxyConfig) -> Iterator[str]:
     limited = [s for s in cluster.services if s.load_balancer_source_ranges and s.ingress]
-    if limited and not config.node_ip:
+    if limited and not config.knows_node_address:
         yield (
             f"Without --node-ip it is not known whether the source ranges of Service {limited[0].namespace}/"
             f"{limited[0].name} hold this node; the loopback address was asked instead, as kube-proxy does."

@@ -132,3 +132,21 @@ def test_port_range(text, ports):
 def test_no_port_range(text):
     with pytest.raises(UsageError):
         parse_port_range(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, "127.0.0.1"),
+        ({"node_ip": "192.168.7.3"}, "192.168.7.3"),
+        ({"bind_address": "0.0.0.0", "node_ip": "192.168.7.3"}, "192.168.7.3"),
+        ({"bind_address": "10.0.0.9", "node_ip": "192.168.7.3"}, "10.0.0.9"),
+        ({"bind_address": "fd00::9", "node_ip": "192.168.7.3"}, "192.168.7.3"),
+        ({"bind_address": "FD00::9", "ip_family": "ipv6"}, "fd00::9"),
+        ({"bind_address": "::", "ip_family": "ipv6"}, "::1"),
+    ],
+)
+def test_an_address_to_bind_to_is_the_node_s(settings, address):
+    config = ProxyConfig(**settings)
+    assert config.node_address == address
+    assert config.knows_node_address is (address not in ("127.0.0.1", "::1"))

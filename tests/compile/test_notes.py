@@ -36,6 +36,7 @@ def test_open_question(of, settings, words):
     [
         KNOWN,
         {**KNOWN, "nodeport_addresses": ("192.168.0.0/16",)},
+        {"hostname_override": "node1", "bind_address": "192.168.7.3"},
         {"kube_version": "1.18", "proxy_mode": "userspace"},
     ],
 )
