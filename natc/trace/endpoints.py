@@ -94,7 +94,7 @@ class Row:
             yield False, state.facts.with_domain(source, outside)
 
     def takes(self, state: State) -> bool:
-        """Tell whether a state's packets do all here that is known of one another's."""
+        """Tell whether what a row does is what becomes of each packet of a state."""
         packet = state.packet
         single = isinstance(packet.dst, int) and packet.dst not in self.addresses  # that were no translation
         source = not isinstance(packet.src, Open) or isinstance(state.facts.domain(packet.src), Intervals)
