@@ -29,7 +29,7 @@ SETTINGS: tuple[tuple[str, str, click.ParamType[Any], str], ...] = (
     ("--nodeport-addresses", "nodeport_addresses", CommaList(), "Where NodePorts answer: CIDRs, primary."),
     ("--hostname-override", "hostname_override", click.STRING, "The node's name."),
     ("--feature-gates", "feature_gates", FeatureGates(), "Name=true,Other=false."),
-    ("--bind-address", "bind_address", click.STRING, "The node's address; the userspace proxy listens there."),
+    ("--bind-address", "bind_address", click.STRING, "The node's address; userspace mode listens there."),
     ("--proxy-port-range", "proxy_port_range", click.STRING, "Its ports, handed out in order: FROM-TO."),
     ("--proxy-mode", "proxy_mode", click.Choice(["iptables", "userspace"]), "Which proxier."),
     ("--kube-version", "kube_version", click.STRING, "1.N or 1.N.P, from 1.14; default the newest known."),
