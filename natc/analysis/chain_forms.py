@@ -5,7 +5,7 @@ chains it leads to do; the places it sends packets to only need to be kept apart
 numbered, and the answer of :class:`~natc.analysis.chain_odds.ChainOdds` for one chain of a kind holds for
 all of its kind. Kinds are told apart column by column, a sheet after those that it leads to.
 
-Measured on 61,000 chains that are on sheets, CPU: 0.04 s; chain by chain 0.2, from their rules 1.9.
+Measured on 61,000 chains that are on sheets, CPU: 0.05 s; chain by chain 0.2, from their rules 1.9.
 """
 
 from __future__ import annotations

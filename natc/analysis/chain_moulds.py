@@ -64,7 +64,7 @@ class Reader:
     def _many(self, mould: _Mould, book: Book, start: int, end: int) -> int:
         """Put the next chains on sheets, as long as names begin like the last one's; return where they end.
 
-        Most of them fit the same mould. Measured on 60,000 chains, CPU: 65 ms, chain by chain 100.
+        Most of them fit the same mould. Measured on 60,000 chains, CPU: 85 ms, chain by chain 95.
         """
         sheet, place = mould.sheet, start
         stop = end_of_kind(book.text, start, end, sheet.name(sheet.rows[-1])[:_KIND])
