@@ -171,7 +171,10 @@ def _row_parts(result: Result) -> tuple[str | Part, ...]:
 
 
 def _how(result: Result) -> str:
-    return f"  seen {result['seen']}" if "seen" in result else ""
+    """Say what is open, where no chances are listed, and that a packet was captured only as it left."""
+    unknown = "" if "choices" in result else "; ".join(result.get("open") or ())
+    seen = f"  seen {result['seen']}" if "seen" in result else ""
+    return f"{seen}  open: {unknown}" if unknown else seen
 
 
 def _flow(result: Mapping[str, Any]) -> str:

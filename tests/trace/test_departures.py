@@ -116,6 +116,8 @@ def test_a_reply_as_it_leaves_does_not_tell_the_endpoint():
     _, reply = rows(dump(), plain(packet(CLIENT, VIP), packet(VIP, CLIENT, "SA", seq=5, ack=1001, ttl=63)))
     assert reply.result["verdict"] == "OPEN"
     assert reply.result["open"] == ["it answers packet 1, and whom that went to is open"]
+    (*_, shown) = [text for text in capture_text([reply]) if "OPEN" in text and "mark" in text]
+    assert shown.rstrip().endswith("open: it answers packet 1, and whom that went to is open")
 
 
 def test_a_port_that_the_kernel_chose_is_taken_from_the_capture():
