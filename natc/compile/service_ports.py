@@ -103,7 +103,7 @@ class _Reader:
 
     def __init__(self, config: ProxyConfig) -> None:
         self._layout = config.layout
-        self._hiding_labels = config.layout.hiding_labels
+        self._hiding_labels = frozenset(config.layout.hiding_labels)
         self._ipv6 = config.is_ipv6
         self._ip_mode = config.enabled(self._layout.ip_mode)
         self._internal_policy = config.enabled(self._layout.internal_policy)
@@ -112,7 +112,7 @@ class _Reader:
         """Return the service's canonical cluster IP of this family, None when it is passed over."""
         if service.type == "ExternalName" or service.cluster_ip in ("", "None"):
             return None
-        if any(label in service.labels for label in self._hiding_labels):
+        if not self._hiding_labels.isdisjoint(service.labels):
             return None
         ip = canonical_ip(self._cluster_ip_of_family(service))
         return ip if ip is not None and is_ipv6(ip) == self._ipv6 else None
