@@ -136,10 +136,12 @@ class DeviceGroup(Condition):
 class OfConnection(Condition):
     """Whatever ``holds`` says of the packet's connection entry; ``without`` when it has none."""
 
-    holds: Callable[[Connection, int], bool] = field(eq=False)
-    """Called with the entry and the packet's direction, 1 for replies."""
+    holds: Callable[[Connection, int], bool | None] = field(eq=False)
+    """Called with the entry and the packet's direction, 1 for replies. None: that cannot be told."""
     question: str
     without: bool = False
+    first: Condition | None = None
+    """What it comes to for the first packet of a connection, where no more than that is known of it."""
 
 
 @frozen

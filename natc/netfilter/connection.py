@@ -59,6 +59,11 @@ class Tuple:
         return Tuple(self.family, self.proto, self.dst, self.sport, self.src, answer << 8 | code)
 
 
+#: Packets and bytes of each direction; bytes that are not known are None.
+Carried = tuple[tuple[int, int | None], tuple[int, int | None]]
+NOTHING_CARRIED: Carried = ((0, 0), (0, 0))
+
+
 class Status(IntFlag):
     """What is known of a connection as a whole (``--ctstatus``); values as in the kernel."""
 
@@ -100,6 +105,9 @@ class Connection:
     masquerade_out: str | None = None
     """The device of a masqueraded connection: a later packet that leaves by another is dropped."""
 
+    carried: Carried | None = field(default=None, eq=False)
+    """What it has carried so far (nf_conntrack_acct); None where the kernel does not count it."""
+
     def tuple_of(self, direction: int) -> Tuple:
         """Return the original (0) or reply (1) tuple."""
         return self.reply if direction else self.original
@@ -114,6 +122,14 @@ class Connection:
         mine, theirs = self.protocol, other.protocol
         phase = mine.state if mine else "", theirs.state if theirs else ""
         return phase[0] == phase[1] and evolve(self, protocol=None) == evolve(other, protocol=None)
+
+    def counting(self, direction: int, length: int | None) -> Connection:
+        """Return the connection after a packet of so many bytes, None if that is not known."""
+        if self.carried is None:
+            return self
+        packets, carried = self.carried[direction]
+        now = packets + 1, None if carried is None or length is None else carried + length
+        return evolve(self, carried=(self.carried[0], now) if direction else (now, self.carried[1]))
 
     def with_status(self, added: Status) -> Connection:
         """Return the connection with further status bits."""

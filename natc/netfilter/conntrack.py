@@ -21,6 +21,7 @@ from natc.netfilter.connection import (
     GRE,
     ICMP,
     ICMPV6,
+    NOTHING_CARRIED,
     PORTED,
     SCTP,
     TCP,
@@ -68,6 +69,8 @@ class Datagram:
     bad_checksum: bool = False
     inner: Datagram | None = None
     """The packet that an ICMP error quotes."""
+    length: int = 0
+    """Of the whole packet, in bytes."""
 
     def key(self) -> Tuple:
         """Return the tuple by which its connection is looked up."""
@@ -102,6 +105,8 @@ class Settings:
     tcp_loose: bool = True
     tcp_be_liberal: bool = False
     checks_checksums: bool = True
+    counts: bool = False
+    """New connections count what they carry (nf_conntrack_acct)."""
 
 
 _DEFAULT_SETTINGS = Settings()
@@ -172,11 +177,12 @@ class Connections(ConnectionTable):
         reply = key.inverted()
         if reply is None:
             return INVALID
-        new = Connection(key, reply, zone=zone, seen_at=now)
+        carried = NOTHING_CARRIED if self.settings.counts else None
+        new = Connection(key, reply, zone=zone, seen_at=now, carried=carried)
         started = self._started(new, datagram)
         if started is None:
             return INVALID
-        return Tracked("NEW", started, 0)
+        return Tracked("NEW", started.counting(0, datagram.length), 0)
 
     def _started(self, new: Connection, datagram: Datagram) -> Connection | None:
         """Return the connection after its first packet, None when that packet is invalid."""
@@ -207,15 +213,16 @@ class Connections(ConnectionTable):
         state = "ESTABLISHED" if direction or Status.SEEN_REPLY in connection.status else "NEW"
         carried: Connection | None = connection
         if datagram.proto == TCP and isinstance(connection.protocol, TcpState) and datagram.segment:
-            step = self._tcp_step(connection, connection.protocol, datagram.segment, direction)
+            step = self._tcp_step(connection, connection.protocol, datagram, direction)
             if step == "again":
                 self.remove(connection)
                 return self.track(datagram, arriving=False, zone=zone, now=now)
             carried = step if isinstance(step, Connection) else None
         elif datagram.proto == SCTP and isinstance(connection.protocol, SctpState) and datagram.sctp:
-            carried = _sctp_step(connection, connection.protocol, datagram.sctp, direction)
+            counted = connection.counting(direction, datagram.length)
+            carried = _sctp_step(counted, connection.protocol, datagram.sctp, direction)
         else:
-            carried = _answered(connection, now)
+            carried = _answered(connection.counting(direction, datagram.length), now)
         if carried is None:
             return INVALID
         if direction:
@@ -224,13 +231,20 @@ class Connections(ConnectionTable):
         return Tracked(state, carried, direction)
 
     def _tcp_step(
-        self, connection: Connection, state: TcpState, segment: Segment, direction: int
+        self, connection: Connection, state: TcpState, datagram: Datagram, direction: int
     ) -> Connection | str:
-        """Return the connection after a segment, or ``invalid`` or ``again``."""
+        """Return the connection after a segment, or ``invalid`` or ``again``.
+
+        Segments that are let through and change nothing are not counted either.
+        """
+        segment = datagram.segment
+        assert segment is not None
         seen, assured = Status.SEEN_REPLY in connection.status, Status.ASSURED in connection.status
         liberal = self.settings.tcp_be_liberal
         step = next_segment(state, segment, direction, seen_reply=seen, assured=assured, liberal=liberal)
         carried = evolve(connection, protocol=step.state)
+        if step.changes:
+            carried = carried.counting(direction, datagram.length)
         if step.verdict == "invalid":
             self.put(carried)
         if step.verdict != "valid":

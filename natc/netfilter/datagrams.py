@@ -33,6 +33,7 @@ def datagram_of(packet: Packet) -> Datagram:
         SctpPacket(number(packet.chunk)) if packet.proto == 132 else None,
         packet.bad_checksum,
         datagram_of(packet.inner) if packet.inner else None,
+        packet.length if isinstance(packet.length, int) else 0,
     )
 
 

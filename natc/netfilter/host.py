@@ -212,6 +212,11 @@ class Host:
         """Whether connection tracking calls an arriving packet with a bad checksum invalid."""
         return bool(self.sysctls.get("net.netfilter.nf_conntrack_checksum", 1))
 
+    @property
+    def counts_connections(self) -> bool:
+        """Whether connections count the packets and bytes they carry."""
+        return bool(self.sysctls.get("net.netfilter.nf_conntrack_acct", 0))
+
 
 def _list_of(node: Mapping[str, Any], key: str, kind: type) -> list[Any]:
     found = node.get(key, [])

@@ -68,6 +68,7 @@ def _connection(line: str) -> Connection:
         _zone(original, reply, common),
         helper=common.get("helper"),
         protocol=_protocol_state(proto, state),
+        carried=(_carried(original), _carried(reply)) if "packets" in original else None,
     )
 
 
@@ -105,6 +106,11 @@ def _tuple(values: dict[str, str], proto: int, family: int) -> Tuple:
     if proto in PORTED:
         return Tuple(family, proto, src, int(values["sport"]), dst, int(values["dport"]))
     return Tuple(family, proto, src, 0, dst, 0)
+
+
+def _carried(values: dict[str, str]) -> tuple[int, int]:
+    """Return the packets and bytes of a direction."""
+    return int(values["packets"]), int(values["bytes"])
 
 
 def _status(original: Tuple, reply: Tuple, flags: Status) -> Status:
@@ -147,9 +153,11 @@ def connection_text(connection: Connection) -> str:
     zone = connection.zone
     words += _tuple_words(connection.original)
     words += [f"zone-orig={zone.id}"] if zone.original and not zone.reply else []
+    words += _carried_words(connection, 0)
     words += [] if Status.SEEN_REPLY in connection.status else ["[UNREPLIED]"]
     words += _tuple_words(connection.reply)
     words += [f"zone-reply={zone.id}"] if zone.reply and not zone.original else []
+    words += _carried_words(connection, 1)
     words += ["[ASSURED]"] if Status.ASSURED in connection.status else []
     words.append(f"mark={connection.mark}")
     words += [f"zone={zone.id}"] if zone.id and zone.original and zone.reply else []
@@ -165,6 +173,13 @@ def _tuple_words(found: Tuple) -> list[str]:
     if found.proto in PORTED:
         return [*words, f"sport={found.sport}", f"dport={found.dport}"]
     return words
+
+
+def _carried_words(connection: Connection, direction: int) -> list[str]:
+    if connection.carried is None:
+        return []
+    packets, count = connection.carried[direction]
+    return [f"packets={packets}", f"bytes={count}"]
 
 
 def write_connections(table: Connections) -> str:

@@ -175,12 +175,22 @@ def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:
 def _of_connection(asker: Asker, condition: OfConnection, state: State) -> Answer:
     binding = state.binding
     if binding.template:
-        return condition.holds(_template(), 0)
+        return bool(condition.holds(_template(), 0))
     if not binding.tracked:
         return condition.without
-    if binding.connection is None:
-        return question(state, Open("question", condition.question, YES_OR_NO))
-    return condition.holds(binding.connection, binding.direction)
+    if binding.connection is not None:
+        truth = condition.holds(binding.connection, binding.direction)
+        if truth is not None:
+            return truth
+    elif condition.first is not None and _begins(state):
+        return asker.ask(condition.first, state)
+    return question(state, Open("question", condition.question, YES_OR_NO))
+
+
+def _begins(state: State) -> bool:
+    """Tell whether the packet is known to be the first of its connection."""
+    ctstate = state.packet.ctstate
+    return (state.facts.domain(ctstate) if isinstance(ctstate, Open) else {ctstate}) == {"NEW"}
 
 
 @lru_cache(maxsize=1)

@@ -81,7 +81,9 @@ class ListedConnections(FirstPacket):
         fields: dict[str, object] = {"ctstate": "ESTABLISHED" if answered else "NEW"}
         if answered and state.packet.flags == _OPENING:
             fields["flags"] = frozenset({"ACK"})
-        return bound(state.with_packet(**fields), connection, direction)
+        length = state.packet.length
+        counted = connection.counting(direction, length if isinstance(length, int) else None)
+        return bound(state.with_packet(**fields), counted, direction)
 
     def consults_nat(self, state: State) -> Answer:
         connection = state.binding.connection

@@ -10,6 +10,7 @@ result is kept if
 
 * no rule that was evaluated looks at a free field, at the time, or at memory other than empty lists;
 * the node gave no answer of its own;
+* no rule of the dump asks what connections carry: every packet changes that;
 * the packet's connection stayed as it was but for TCP's windows, or it has none and got none.
 
 It is used as long as these still hold. TCP's windows decide what is INVALID: ordinary segments are taken
@@ -163,7 +164,7 @@ class Repeats:
         if found := before or self._connection(packet):
             self.departures.came(*found)
         lists = empty_lists(rules, self.run.memory)
-        if delivery.is_answered or lists is None or not self._plain.all(rules):
+        if self.run.counts or delivery.is_answered or lists is None or not self._plain.all(rules):
             return delivery
         return self._kept(packet, before, version, delivery, lists) or delivery
 

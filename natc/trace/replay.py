@@ -28,7 +28,7 @@ from natc.trace.program import ReadyRule
 from natc.trace.responses import Response, response_to
 from natc.trace.results import MOST_BRANCHES, Result, open_result, result_of
 from natc.trace.search import branches
-from natc.trace.starting import NOTHING_SHOWN, Lists, Start, with_lists
+from natc.trace.starting import NOTHING_SHOWN, Lists, Start, asks_for_counts, with_lists
 from natc.trace.state import State
 from natc.trace.table_tracking import TableTracker
 from natc.trace.way import Way
@@ -62,6 +62,8 @@ class Replay:
     """Seconds since 1970 when the replay begins; without it rules about time stay open."""
     start: Start = NOTHING_SHOWN
     """What the node remembers before the first packet; connections of a replay begin from these."""
+    counts: bool = field(default=False, init=False)
+    """A rule asks, or has asked, what connections carry: new ones count it."""
     memory: Memory = field(init=False)
     sender: Sender = field(init=False)
     _way: Way = field(init=False)
@@ -78,10 +80,13 @@ class Replay:
 
     def _connections(self) -> Connections:
         """Return the table that the replay begins with, under the node's settings."""
-        host = self.host
-        settings = Settings(host.tcp_loose, host.tcp_be_liberal, host.checks_checksums)
-        shown = self.start.connections
+        settings, shown = self._settings(), self.start.connections
         return Connections(settings) if shown is None else shown.copy(settings).apart()
+
+    def _settings(self) -> Settings:
+        host = self.host
+        counts = self.counts or host.counts_connections
+        return Settings(host.tcp_loose, host.tcp_be_liberal, host.checks_checksums, counts)
 
     def load(self, ruleset: Ruleset) -> None:
         """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
@@ -91,6 +96,8 @@ class Replay:
         check_loadable(ruleset, self.backend)
         self.ruleset = ruleset
         self.memory = with_lists(self.memory, ruleset, self.backend, lists).settled(self.memory.now)
+        self.counts = self.counts or asks_for_counts(ruleset)
+        self.memory.get(TABLE).settings = self._settings()
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
         self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
         self._bound = bound_of(self._way)

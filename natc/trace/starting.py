@@ -50,6 +50,15 @@ class Start:
 NOTHING_SHOWN = Start()
 
 
+def asks_for_counts(ruleset: Ruleset) -> bool:
+    """Tell whether a rule asks what connections carry: loading it has the kernel count (xt_connbytes.c)."""
+    from natc.netfilter.matches.connbytes import Connbytes
+
+    chains = (chain for table in ruleset.tables.values() for chain in table.chains.values())
+    shapes = {rule.shape for chain in chains for rule in chain.rules}
+    return any(part.kind is Connbytes for shape in shapes for part in shape.matches)
+
+
 def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> Memory:
     """Return the memory once a ruleset is loaded: its lists exist, those that were given with entries.
 

@@ -51,6 +51,7 @@ RULES = {
         "-A FORWARD -m statistic --mode random --probability 0.25 -j DROP",
         "-A FORWARD -m recent --update --seconds 1 --name SEEN -j DROP",
         "-A FORWARD -m quota --quota 300 -j ACCEPT",
+        "-A FORWARD -m connbytes --connbytes 400 --connbytes-mode bytes --connbytes-dir both -j DROP",
     ],
 }
 HEADS = {

@@ -103,3 +103,14 @@ def test_a_bad_line_is_refused_at_its_place(text: str, message: str) -> None:
 def test_an_empty_list_is_no_connections() -> None:
     assert write_connections(Connections()) == ""
     assert entries("") == []
+
+
+def test_what_was_carried_is_read_and_shown() -> None:
+    counted = TCP_LINE.replace(" src=10.244.1.5", " packets=7 bytes=900 src=10.244.1.5")
+    counted = " ".join(counted.replace(" [ASSURED]", " packets=5 bytes=4000 [ASSURED]").split())
+    (entry,) = entries(counted)
+    assert entry.carried == ((7, 900), (5, 4000))
+    assert connection_text(entry) == counted.replace(" 431999 ", " T ")
+    assert entries(TCP_LINE)[0].carried is None
+    with pytest.raises(NodeError, match="a connection without bytes="):
+        entries(TCP_LINE.replace(" src=10.244.1.5", " packets=7 src=10.244.1.5"))

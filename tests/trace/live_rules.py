@@ -175,6 +175,9 @@ def _counting(place):
     # How soon the kernel forgets connections it has counted hangs on its clock: no thresholds near the counts.
     yield f"-m connlimit --connlimit-above 0 --connlimit-mask {place.world.bits} --connlimit-saddr"
     yield "-m connlimit --connlimit-upto 1000 --connlimit-mask 0 --connlimit-daddr"
+    yield "-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir both"
+    yield "-m connbytes ! --connbytes 50:120 --connbytes-mode bytes --connbytes-dir original"
+    yield "-m connbytes --connbytes 40:59 --connbytes-mode avgpkt --connbytes-dir reply"
 
 
 def goals(place, proto):
