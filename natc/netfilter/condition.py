@@ -97,7 +97,8 @@ class Computed(Condition):
     """Whatever ``holds`` says of a packet whose fields ``needs`` are known; else a question."""
 
     needs: tuple[str, ...]
-    holds: Callable[[Packet], bool] = field(eq=False)
+    holds: Callable[[Packet], bool | None] = field(eq=False)
+    """None of a packet for which it stays a question all the same."""
     question: str
     """Tells conditions apart: two with the same question have the same answer for the same packet."""
 

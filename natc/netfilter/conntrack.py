@@ -38,6 +38,8 @@ from natc.netfilter.tcp_segment import Segment, TcpState
 from natc.netfilter.zone import NO_ZONE, Zone
 from natc.values import evolve, frozen
 
+#: What IPv6's header says where there is no protocol behind it (RFC 8200, 4.7).
+_NOTHING_FOLLOWS = 59
 _ASKING = {ICMP: frozenset({8, 13, 15, 17}), ICMPV6: frozenset({128, 139})}
 #: ICMP types that report about another packet, which they quote.
 _ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
@@ -139,6 +141,8 @@ class Connections(ConnectionTable):
         ``arriving``: at PREROUTING, where checksums are looked at; False at OUTPUT. ``now`` in seconds.
         """
         if arriving and self.settings.checks_checksums and _is_taken_for_bad(datagram):
+            return INVALID
+        if datagram.family == 6 and datagram.proto == _NOTHING_FOLLOWS:
             return INVALID
         special = self._icmp(datagram, zone)
         if special is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from natc.netfilter.extension import Term
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import number
 from natc.values import frozen
@@ -42,3 +43,31 @@ class Ipv6Options(Kind[tuple[Ipv6Option, ...]]):
 
     def words(self, value: tuple[Ipv6Option, ...]) -> tuple[str, ...]:
         return (",".join(map(str, value)),)
+
+
+def options_hold(
+    header: bytes, length: Term[int] | None, wanted: tuple[Ipv6Option, ...] | None
+) -> bool | None:
+    """Tell whether a header has a length in bytes, and begins with the options wanted.
+
+    None where an option is cut short: the kernel drops such a packet.
+    """
+    held = length is None or (len(header) == length.value) is not length.inverted
+    if wanted is None:
+        return held
+    place = 2
+    for option in wanted:
+        if place >= len(header) or header[place] != option.type:
+            return False
+        if not option.type:  # a single byte of padding
+            place += 1
+            continue
+        if place + 1 >= len(header):
+            return None
+        size = header[place + 1]
+        if option.length not in (None, size):
+            return False
+        place += 2 + size
+        if place > len(header):
+            return None
+    return held

@@ -70,6 +70,8 @@ class OpenMark:
 
 #: Values of any of the packet's fields.
 Number = int | Open | None
+#: The extension headers of an IPv6 packet in their order: the number of each, and its bytes.
+ExtensionHeaders = tuple[tuple[int, bytes], ...]
 
 #: The protocols whose headers begin with two ports.
 TRANSPORT_PORTS = frozenset({6, 17, 33, 132, 136})
@@ -110,8 +112,10 @@ class Packet:
     """Of the whole packet: total length, for IPv6 payload length + 40."""
     payload: bytes | Open = Open("payload")
     """What follows the transport header."""
+    extensions: ExtensionHeaders | Open = ()
+    """What stands between IPv6's header and the protocol's; ``proto`` and ``payload`` are those behind it."""
     fragment: int = 0
-    """IPv4 flags and fragment offset as in the header."""
+    """IPv4 flags and fragment offset as in the header, of IPv6 in the same form."""
     bad_checksum: bool = False
     uid: Number = None
     """User and group of the sending process; None for a packet that no process here sent."""
@@ -192,6 +196,7 @@ def question_packet(  # noqa: PLR0913 - one parameter a field that a question ma
         ipsec=Open("question", "the packet is handled by IPsec", YES_OR_NO),
         tcp_options=Open("TCP options") if number == 6 else None,
         link_source=Open("link address"),
+        extensions=Open("extension headers") if family == 6 else (),
     )
 
 

@@ -18,7 +18,7 @@ _QUOTED = 48
 #: The fields that :func:`encode` needs to know.
 NEEDS = (
     "src", "dst", "proto", "sport", "dport", "flags", "sequence", "acknowledgement", "tcp_options",
-    "icmp_type", "icmp_code", "icmp_id", "tos", "ttl", "payload", "chunk",
+    "icmp_type", "icmp_code", "icmp_id", "tos", "ttl", "payload", "chunk", "extensions",
 )  # fmt: skip
 
 
@@ -26,7 +26,9 @@ def encode(packet: Packet) -> bytes:
     """Return a packet's bytes from its IP header on; none of its fields may be open."""
     transport = _TRANSPORT.get(_number(packet.proto), _raw)(packet)
     if packet.family == 6:
-        return _header6(packet, len(transport)) + transport
+        known = packet.extensions if isinstance(packet.extensions, tuple) else ()
+        between = b"".join(header for _, header in known)
+        return _header6(packet, len(between) + len(transport)) + between + transport
     return _header4(packet, len(transport)) + transport
 
 
@@ -52,10 +54,17 @@ def _header6(packet: Packet, size: int) -> bytes:
     return (
         first.to_bytes(4, "big")
         + size.to_bytes(2, "big")
-        + bytes([_number(packet.proto), _number(packet.ttl)])
+        + bytes([first_number(packet), _number(packet.ttl)])
         + _number(packet.src).to_bytes(16, "big")
         + _number(packet.dst).to_bytes(16, "big")
     )
+
+
+def first_number(packet: Packet) -> int:
+    """Return what the IP header says follows it: the protocol, or the first of IPv6's extension headers."""
+    if isinstance(packet.extensions, tuple) and packet.extensions:
+        return packet.extensions[0][0]
+    return _number(packet.proto)
 
 
 def checksum(data: bytes) -> int:

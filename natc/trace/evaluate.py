@@ -163,7 +163,8 @@ def _computed(asker: Asker, condition: Computed, state: State) -> Answer:
     packet = state.packet
     if any(type(getattr(packet, name)) is Open for name in condition.needs):
         return question(state, Open("question", condition.question, YES_OR_NO))
-    return condition.holds(packet)
+    found = condition.holds(packet)
+    return question(state, Open("question", condition.question, YES_OR_NO)) if found is None else found
 
 
 def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:

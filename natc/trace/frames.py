@@ -1,7 +1,7 @@
 """Captured frames into packets.
 
 The headers that most frames consist of are read here: Ethernet, Linux cooked or no link layer, IP,
-TCP, UDP and echoes, whole and without extension headers. Every other frame is scapy's to judge, which
+TCP, UDP and echoes, behind extension headers too. Every other frame is scapy's to judge, which
 takes fifty times as long. A property test compares the two.
 
 Facts: RFC 791, 8200, 9293, 768, 792, 4443; the LINKTYPE list of tcpdump.org.
@@ -12,7 +12,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any
 
-from natc.netfilter.packet import Packet
+from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, FRAGMENT, extension_headers, fragment_of
+from natc.netfilter.packet import ExtensionHeaders, Open, Packet
 from natc.netfilter.values import changed
 from natc.netfilter.wire import tcp_options
 from natc.trace.capture_file import Frame
@@ -96,13 +97,25 @@ def _ipv6(data: bytes, start: int) -> dict[str, Any] | None:
     first, length, proto, ttl, src, dst = _IPV6.unpack_from(data, start)
     if first >> 28 != 6 or not length:
         return None
-    fields = _transport(6, proto, data, start + 40, start + 40 + length)
+    place, end, between = start + 40, start + 40 + length, {}
+    if proto in EXTENSION_HEADERS:
+        headers, proto, place = extension_headers(data, proto, place, end)
+        between = of_headers(headers)
+    later = between.get("fragment", 0) & 0x1FFF or proto in EXTENSION_HEADERS
+    fields = {"payload": _payload(data, place, end)} if later else _transport(6, proto, data, place, end)
     if fields is None:
         return None
-    return fields | {
+    return fields | between | {
         "src": int.from_bytes(src, "big"), "dst": int.from_bytes(dst, "big"), "proto": proto,
         "tos": first >> 20 & 0xFF, "ttl": ttl, "length": length + 40, "ident": first & 0xFFFFF,
     }  # fmt: skip
+
+
+def of_headers(headers: ExtensionHeaders | Open) -> dict[str, Any]:
+    """Return the fields of a packet that its extension headers decide."""
+    known = headers if isinstance(headers, tuple) else ()
+    fragments = [fragment_of(header) for number, header in known if number == FRAGMENT]
+    return {"extensions": headers, **({"fragment": fragments[0]} if fragments else {})}
 
 
 def _transport(family: int, proto: int, data: bytes, start: int, end: int) -> dict[str, Any] | None:

@@ -9,8 +9,12 @@ from typing import Any
 from natc.errors import NatcError
 from natc.netfilter import sending
 from natc.netfilter.host import Host
+from natc.netfilter.ipv6_headers import EXTENSION_HEADERS
 from natc.netfilter.packet import Packet, protocol_number
-from natc.netfilter.wire import tcp_options
+from natc.netfilter.values import changed
+from natc.netfilter.wire import encode, tcp_options
+from natc.trace.capture_file import Frame
+from natc.trace.frames import packet_of_frame
 from natc.trace.policy import flow_of
 from natc.trace.state import State
 from natc.values import define, frozen
@@ -21,6 +25,7 @@ _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG"
 _PORTED = (6, 17, 132, 136)
 #: Protocols whose checksum ``badsum`` spoils.
 _SUMMED = (6, 17, 58, 136)
+_LINKTYPE_RAW = 101
 #: What a reply copies out of the packet that an ICMP error is about.
 _QUOTED = ("src", "dst", "proto", "sport", "dport", "flags", "icmp_id")
 _WITHOUT = ("reply_to", "icmp_error", "op")
@@ -93,7 +98,16 @@ def _packet(entry: Entry, family: int, ident: int) -> Packet:
         bad_checksum=bool(entry.get("badsum", 0)) and number in _SUMMED,
         **transport,
     )
+    if family == 6 and number in EXTENSION_HEADERS:
+        return _behind_headers(packet)
     return _with(packet, length=_length(packet))
+
+
+def _behind_headers(packet: Packet) -> Packet:
+    """Return the packet whose payload, as given, begins with an extension header, as a node reads it."""
+    read = packet_of_frame(Frame(0, _LINKTYPE_RAW, encode(packet)))
+    assert read is not None
+    return changed(read, link_source=packet.link_source)
 
 
 def _payload(entry: Entry, number: int) -> bytes:

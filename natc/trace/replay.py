@@ -15,6 +15,7 @@ from natc.netfilter.datagrams import TABLE
 from natc.netfilter.host import Host
 from natc.netfilter.ipset.all_sets import Sets
 from natc.netfilter.ipset.lookup import SETS
+from natc.netfilter.ipv6_headers import whole
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
@@ -226,9 +227,13 @@ class Replay:
 
 
 def _held(state: State) -> State:
-    """Hold a fragment for the others of its packet, before any table of its first hook sees it."""
-    held = not state.verdict and state.packet.fragment & 0x3FFF
-    return changed(state, verdict="STOLEN") if held else state
+    """Hold a fragment for the others of its packet, before any table of its first hook sees it.
+
+    An IPv6 packet that says it is all of its fragments loses that header (nf_conntrack_reasm.c).
+    """
+    if not state.verdict and state.packet.fragment & 0x3FFF:
+        return changed(state, verdict="STOLEN")
+    return changed(state, packet=whole(state.packet)) if state.packet.extensions else state
 
 
 def _coins(final: State) -> dict[str, bool]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.packet import Open, Packet
+from natc.netfilter.wire import first_number
 from natc.probability import Odds, total
 from natc.trace.responses import Response
 from natc.trace.state import State, Step
@@ -101,13 +102,14 @@ def _verdict(final: State, response: Response | None) -> tuple[str, Result | Non
 
 def headers(packet: Packet, *, with_ttl: bool = True) -> Result:
     """Return a packet's header fields by their names in the recorded answers."""
-    proto = packet.proto
-    assert isinstance(proto, int)
+    proto = first_number(packet)
     out: Result = {
         "src": packet.show(packet.src),
         "dst": packet.show(packet.dst),
         "proto": _NAMES.get(proto, str(proto)),
     }
+    if packet.extensions:  # the recorded answers do not look behind these
+        return out | ({"ttl": packet.ttl, "tos": packet.tos} if with_ttl else {})
     if packet.sport is not None:
         out |= {"sport": packet.sport, "dport": packet.dport}
     if isinstance(packet.flags, frozenset):

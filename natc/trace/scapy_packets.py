@@ -14,8 +14,10 @@ from typing import Any
 
 from natc.errors import NatcError, Span, UsageError
 from natc.netfilter.intervals import all_addresses
+from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, extension_headers
 from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
 from natc.netfilter.wire import tcp_options
+from natc.trace.frames import of_headers
 
 #: The layers an expression may name, and the scapy module each lives in.
 LAYERS = {
@@ -28,6 +30,10 @@ LAYERS = {
     "ICMPv6EchoRequest": "scapy.layers.inet6",
     "ICMPv6EchoReply": "scapy.layers.inet6",
     "ICMPv6DestUnreach": "scapy.layers.inet6",
+    "IPv6ExtHdrHopByHop": "scapy.layers.inet6",
+    "IPv6ExtHdrDestOpt": "scapy.layers.inet6",
+    "IPv6ExtHdrRouting": "scapy.layers.inet6",
+    "IPv6ExtHdrFragment": "scapy.layers.inet6",
     "SCTP": "scapy.layers.sctp",
     "SCTPChunkInit": "scapy.layers.sctp",
     "Raw": "scapy.packet",
@@ -200,7 +206,21 @@ def _fields(ip: Any) -> dict[str, Any]:
             "family": 6, "proto": int(ip.nh), "tos": int(ip.tc), "ttl": int(ip.hlim),
             "length": int(ip.plen) + 40, "ident": int(ip.fl),
         }  # fmt: skip
+        if ip.nh in EXTENSION_HEADERS:
+            return fields | _behind_headers(ip)
     return fields | _transport(ip.payload)
+
+
+def _behind_headers(ip: Any) -> dict[str, Any]:
+    """Return the extension headers of an IPv6 packet and what stands behind them, read as if alone there."""
+    data, end = bytes(ip), int(ip.plen) + 40
+    headers, proto, place = extension_headers(data, int(ip.nh), 40, end)
+    fields, behind = of_headers(headers), data[place:end]
+    fields["proto"] = proto
+    if proto in EXTENSION_HEADERS or fields.get("fragment", 0) & 0x1FFF:
+        return fields | {"payload": behind}
+    alone = data[:4] + len(behind).to_bytes(2, "big") + bytes([proto]) + data[7:40] + behind
+    return fields | _transport(type(ip)(alone).payload)
 
 
 def _transport(layer: Any) -> dict[str, Any]:

@@ -5,6 +5,16 @@ from hypothesis import strategies as st
 from tests.trace.live_rules import PORTS
 
 PROTOCOLS = ("tcp", "tcp", "tcp", "udp", "udp", "icmp", "sctp", "47")
+#: What stands behind IPv6's header, by the number of the first, and in the end UDP from port 40000 to 80.
+_UDP = bytes.fromhex("9c40 0050 000c 0000") + b"data"
+HEADERS = {
+    60: bytes.fromhex("11 00 1e04 61626364") + _UDP,
+    0: bytes.fromhex("3c 00 0502 0000 0100 11 00 0104 00000000") + _UDP,
+    43: bytes.fromhex("11 02 02 01 00000000") + bytes(16) + _UDP,
+    44: bytes.fromhex("11 00 0000 00000007") + _UDP,
+    135: bytes.fromhex("3b 00 05 00 0000 0000"),
+    108: bytes.fromhex("06 00 0007 00000000"),
+}
 #: Flags of a first TCP packet; mostly a SYN.
 FLAGS = ("S", "S", "S", "S", "A", "SA", "R", "FA", "FPU")
 
@@ -14,6 +24,9 @@ def packets(draw, world):
     """A packet from the wire or of a process on the node."""
     origin = draw(st.sampled_from([*world.neighbours, "local"]))
     made = {"origin": origin, **_addresses(draw, world, origin), "proto": draw(st.sampled_from(PROTOCOLS))}
+    if world.family == 6 and draw(st.integers(0, 7)) == 0:
+        made["proto"] = str(draw(st.sampled_from(sorted(HEADERS))))
+        made["payload"] = HEADERS[int(made["proto"])].decode("latin1")
     if made["proto"] in ("tcp", "udp", "sctp"):
         made |= {"sport": draw(st.integers(40000, 40100)), "dport": draw(st.sampled_from(PORTS))}
     if made["proto"] == "tcp":
@@ -47,6 +60,8 @@ def flows(draw, world):
     after = [_answer, _again, _on, _other_port, _reset]
     if world.family == 4 and first["proto"] not in ("icmp", "47"):
         after.append(_error)
+    if "payload" in first:
+        after = [_again]  # the recorded answers do not look behind the headers
     out = [first]
     for _ in range(draw(st.integers(0, 4))):
         out.append(draw(st.sampled_from(after))(world, first))

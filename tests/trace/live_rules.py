@@ -130,10 +130,28 @@ def _always(place):
     yield f"-m conntrack --ctorigdst {world.virtual[0]}/{world.bits}"
     yield f"-m conntrack --ctreplsrc {world.hosts[2]}/{world.bits} --ctdir ORIGINAL"
     yield from ("-m set --match-set nets dst", "-m set --match-set ports dst", "-m length --length 0:60")
+    if world.family == 6:
+        yield from _about_headers(world)
     yield from (f"{hop}-gt 62", f"{hop}-lt 64", "-m tos --tos 0x10/0x3f", "-m dscp --dscp 0x04")
 
 
+def _about_headers(world):
+    for negation in ("", "! "):
+        yield f"-m ah {negation}--ahspi 0:500"
+        yield f"-m dst {negation}--dst-len 8 --dst-opts 30:4"
+        yield f"-m hbh {negation}--hbh-len 8"
+        yield f"-m rt {negation}--rt-segsleft 1"
+        yield f"-m srh {negation}--srh-psid {world.networks[0]}"
+        yield f"-m ipv6header {negation}--header dst,prot"
+        yield f"-m ipv6header {negation}--header dst --soft"
+    yield from ("-m frag --fragfirst", "-m frag --fraglast --fragres")
+
+
 def _by_proto(place, proto):
+    if not proto:
+        yield "-p ipcomp -m ipcomp ! --ipcompspi 9"
+        if place.world.family == 6:
+            yield from ("-p mobility-header -m mh --mh-type 5", "-p mobility-header -m mh ! --mh-type 1:5")
     if proto in ("tcp", "udp", "sctp"):
         yield f"-m {proto} --dport 80"
         yield f"-m {proto} ! --dport 443:500"
@@ -158,6 +176,8 @@ def _by_hook(place):
     if place.only(PRE, IN, FWD):
         yield from ("-m mac --mac-source 02:00:00:00:00:01", "-m addrtype --dst-type LOCAL --limit-iface-in")
         yield "-m devgroup --src-group 0x0"
+        if place.world.family == 6:
+            yield "-m eui64"
     if place.only(PRE) and place.table in ("raw", "mangle"):
         yield from ("-m rpfilter", "-m rpfilter --invert", "-m rpfilter --loose --validmark")
 

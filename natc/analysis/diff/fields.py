@@ -126,4 +126,4 @@ def _holds(condition: Condition, name: str, value: Any) -> bool:
     if isinstance(condition, Bits):
         return bool(value & condition.mask == condition.value)
     assert isinstance(condition, Computed)
-    return condition.holds(evolve(Packet(), **{name: value}))
+    return bool(condition.holds(evolve(Packet(), **{name: value})))

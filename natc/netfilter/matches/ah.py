@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.ipv6_headers import AUTHENTICATION, header_of
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 
@@ -37,3 +40,31 @@ class Ah(Match):
         if family == 4 and ("length" in values or "reserved" in values):
             raise OptionError("--ahlen and --ahres are for IPv6")
         return values
+
+    def condition(self) -> Condition:
+        needs = ("extensions", "proto", "payload")
+        return Computed(needs, self._holds, f"-m ah {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool | None:
+        """In IPv4 the protocol, in IPv6 an extension header; the kernel drops a packet that cuts it short."""
+        header = _header4(packet) if packet.family == 4 else header_of(packet, AUTHENTICATION)
+        if header is None:
+            return False
+        if len(header) < _SHORTEST:
+            return None
+        index, size = int.from_bytes(header[4:8], "big"), (header[1] + 2) * 4
+        if (index in self.spi.value) is self.spi.inverted:
+            return False
+        if self.length.value and (size == self.length.value) is self.length.inverted:
+            return False
+        return not (self.reserved and any(header[2:4]))
+
+
+#: Bytes of a header without its check value.
+_SHORTEST = 12
+
+
+def _header4(packet: Packet) -> bytes | None:
+    """Return the header of an IPv4 packet; a fragment behind the first has none."""
+    assert isinstance(packet.payload, bytes)
+    return None if packet.fragment & 0x1FFF else packet.payload

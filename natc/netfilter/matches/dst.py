@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipv6_options import Ipv6Option, Ipv6Options
+from natc.netfilter.ipv6_headers import DESTINATION, header_of
+from natc.netfilter.ipv6_options import Ipv6Option, Ipv6Options, options_hold
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 
@@ -20,3 +23,10 @@ class Dst(Match):
 
     length: Term[int] | None = option("--dst-len", Number(), negatable=True)
     holds: tuple[Ipv6Option, ...] | None = option("--dst-opts", Ipv6Options())
+
+    def condition(self) -> Condition:
+        return Computed(("extensions",), self._holds, f"-m dst {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool | None:
+        header = header_of(packet, DESTINATION)
+        return False if header is None else options_hold(header, self.length, self.holds)

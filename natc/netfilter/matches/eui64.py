@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 
@@ -16,3 +18,16 @@ class Eui64(Match):
 
     hooks: ClassVar[frozenset[str] | None] = frozenset({"PREROUTING", "INPUT", "FORWARD"})
     families: ClassVar[frozenset[int]] = frozenset({6})
+
+    def condition(self) -> Condition:
+        return Computed(("src", "link_source"), _is_made_from_the_link, "-m eui64 holds")
+
+
+def _is_made_from_the_link(packet: Packet) -> bool:
+    """The universal bit is turned over, and ff:fe stands between the halves (RFC 4291, appendix A)."""
+    link = packet.link_source
+    if not isinstance(link, bytes):
+        return False
+    assert isinstance(packet.src, int)
+    made = bytes([link[0] ^ 2]) + link[1:3] + b"\xff\xfe" + link[3:]
+    return packet.src & 0xFFFFFFFFFFFFFFFF == int.from_bytes(made, "big")

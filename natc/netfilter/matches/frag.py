@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.ipv6_headers import FRAGMENT, fragment_of, header_of
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 
@@ -31,3 +34,20 @@ class Frag(Match):
     first: bool = option("--fragfirst", Flag(), default=False)
     more: bool = option("--fragmore", Flag(), default=False)
     last: bool = option("--fraglast", Flag(), default=False)
+
+    def condition(self) -> Condition:
+        return Computed(("extensions",), self._holds, f"-m frag {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool:
+        """The kernel does not look at the length."""
+        header = header_of(packet, FRAGMENT)
+        if header is None:
+            return False
+        place = fragment_of(header)
+        if (int.from_bytes(header[4:8], "big") in self.id.value) is self.id.inverted:
+            return False
+        if self.reserved and (header[1] or header[3] & 0x06):
+            return False
+        if self.first and place & 0x1FFF:
+            return False
+        return not (self.last if place & 0x2000 else self.more)

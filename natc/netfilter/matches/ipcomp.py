@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 
@@ -28,3 +30,19 @@ class Ipcomp(Match):
         hides=EVERY_NUMBER,
     )
     reserved: bool = option("--compres", Flag(), default=False)
+
+    def condition(self) -> Condition:
+        return Computed(("payload",), self._holds, f"-m ipcomp {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool | None:
+        """The kernel does not look at the reserved bits; it drops what is cut short."""
+        assert isinstance(packet.payload, bytes)
+        if packet.fragment & 0x1FFF:
+            return False
+        if len(packet.payload) < _SHORTEST:
+            return None
+        return (int.from_bytes(packet.payload[2:4], "big") in self.spi.value) is not self.spi.inverted
+
+
+#: Bytes of a header (RFC 3173, 3.3).
+_SHORTEST = 4

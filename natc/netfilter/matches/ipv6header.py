@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.ipv6_headers import NOTHING, headers_of
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 #: The headers in the order they are printed, each with the other words for it.
@@ -47,3 +50,25 @@ class Ipv6header(Match):
 
     headers: Term[frozenset[str]] | None = option("--header", _Headers(), negatable=True, required=True)
     soft: bool = option("--soft", Flag(), default=False)
+
+    def condition(self) -> Condition:
+        return Computed(("extensions", "proto"), self._holds, f"-m ipv6header {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool:
+        """Soft and negated, none of the headers named may be there."""
+        assert self.headers is not None
+        wanted, inverted = self.headers.value, self.headers.inverted
+        found = frozenset(_BY_NUMBER[number] for number, _ in headers_of(packet)) | {_last(packet)}
+        if self.soft:
+            return not wanted & found if inverted else wanted <= found
+        return (wanted == found) is not inverted
+
+
+_ESP = 50
+_BY_NUMBER = {0: "hop-by-hop", 60: "ipv6-opts", 43: "ipv6-route", 44: "ipv6-frag", 51: "ah"}
+
+
+def _last(packet: Packet) -> str:
+    """Return what stands behind the extension headers: ESP and "no next header" are counted among them."""
+    assert isinstance(packet.proto, int)
+    return {_ESP: "esp", NOTHING: "ipv6-nonxt"}.get(packet.proto, "protocol")

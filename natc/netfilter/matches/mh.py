@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.ipv6_headers import NOTHING
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import NumberRange, number
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 #: Message types by name.
@@ -53,3 +56,19 @@ class Mh(Match):
     families: ClassVar[frozenset[int]] = frozenset({6})
 
     type: Term[NumberRange] = option("--mh-type", _Types(), negatable=True, default=_ALL, omit=_ALL)
+
+    def condition(self) -> Condition:
+        return Computed(("payload",), self._holds, f"-m mh {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool | None:
+        """The kernel drops what is cut short, and what has another header behind it."""
+        assert isinstance(packet.payload, bytes)
+        if packet.fragment & 0x1FFF:
+            return False
+        if len(packet.payload) < _SHORTEST or packet.payload[0] != NOTHING:
+            return None
+        return (packet.payload[2] in self.type.value) is not self.type.inverted
+
+
+#: Bytes of a header without its message.
+_SHORTEST = 6

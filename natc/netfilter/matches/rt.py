@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, OptionError, Term, option
+from natc.netfilter.ipv6_headers import ROUTING, header_of
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.addresses import Address, address
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 #: Most addresses a rule can name (IP6T_RT_HOPS).
@@ -52,3 +55,29 @@ class Rt(Match):
         if ("reserved" in values or "addresses" in values) and values.get("type") != Term(0):
             raise OptionError("--rt-0-res and --rt-0-addrs need --rt-type 0")
         return values
+
+    def condition(self) -> Condition:
+        return Computed(("extensions",), self._holds, f"-m rt {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool:
+        header = header_of(packet, ROUTING)
+        if header is None:
+            return False
+        asked = ((self.type, header[2]), (self.length, len(header)))
+        if any(term and (value == term.value) is term.inverted for term, value in asked):
+            return False
+        if (header[3] in self.segments_left.value) is self.segments_left.inverted:
+            return False
+        if self.reserved and any(header[4:8]):
+            return False
+        return self.addresses is None or self._has_addresses(header)
+
+    def _has_addresses(self, header: bytes) -> bool:
+        """Whether the addresses are all of the header's, or not strict: among them in this order."""
+        found = [header[place : place + 16] for place in range(8, len(header) - 15, 16)]
+        assert self.addresses is not None
+        wanted = [address.packed for address in self.addresses]
+        if not self.not_strict:
+            return found == wanted
+        rest = iter(found)
+        return all(address in rest for address in wanted)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from operator import eq, gt, lt
 from typing import Any, ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.ipv6_headers import ROUTING, header_of
 from natc.netfilter.kinds.addresses import Network, NetworkKind
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 _BYTE = Number(0, 0xFF)
@@ -44,3 +48,58 @@ class Srh(Match):
             given = [name for name in values if name.startswith(group)]
             values |= {name: Term(values[given[-1]].value, values[name].inverted) for name in given}
         return values
+
+    def condition(self) -> Condition:
+        return Computed(("extensions",), self._holds, f"-m srh {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool | None:
+        """Of a header with fewer segments than it says the kernel drops the packet."""
+        header = header_of(packet, ROUTING)
+        if header is None or header[2] != _SEGMENT_ROUTING:
+            return False
+        left, last = header[3], header[4]
+        if 8 + (last + 1) * 16 > len(header):
+            return None
+        return left <= last and self._fields_hold(header) and self._segments_hold(header)
+
+    def _fields_hold(self, header: bytes) -> bool:
+        """The tag is compared as this machine's bytes stand, lowest first (seen; x86 and ARM)."""
+        following, length, _, left, last = header[:5]
+        return all(
+            term is None or holds(value, term.value) is not term.inverted
+            for term, holds, value in (
+                (self.next_header, eq, following),
+                (self.header_length_eq, eq, length),
+                (self.header_length_gt, gt, length),
+                (self.header_length_lt, lt, length),
+                (self.segments_left_eq, eq, left),
+                (self.segments_left_gt, gt, left),
+                (self.segments_left_lt, lt, left),
+                (self.last_entry_eq, eq, last),
+                (self.last_entry_gt, gt, last),
+                (self.last_entry_lt, lt, last),
+                (self.tag, eq, int.from_bytes(header[6:8], "little")),
+            )
+        )
+
+    def _segments_hold(self, header: bytes) -> bool:
+        """The list is in reverse. Before the first and behind the last there is none: false, negated too."""
+        left, last = header[3], header[4]
+        places = (
+            (self.previous, left + 1, left < last),
+            (self.next, left - 1, left > 0),
+            (self.last, 0, True),
+        )
+        return all(
+            term is None or (exists and _within(header, place, term.value) is not term.inverted)
+            for term, place, exists in places
+        )
+
+
+#: The type of a routing header that has segments (RFC 8754, 8).
+_SEGMENT_ROUTING = 4
+
+
+def _within(header: bytes, place: int, network: Network) -> bool:
+    segment = int.from_bytes(header[8 + 16 * place : 24 + 16 * place], "big")
+    return segment & network.mask == network.address & network.mask

@@ -1,0 +1,82 @@
+"""The extension headers of an IPv6 packet: what stands between its own header and its protocol's.
+
+Facts: RFC 8200 (4), RFC 4302 (2.2); which numbers are extension headers, and how far the kernel goes on
+behind them, net/ipv6/exthdrs_core.c.
+"""
+
+from __future__ import annotations
+
+from natc.netfilter.packet import ExtensionHeaders, Open, Packet
+from natc.netfilter.values import changed
+
+HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
+#: The numbers of headers behind which there is another one. ESP hides what is behind it.
+EXTENSION_HEADERS = frozenset({HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION})
+#: The number that says that nothing follows.
+NOTHING = 59
+_FRAGMENT_SIZE = 8
+
+#: Of a packet one of whose headers is cut short: the kernel drops it where a rule looks for such a header.
+CUT_SHORT = Open("extension headers", "cut short")
+_SHORTEST = 8
+
+
+def extension_headers(
+    data: bytes, number: int, start: int, end: int
+) -> tuple[ExtensionHeaders | Open, int, int]:
+    """Return the headers from ``start`` on, the number of what follows them, and where that begins.
+
+    ``number`` is the first one's; the packet ends at ``end``. Nothing is looked for in a later fragment.
+    """
+    found: list[tuple[int, bytes]] = []
+    while number in EXTENSION_HEADERS:
+        if min(end, len(data)) - start < _SHORTEST:
+            return CUT_SHORT, number, start
+        header = data[start : start + _size(number, data[start + 1])]
+        if start + len(header) > end or len(header) < _size(number, header[1]):
+            return CUT_SHORT, number, start
+        found.append((number, header))
+        number, start = header[0], start + len(header)
+        if found[-1][0] == FRAGMENT and fragment_of(header) & 0x1FFF:
+            break
+    return tuple(found), number, start
+
+
+def _size(number: int, length: int) -> int:
+    """Return a header's size in bytes; ``length`` is its second byte."""
+    if number == FRAGMENT:
+        return _FRAGMENT_SIZE
+    return (length + 2) * 4 if number == AUTHENTICATION else (length + 1) * 8
+
+
+def fragment_of(header: bytes) -> int:
+    """Return offset and "more fragments" of a fragment header as IPv4 has them in its own."""
+    word = int.from_bytes(header[2:4], "big")
+    return word >> 3 | (word & 1) << 13
+
+
+def headers_of(packet: Packet) -> ExtensionHeaders:
+    """Return the headers of a packet that leaves them not open."""
+    assert isinstance(packet.extensions, tuple)
+    return packet.extensions
+
+
+def header_of(packet: Packet, number: int) -> bytes | None:
+    """Return the first header with that number, None where the packet has none."""
+    return next((header for kind, header in headers_of(packet) if kind == number), None)
+
+
+def whole(packet: Packet) -> Packet:
+    """Return a packet that is no fragment without the fragment header it may have."""
+    if not isinstance(packet.extensions, tuple) or not any(kind == FRAGMENT for kind, _ in packet.extensions):
+        return packet
+    assert isinstance(packet.length, int) and isinstance(packet.proto, int)
+    kept: list[tuple[int, bytes]] = []
+    removed, following = 0, packet.proto
+    for kind, header in reversed(packet.extensions):
+        if kind == FRAGMENT:
+            removed += _FRAGMENT_SIZE
+        else:
+            kept.insert(0, (kind, bytes([following]) + header[1:]))
+            following = kind
+    return changed(packet, extensions=tuple(kept), length=packet.length - removed)
