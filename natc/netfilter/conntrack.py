@@ -31,7 +31,7 @@ from natc.netfilter.connection import (
     Status,
     Tuple,
 )
-from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, first_packet, next_packet
+from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, counts, first_packet, next_packet
 from natc.netfilter.conntrack_table import ConnectionTable
 from natc.netfilter.conntrack_tcp import first_segment, next_segment
 from natc.netfilter.tcp_segment import Segment, TcpState
@@ -223,8 +223,7 @@ class Connections(ConnectionTable):
                 return self.track(datagram, arriving=False, zone=zone, now=now)
             carried = step if isinstance(step, Connection) else None
         elif datagram.proto == SCTP and isinstance(connection.protocol, SctpState) and datagram.sctp:
-            counted = connection.counting(direction, datagram.length)
-            carried = _sctp_step(counted, connection.protocol, datagram.sctp, direction)
+            carried = _sctp_step(connection, connection.protocol, datagram, direction)
         else:
             carried = _answered(connection.counting(direction, datagram.length), now)
         if carried is None:
@@ -271,12 +270,15 @@ def _is_taken_for_bad(datagram: Datagram) -> bool:
 
 
 def _sctp_step(
-    connection: Connection, state: SctpState, packet: SctpPacket, direction: int
+    connection: Connection, state: SctpState, datagram: Datagram, direction: int
 ) -> Connection | None:
-    new = next_packet(state, packet, direction)
+    assert datagram.sctp is not None
+    new = next_packet(state, datagram.sctp, direction)
     if new is None:
         return None
     carried = evolve(connection, protocol=new)
+    if counts(state, new, datagram.sctp, direction):
+        carried = carried.counting(direction, datagram.length)
     opened = new.state == "ESTABLISHED" != state.state
     return carried.with_status(Status.ASSURED) if opened else carried
 

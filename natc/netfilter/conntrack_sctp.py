@@ -110,14 +110,24 @@ def first_packet(packet: SctpPacket) -> SctpState | None:
 def next_packet(state: SctpState, packet: SctpPacket, direction: int) -> SctpState | None:
     """Carry the connection on by one packet; None: the packet is invalid."""
     checked = _tag_checked(state, packet, direction)
-    strange = packet.chunk == HEARTBEAT and state.tags[direction] not in (0, packet.tag)
-    if checked is None or strange:
+    if checked is None or _is_strange(state, packet, direction):
         return checked
     new = _NEXT[direction].get((packet.chunk, checked.state), checked.state)
     if new == "invalid":
         return None
     noted = _tags_noted(checked, packet, direction)
     return None if noted is None else evolve(noted, state=new)
+
+
+def counts(before: SctpState, after: SctpState, packet: SctpPacket, direction: int) -> bool:
+    """Tell whether a valid packet of an entry is counted: none is that neither opens nor renews it."""
+    stays_closed = before.state == after.state == "CLOSED"
+    return not stays_closed and not _is_strange(before, packet, direction)
+
+
+def _is_strange(state: SctpState, packet: SctpPacket, direction: int) -> bool:
+    """Whether the packet is a heartbeat with an unknown tag."""
+    return packet.chunk == HEARTBEAT and state.tags[direction] not in (0, packet.tag)
 
 
 def _tag_checked(state: SctpState, packet: SctpPacket, direction: int) -> SctpState | None:
