@@ -134,6 +134,14 @@ class DeviceGroup(Condition):
 
 
 @frozen
+class RouteRealm(Condition):
+    """``realm of the packet's route & mask == value`` (xt_realm.c)."""
+
+    value: int
+    mask: int
+
+
+@frozen
 class OfConnection(Condition):
     """Whatever ``holds`` says of the packet's connection entry; ``without`` when it has none."""
 

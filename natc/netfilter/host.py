@@ -198,6 +198,11 @@ class Host:
         return bool(added)
 
     @property
+    def names_realms(self) -> bool:
+        """Whether a route or a policy rule gives packets a realm; of all others that is 0."""
+        return any(one.realms for one in self.routes) or any(one.realms for one in self.rules)
+
+    @property
     def tcp_loose(self) -> bool:
         """Whether connection tracking picks up TCP connections in their middle."""
         return bool(self.sysctls.get("net.netfilter.nf_conntrack_tcp_loose", 1))

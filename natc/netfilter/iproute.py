@@ -77,6 +77,8 @@ class Route:
     metric: int = 0
     tos: int = 0
     scope: int = 0
+    realms: bool = False
+    """Whether it gives its packets a realm; which, natc does not follow."""
 
     @property
     def error(self) -> str | None:
@@ -109,6 +111,8 @@ class PolicyRule:
     suppress_prefix: int = field(default=-1)
     """Routes this short or shorter do not count (``suppress_prefixlength``)."""
     goto: int | None = None
+    realms: bool = False
+    """Whether it gives its packets a realm."""
 
 
 # ---- reading
@@ -138,7 +142,7 @@ def parse_route(text: str, family: int) -> Route:
 #: Words of a route that change no decision of natc's, with one word each that belongs to them.
 _ROUTE_DETAILS = frozenset({
     "proto", "pref", "mtu", "advmss", "hoplimit", "initcwnd", "initrwnd", "rtt", "rttvar", "window",
-    "error", "expires", "realm", "realms", "quickack", "nhid",
+    "error", "expires", "quickack", "nhid",
 })  # fmt: skip
 #: The same, without a further word.
 _ROUTE_FLAGS = frozenset(
@@ -184,7 +188,7 @@ def parse_rule(text: str, family: int) -> PolicyRule:
             values["action"] = word
         elif word == "not":
             values["inverted"] = True
-        elif word in ("protocol", "suppress_ifgroup", "proto", "realms"):
+        elif word in ("protocol", "suppress_ifgroup", "proto"):
             words.skip(1)
         else:
             raise NodeError(f"rule {text!r}: {word!r} is no word of a rule")
@@ -238,6 +242,11 @@ def _protocol(words: _Words, family: int) -> dict[str, Any]:
     return {"protocol": names[word] if word in names else _integer(word)}
 
 
+def _realms(words: _Words, family: int) -> dict[str, Any]:
+    words.skip(1)
+    return {"realms": True}
+
+
 def _goto(words: _Words, family: int) -> dict[str, Any]:
     return {"action": "goto", "goto": _integer(words.take())}
 
@@ -277,6 +286,8 @@ _ROUTE_WORDS: dict[str, _Reader] = {
     "table": _lookup,
     "src": lambda words, family: {"source": parse_address(words.take(), family)},
     "scope": lambda words, family: {"scope": _scope(words.take())},
+    "realm": _realms,
+    "realms": _realms,
 }
 _RULE_WORDS: dict[str, _Reader] = {
     "from": _prefix_field("source"),
@@ -300,6 +311,8 @@ _RULE_WORDS: dict[str, _Reader] = {
     "dport": _range_field("dports"),
     "uidrange": _range_field("uids"),
     "goto": _goto,
+    "realm": _realms,
+    "realms": _realms,
 }
 
 

@@ -60,6 +60,7 @@ def route_of(shown: Mapping[str, Any], family: int) -> Route:
     for name, word in (("prefsrc", "src"), ("metric", "metric"), ("tos", "tos"), ("scope", "scope")):
         words += [word, shown[name]] if name in shown else []
     words += ["table", shown["table"]] if "table" in shown else []
+    words += ["realm", shown["flow_to"]] if "flow_to" in shown else []
     for hop in shown.get("nexthops", ()):
         words += ["nexthop", *_hop_words(hop), "weight", hop.get("weight", 1)]
     if family == 6 and "metric" not in shown:
@@ -75,7 +76,7 @@ def _hop_words(shown: Mapping[str, Any]) -> list[str]:
 #: The words of a rule with one value each: as JSON names them, and as ip's arguments do.
 _RULE_WORDS = {
     "iif": "iif", "oif": "oif", "tos": "tos", "ipproto": "ipproto", "table": "table", "goto": "goto",
-    "suppress_prefixlen": "suppress_prefixlength",
+    "suppress_prefixlen": "suppress_prefixlength", "flow_to": "realms",
 }  # fmt: skip
 #: Words of a rule with a range: its name where it is one value, else those of its ends.
 _RULE_RANGES = {

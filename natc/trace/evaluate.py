@@ -26,6 +26,7 @@ from natc.netfilter.condition import (
     OfConnection,
     Remembered,
     ReversePath,
+    RouteRealm,
     Some,
     Translated,
     Unknown,
@@ -217,6 +218,10 @@ def _device_group(asker: Asker, condition: DeviceGroup, state: State) -> Answer:
     return asker.node.device_group(state, condition)
 
 
+def _route_realm(asker: Asker, condition: RouteRealm, state: State) -> Answer:
+    return asker.node.route_realm(state, condition)
+
+
 def _translated(asker: Asker, condition: Translated, state: State) -> Answer:
     return condition.what in state.binding.translated
 
@@ -270,6 +275,7 @@ _FORMS: dict[type[Condition], Callable[[Asker, Any, State], Answer]] = {
     ConnectionMark: _connection_mark,
     ReversePath: _reverse_path,
     DeviceGroup: _device_group,
+    RouteRealm: _route_realm,
     Translated: _translated,
     Remembered: _remembered,
     Unknown: _unknown,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from natc.errors import NodeError, Span
 from natc.inputs import name_of, read_json
 from natc.netfilter import route_matches, routing, sending
-from natc.netfilter.condition import DeviceGroup, ReversePath
+from natc.netfilter.condition import DeviceGroup, ReversePath, RouteRealm
 from natc.netfilter.effect import Copy
 from natc.netfilter.fib import Flow
 from natc.netfilter.host import Host
@@ -59,6 +59,10 @@ class HostNode:
     def device_group(self, state: State, asked: DeviceGroup) -> Answer:
         """A node file puts every interface into the default group."""
         return asked.value & asked.mask == 0
+
+    def route_realm(self, state: State, asked: RouteRealm) -> Answer:
+        """Routes of which none names a realm have realm 0."""
+        return OpenNode().route_realm(state, asked) if self.host.names_realms else asked.value == 0
 
     def refused(self, state: State) -> bool:
         """Whether a packet from the wire vanishes before any hook sees it."""

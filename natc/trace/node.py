@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from natc.netfilter.condition import DeviceGroup, ReversePath
+from natc.netfilter.condition import DeviceGroup, ReversePath, RouteRealm
 from natc.netfilter.effect import Copy
 from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
@@ -47,6 +47,10 @@ class NodeView(Protocol):
 
     def device_group(self, state: State, asked: DeviceGroup) -> Answer:
         """Whether an interface is in a group."""
+        ...
+
+    def route_realm(self, state: State, asked: RouteRealm) -> Answer:
+        """Whether the packet's route has a realm."""
         ...
 
     def arrive(self, state: State) -> list[State]:
@@ -93,6 +97,10 @@ class OpenNode:
 
     def device_group(self, state: State, asked: DeviceGroup) -> Answer:
         text = f"the {asked.field.replace('_', ' ')}'s group is {asked.value:#x}/{asked.mask:#x}"
+        return question(state, Open("question", text, YES_OR_NO))
+
+    def route_realm(self, state: State, asked: RouteRealm) -> Answer:
+        text = f"the route's realm is {asked.value:#x}/{asked.mask:#x}"
         return question(state, Open("question", text, YES_OR_NO))
 
     def kind(self, state: State, address: int | Open) -> str | Open:

@@ -178,6 +178,12 @@ def _by_hook(place):
         yield "-m devgroup --src-group 0x0"
         if place.world.family == 6:
             yield "-m eui64"
+    if place.world.family == 4 and place.only(IN, FWD, OUT, POST):
+        yield from (
+            "-m realm --realm cosmos",
+            "-m realm ! --realm 0x5/0xff",
+            "-m realm --realm 0x70000/0xffff0000",
+        )
     if place.only(PRE) and place.table in ("raw", "mangle"):
         yield from ("-m rpfilter", "-m rpfilter --invert", "-m rpfilter --loose --validmark")
 

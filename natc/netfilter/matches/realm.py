@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Condition, RouteRealm, Unknown, term
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds.masked import Masked, MaskedOrName
 from natc.netfilter.matches import register_match
@@ -21,3 +22,14 @@ class Realm(Match):
     realm: Term[Masked | str] | None = option(
         "--realm", MaskedOrName({"cosmos": 0}), negatable=True, required=True
     )
+
+    def condition(self) -> Condition:
+        condition = term(self.realm, _is_realm)
+        assert condition is not None
+        return condition
+
+
+def _is_realm(realm: Masked | str) -> Condition:
+    if isinstance(realm, str):
+        return Unknown(f"the route's realm is {realm}")
+    return RouteRealm(realm.value, realm.mask)
