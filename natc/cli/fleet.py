@@ -69,6 +69,8 @@ def all_cores(dumps: Sequence[str], work: Work[T]) -> Iterator[Crew[T]]:
     """Have processes on this machine read the dumps and do the work."""
     cores = min(len(dumps), len(os.sched_getaffinity(0)))
     with ProcessPoolExecutor(cores) as pool:
+        # The first thing to do forks all processes: now, while no thread of the bar can hold a lock.
+        pool.submit(int)
 
         def submit(name: str) -> Waiting[T | Failed]:
             if name != STDIN:

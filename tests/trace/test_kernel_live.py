@@ -56,6 +56,7 @@ class Kernel:
     def close(self):
         self.process.stdin.close()
         self.process.wait(timeout=30)
+        self.process.stdout.close()
 
 
 @st.composite
