@@ -238,7 +238,7 @@ class Connections(ConnectionTable):
     ) -> Connection | str:
         """Return the connection after a segment, or ``invalid`` or ``again``.
 
-        Segments that are let through and change nothing are not counted either.
+        Segments that are let through and change nothing are not counted, nor is a SYN sent again.
         """
         segment = datagram.segment
         assert segment is not None
@@ -246,7 +246,8 @@ class Connections(ConnectionTable):
         liberal = self.settings.tcp_be_liberal
         step = next_segment(state, segment, direction, seen_reply=seen, assured=assured, liberal=liberal)
         carried = evolve(connection, protocol=step.state)
-        if step.changes:
+        again = segment.kind == "syn" and state.state == "SYN_SENT" and not seen
+        if step.changes and not again:
             carried = carried.counting(direction, datagram.length)
         if step.verdict == "invalid":
             self.put(carried)
