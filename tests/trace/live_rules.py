@@ -198,6 +198,11 @@ def _counting(place):
     own = f"{place.table[:2]}-{place.chain[:6]}"
     yield f"-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode srcip --hashlimit-name {own}"
     yield f"-m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-name {own}a"
+    # Its clock earns a second's worth of bytes in a second: a rate far above, and rates measured over an hour.
+    yield f"-m hashlimit --hashlimit-upto 64kb/s --hashlimit-burst 1mb --hashlimit-name {own}b"
+    measured = "--hashlimit-rate-match --hashlimit-rate-interval 3600"
+    yield f"-m hashlimit --hashlimit-above 100b/s --hashlimit-name {own}c {measured}"
+    yield f"-m hashlimit --hashlimit-upto 2/sec --hashlimit-burst 1 --hashlimit-name {own}d {measured}"
     # How soon the kernel forgets connections it has counted hangs on its clock: no thresholds near the counts.
     yield f"-m connlimit --connlimit-above 0 --connlimit-mask {place.world.bits} --connlimit-saddr"
     yield "-m connlimit --connlimit-upto 1000 --connlimit-mask 0 --connlimit-daddr"

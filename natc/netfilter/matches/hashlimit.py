@@ -17,6 +17,7 @@ from natc.netfilter.kinds.rates import Rate, RateKind, leading_number
 from natc.netfilter.kinds.words import FileName
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
+from natc.netfilter.meter import ByteBucket, Window
 from natc.netfilter.packet import Packet
 from natc.values import evolve, frozen
 
@@ -213,17 +214,41 @@ class Hashlimit(Match):
         return 1000 * self.rate.unit[1]
 
     def condition(self) -> Condition:
-        unknown = Unknown(f"-m hashlimit {' '.join(self.words())}", "rate")
-        return unknown if isinstance(self.rate, ByteRate) or self.rate_match else Remembered(self, unknown)
+        return Remembered(self, Unknown(f"-m hashlimit {' '.join(self.words())}", "rate"))
 
-    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
-        """Take one packet out of the bucket of this source, destination or port."""
-        rate = self.rate
-        assert isinstance(rate, Rate)
-        key = ("hashlimit", self.table_name, self._group(packet))
-        bucket = memory.get(key) or Bucket.full(rate, self.burst, memory.now)
-        within, left = bucket.taken(rate, self.burst, memory.now)
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+        """Take the packet out of the bucket of this source, destination or port.
+
+        None where that hangs on whether a bucket that was idle for long has been collected as garbage yet.
+        """
+        assert isinstance(packet.length, int)
+        measured = Window if self.rate_match else ByteBucket if isinstance(self.rate, ByteRate) else Bucket
+        key = ("hashlimit", self.table_name, measured.__name__, self._group(packet))
+        found = memory.get(key)
+        within, left = taken = self._taken(found, packet.length, memory.now)
+        idle = 0 if found is None or self.expire is None else (memory.now - found.seen) * 1000 - self.expire
+        if idle > 0:
+            within, left = fresh = self._taken(None, packet.length, memory.now)
+            if idle <= self.gc_interval and fresh != taken:
+                return None, memory
         return within is (self.upto is not None), memory.with_value(key, left)
+
+    def _taken(self, found: Any, length: int, now: float) -> tuple[bool, object]:
+        """Return whether a packet is within the rate, and what is remembered then."""
+        rate, in_bytes = self.rate, isinstance(self.rate, ByteRate)
+        if self.rate_match:
+            window = found or Window(now, now)
+            return window.taken(*self._allowed(), self.rate_interval or 1, length if in_bytes else 1, now)
+        if isinstance(rate, ByteRate):
+            return (found or ByteBucket.full(self.burst, now)).taken(rate.cost, length, now)
+        return (found or Bucket.full(rate, self.burst, now)).taken(rate, self.burst, now)
+
+    def _allowed(self) -> tuple[int, int]:
+        """Return what may come in a second, and in an interval, where a rate is measured."""
+        if isinstance(self.rate, ByteRate):
+            return self.rate.bytes, self.rate.bytes * (self.burst or 1)
+        rate = SCALE // self.rate.period
+        return rate, rate + self.burst
 
     def _group(self, packet: Packet) -> tuple[object, ...]:
         """Which bucket a packet belongs to."""
