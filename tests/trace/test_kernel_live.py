@@ -28,8 +28,8 @@ RULESETS, PACKETS = 18, 40
 COMPARED = 500
 #: What the rulesets must speak of, or the comparison is worth less than it says.
 MATCHES = (
-    "addrtype conntrack connlimit connmark devgroup dscp hashlimit hl icmp icmp6 iprange length limit mac mark "
-    "multiport owner quota recent rpfilter sctp set statistic tcp tos ttl udp"
+    "addrtype ah conntrack connlimit connmark devgroup dscp dst eui64 frag hashlimit hbh hl icmp icmp6 ipcomp iprange "
+    "ipv6header length limit mac mark mh multiport owner quota recent rpfilter rt sctp set srh statistic tcp tos ttl udp"
 )
 TARGETS = (
     "ACCEPT CLASSIFY CONNMARK CT DNAT DROP DSCP HL LOG MARK MASQUERADE NETMAP NFLOG NOTRACK REDIRECT REJECT RETURN "
