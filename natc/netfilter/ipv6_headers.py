@@ -80,3 +80,51 @@ def whole(packet: Packet) -> Packet:
             kept.insert(0, (kind, bytes([following]) + header[1:]))
             following = kind
     return changed(packet, extensions=tuple(kept), length=packet.length - removed)
+
+
+#: Padding and router alert (RFC 8200, 4.2; RFC 2711), and what the kernel takes of them (net/ipv6/exthdrs.c):
+#: bytes of padding in a row, and options besides it (the default of max_hbh_opts_number).
+_PAD_1, _PAD_N, _ROUTER_ALERT = 0, 1, 5
+_MOST_PADDING, _MOST_OPTIONS = 7, 8
+
+
+def is_refused(packet: Packet) -> bool:
+    """Whether the node drops an arriving packet for its hop-by-hop options, before any hook.
+
+    They are looked at where their header is the first (ipv6_parse_hopopts). An option that is not known may
+    say by its two highest bits that the packet is not to be dropped for that.
+    """
+    if not isinstance(packet.extensions, tuple) or not packet.extensions:
+        return False
+    number, header = packet.extensions[0]
+    if number != HOP_BY_HOP:
+        return False
+    place, padding, options = 2, 0, 0
+    while place < len(header):
+        option = _option(header, place)
+        if option is None:
+            return True
+        if option[0] in (_PAD_1, _PAD_N):
+            padding += len(option)
+            if padding > _MOST_PADDING or any(option[2:]):
+                return True
+        else:
+            padding, options = 0, options + 1
+            if options > _MOST_OPTIONS or _is_fatal(option):
+                return True
+        place += len(option)
+    return False
+
+
+def _option(header: bytes, place: int) -> bytes | None:
+    """Return the bytes of an option, None of one that is cut short."""
+    if header[place] == _PAD_1:
+        return header[place : place + 1]
+    if place + 1 == len(header):
+        return None
+    end = place + 2 + header[place + 1]
+    return header[place:end] if end <= len(header) else None
+
+
+def _is_fatal(option: bytes) -> bool:
+    return bool(option[0] >> 6) or (option[0] == _ROUTER_ALERT and len(option) != 4)

@@ -50,7 +50,7 @@ def options_hold(
 ) -> bool | None:
     """Tell whether a header has a length in bytes, and begins with the options wanted.
 
-    None where an option is cut short: the kernel drops such a packet.
+    None where an option is cut short: Linux 6.18 goes on, and kernels after it drop such a packet.
     """
     held = length is None or (len(header) == length.value) is not length.inverted
     if wanted is None:

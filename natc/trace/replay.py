@@ -15,7 +15,7 @@ from natc.netfilter.datagrams import TABLE
 from natc.netfilter.host import Host
 from natc.netfilter.ipset.all_sets import Sets
 from natc.netfilter.ipset.lookup import SETS
-from natc.netfilter.ipv6_headers import whole
+from natc.netfilter.ipv6_headers import is_refused, whole
 from natc.netfilter.memory import Memory
 from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
@@ -170,7 +170,7 @@ class Replay:
             memory=self.memory,
             hook_mark=sent.packet.mark,
         )
-        if not sent.local and HostNode(self.host).refused(state):
+        if not sent.local and (is_refused(sent.packet) or HostNode(self.host).refused(state)):
             return [State(sent.packet, verdict="LOST")]
         return [_held(started) for started in self._way.start(state)]
 

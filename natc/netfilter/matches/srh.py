@@ -53,7 +53,7 @@ class Srh(Match):
         return Computed(("extensions",), self._holds, f"-m srh {' '.join(self.words())} holds")
 
     def _holds(self, packet: Packet) -> bool | None:
-        """Of a header with fewer segments than it says the kernel drops the packet."""
+        """With fewer segments than it says Linux 6.18 goes on, and kernels after it drop the packet."""
         header = header_of(packet, ROUTING)
         if header is None or header[2] != _SEGMENT_ROUTING:
             return False
