@@ -186,6 +186,8 @@ def _places(shape: Shape) -> Places:
     """Where a rule of this shape says its destination address and port, if it can be looked up."""
     dport = None
     for part in shape.matches:
+        if part.kind.name == "dccp":  # it asks the payload for its ports
+            break
         dport = _literal(part, _DPORT)
         if dport is not None or part.kind.name not in _PURE:
             break

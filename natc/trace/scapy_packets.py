@@ -230,7 +230,7 @@ def _transport(layer: Any) -> dict[str, Any]:
     if kind in ("UDP", "SCTP"):
         payload = _bytes(layer.payload)
         ports: dict[str, Any] = {"sport": int(layer.sport), "dport": int(layer.dport), "payload": payload}
-        return ports | ({"chunk": payload[0] if payload else 0} if kind == "SCTP" else {})
+        return ports | ({"chunk": payload[0] if payload else None} if kind == "SCTP" else {})
     if kind.startswith("ICMP"):
         return _icmp(layer)
     return {"payload": _bytes(layer)}

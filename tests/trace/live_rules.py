@@ -158,6 +158,8 @@ def _by_proto(place, proto):
         yield f"-m {proto} --sport 40000:40050"
         yield "-m multiport --dports 80,8080:30080"
         yield "-m multiport ! --ports 443"
+    if proto == "sctp":
+        yield from ("-m sctp --chunk-types any INIT,DATA", "-m sctp ! --chunk-types only DATA")
     if proto == "tcp":
         yield from ("-m tcp --tcp-flags FIN,SYN,RST,ACK SYN", "-m tcp ! --tcp-flags ACK ACK")
     if proto == "icmp" and place.world.family == 4:

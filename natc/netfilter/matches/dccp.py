@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.ports import PortRange, Ports
 from natc.netfilter.kinds.words import WordSet
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 #: Packet types by number; INVALID stands for all others.
@@ -33,3 +35,49 @@ class Dccp(Match):
     )
     types: Term[frozenset[str]] | None = option("--dccp-types", WordSet(TYPES), negatable=True)
     has_option: Term[int] | None = option("--dccp-option", Number(1, 255), negatable=True)
+
+    def condition(self) -> Condition:
+        return Computed(("payload",), self._holds, f"-m dccp {' '.join(self.words())} holds")
+
+    def _holds(self, packet: Packet) -> bool | None:
+        """Read the header, with which the payload begins; the kernel drops a packet that cuts it short."""
+        header = packet.payload
+        assert isinstance(header, bytes)
+        if packet.fragment & 0x1FFF:
+            return False
+        if len(header) < _SHORTEST:
+            return None
+        for place, asked in ((0, self.sport), (2, self.dport)):
+            port = int.from_bytes(header[place : place + 2], "big")
+            if asked is not None and (port in asked.value) is asked.inverted:
+                return False
+        kind = TYPES[min(header[8] >> 1 & 0xF, len(TYPES) - 1)]
+        if self.types is not None and (kind in self.types.value) is self.types.inverted:
+            return False
+        if self.has_option is None:
+            return True
+        found = _has_option(header, kind, self.has_option.value)
+        return None if found is None else found is not self.has_option.inverted
+
+
+#: Bytes of a header with a short sequence number; a long one takes four more.
+_SHORTEST, _LONG = 12, 16
+#: What the kernel takes for further header by the packet's type: an acknowledgement, a service or a reason.
+_BEHIND = {"REQUEST": 4, "RESPONSE": 12, "DATA": 0, "RESET": 12, "INVALID": 12}
+_ACKNOWLEDGEMENT = 8
+
+
+def _has_option(header: bytes, kind: str, wanted: int) -> bool | None:
+    """Tell whether an option is there; None where the options are cut short (RFC 4340, section 5.8)."""
+    place, end = _LONG if header[8] & 1 else _SHORTEST, header[4] * 4
+    place += _BEHIND.get(kind, _ACKNOWLEDGEMENT)
+    if place == end:
+        return False
+    if end < place or end > len(header):
+        return None
+    while place < end:
+        if header[place] == wanted:
+            return True
+        alone = header[place] < 2 or place + 1 == end
+        place += 1 if alone else header[place + 1] or 1
+    return False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from natc.netfilter.condition import All, Condition, Unknown, both, port_condition
+from natc.netfilter.condition import All, Computed, Condition, both, port_condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.ports import PortRange, Ports
 from natc.netfilter.matches import register_match
+from natc.netfilter.packet import Packet
 from natc.values import frozen
 
 #: The chunk types that iptables knows by name (RFC 9260, 4895, 5061, 6525, 8260).
@@ -37,6 +38,30 @@ class ChunkTypes:
         if self.types is None:
             return "ALL"
         return ",".join(f"{name}:{flags}" if flags else name for name, flags in self.types) or "NONE"
+
+    def among(self, chunks: Iterable[tuple[int, int] | None]) -> bool | None:
+        """Tell whether chunks, each its type and flags, are as asked; None where one had to be read."""
+        left = set(range(256)) if self.types is None else {CHUNKS[name] for name, _ in self.types}
+        for chunk in chunks:
+            if chunk is None:
+                return None
+            fits = self._names(*chunk)
+            if self.how != "all" and fits is (self.how == "any"):
+                return fits
+            if fits:
+                left.discard(chunk[0])
+        return self.how == "only" or (self.how == "all" and not left)
+
+    def _names(self, kind: int, flags: int) -> bool:
+        """Whether a chunk is of one of the types, with the flags that are asked of it."""
+        if self.types is None:
+            return True
+        for name, letters in self.types:
+            if CHUNKS[name] == kind:
+                places = FLAGS.get(name, "")[::-1]
+                asked = {letter: 1 << places.index(letter.upper()) for letter in letters}
+                return all(bool(flags & bit) is letter.isupper() for letter, bit in asked.items())
+        return False
 
 
 class _Chunks(Kind[ChunkTypes]):
@@ -83,4 +108,35 @@ class Sctp(Match):
 
     def condition(self) -> Condition:
         ports = both(port_condition("sport", self.sport), port_condition("dport", self.dport))
-        return ports if self.chunks is None else All((ports, Unknown(f"-m sctp {' '.join(self.words())}")))
+        if self.chunks is None:
+            return ports
+        needs = ("payload", "chunk")
+        return All((ports, Computed(needs, self._holds, f"-m sctp {' '.join(self.words())} holds")))
+
+    def _holds(self, packet: Packet) -> bool | None:
+        """Look at one chunk after the other; the kernel drops a packet with one that is cut short."""
+        assert self.chunks is not None
+        if packet.fragment & 0x1FFF:
+            return False
+        found = self.chunks.value.among(_chunks_of(packet))
+        return None if found is None else found is not self.chunks.inverted
+
+
+def _chunks_of(packet: Packet) -> Iterator[tuple[int, int] | None]:
+    """Yield type and flags of each chunk, None for one that is cut short.
+
+    A packet without bytes has the one chunk that is named beside it, without flags.
+    """
+    data = packet.payload
+    assert isinstance(data, bytes)
+    if not data and isinstance(packet.chunk, int):
+        yield packet.chunk, 0
+        return
+    place = 0
+    while place < len(data) or not place:
+        size = int.from_bytes(data[place + 2 : place + 4], "big")
+        if len(data) < place + 4 or not size:
+            yield None
+            return
+        yield data[place], data[place + 1]
+        place += -(-size // 4) * 4
