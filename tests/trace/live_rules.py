@@ -267,8 +267,11 @@ def _nat(place, proto):
         yield from ("-j MASQUERADE", "-j MASQUERADE")
         if not place.stateful:
             yield "-j MASQUERADE --random-fully"
-    if place.only(POST) or place.only(IN):
+    # A flow whose new source is another's the kernel drops behind its last hook: it is not seen to go in INPUT.
+    if place.only(POST) or (place.only(IN) and not place.stateful):
         yield from _sources(place, ported)
+    elif place.only(IN) and ported:
+        yield f"-j SNAT --to-source {place.world.own[0]}"
 
 
 def _destinations(world, ported):
