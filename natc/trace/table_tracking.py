@@ -57,12 +57,12 @@ class TableTracker:
             return state
         if _may_bind(state.packet) and not nat.settled(connection, side):
             return self._settled(state, nat.bind_nothing(_table(state), connection, side).connection)
+        if state.packet.ctstate == "RELATED" and state.packet.inner is not None:
+            return self._error_rewritten(state, connection)
         if side == "src" and state.hook == "POSTROUTING" and self._elsewhere(state, connection):
             table, state = _forked(state)
             table.remove(connection)
             return _dropped(state)
-        if state.packet.ctstate == "RELATED" and state.packet.inner is not None:
-            return self._error_rewritten(state, connection)
         return rewritten(state, connection, side)
 
     @staticmethod
