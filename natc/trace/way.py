@@ -123,7 +123,7 @@ class Way:
             kind = "unicast" if state.original is None else "broadcast"
             looped = state.with_packet(in_interface=state.route.device, link_type=kind)
             return self._looped(state, self._to(changed(looped, again=True), "PREROUTING"))
-        own = state.local or state.copied is not None
+        own = (state.local and not state.again) or state.copied is not None
         return changed(state, verdict="OUTPUT" if own else "FORWARD")
 
     @staticmethod
