@@ -17,6 +17,7 @@ from natc.netfilter.source6 import select_source6
 from natc.netfilter.targets.reject import ICMP_ANSWERS
 from natc.netfilter.values import changed
 from natc.trace.state import NO_BINDING, State
+from natc.trace.table_tracking import closed
 from natc.values import frozen
 
 _RESET = "tcp-reset"
@@ -55,7 +56,9 @@ def response_to(host: Host, final: State) -> State | None:
         packet = _error(host, final, final.answer)
     else:
         packet = None
-    return None if packet is None else _state(final, packet)
+    if packet is None:
+        return None
+    return _state(closed(final) if final.rejected == _RESET else final, packet)
 
 
 def _for_many(host: Host, packet: Packet) -> bool:

@@ -12,6 +12,7 @@ from natc.netfilter.host import Host
 from natc.netfilter.nat_mapping import Mapping
 from natc.netfilter.nat_rewrite import Rewrite
 from natc.netfilter.packet import Packet
+from natc.netfilter.tcp_segment import TcpState
 from natc.netfilter.values import changed
 from natc.netfilter.zone import NO_ZONE
 from natc.trace.split import Answer
@@ -181,6 +182,20 @@ def bound(state: State, connection: Connection | None, direction: int) -> State:
         mark=connection.mark,
     )
     return changed(state, binding=binding)
+
+
+def closed(state: State) -> State:
+    """Close the connection of a packet that is answered with a reset; one that only begins stays as it is.
+
+    Facts: net/netfilter/nf_conntrack_proto_tcp.c (nf_conntrack_tcp_set_closing).
+    """
+    connection = state.binding.connection
+    if connection is None or not connection.confirmed or not isinstance(connection.protocol, TcpState):
+        return state
+    table, state = _forked(state)
+    ended = evolve(connection, protocol=evolve(connection.protocol, state="CLOSE"))
+    table.put(ended)
+    return bound(state, ended, state.binding.direction)
 
 
 def _dropped(state: State) -> State:
