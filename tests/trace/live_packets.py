@@ -24,7 +24,8 @@ def packets(draw, world):
     """A packet from the wire or of a process on the node."""
     origin = draw(st.sampled_from([*world.neighbours, "local"]))
     made = {"origin": origin, **_addresses(draw, world, origin), "proto": draw(st.sampled_from(PROTOCOLS))}
-    if world.family == 6 and draw(st.integers(0, 7)) == 0:
+    # Arriving only: what a process sends with such headers the kernel answers in ways seen to differ.
+    if world.family == 6 and origin != "local" and draw(st.integers(0, 7)) == 0:
         made["proto"] = str(draw(st.sampled_from(sorted(HEADERS))))
         made["payload"] = HEADERS[int(made["proto"])].decode("latin1")
     if made["proto"] in ("tcp", "udp", "sctp"):
