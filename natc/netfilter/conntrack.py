@@ -34,12 +34,11 @@ from natc.netfilter.connection import (
 from natc.netfilter.conntrack_sctp import SctpPacket, SctpState, counts, first_packet, next_packet
 from natc.netfilter.conntrack_table import ConnectionTable
 from natc.netfilter.conntrack_tcp import first_segment, next_segment
+from natc.netfilter.ipv6_headers import NOTHING
 from natc.netfilter.tcp_segment import Segment, TcpState
 from natc.netfilter.zone import NO_ZONE, Zone
 from natc.values import evolve, frozen
 
-#: What IPv6's header says where there is no protocol behind it (RFC 8200, 4.7).
-_NOTHING_FOLLOWS = 59
 _ASKING = {ICMP: frozenset({8, 13, 15, 17}), ICMPV6: frozenset({128, 139})}
 #: ICMP types that report about another packet, which they quote.
 _ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
@@ -142,7 +141,7 @@ class Connections(ConnectionTable):
         """
         if arriving and self.settings.checks_checksums and _is_taken_for_bad(datagram):
             return INVALID
-        if datagram.family == 6 and datagram.proto == _NOTHING_FOLLOWS:
+        if datagram.family == 6 and datagram.proto == NOTHING:
             return INVALID
         special = self._icmp(datagram, zone)
         if special is not None:

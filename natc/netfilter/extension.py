@@ -31,6 +31,10 @@ class Term(Generic[T]):
     value: T
     inverted: bool = False
 
+    def holds(self, met: bool) -> bool:
+        """Tell whether the option holds of a packet that meets its value, or does not."""
+        return met is not self.inverted
+
 
 @frozen
 class Use:

@@ -161,7 +161,7 @@ def _is_protocol(number: int) -> Condition | None:
 
 
 def _later_fragment(packet: Packet) -> bool:
-    return bool(packet.fragment & 0x1FFF)
+    return packet.is_later_fragment
 
 
 def _everything(value: object) -> bool:

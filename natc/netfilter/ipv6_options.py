@@ -52,7 +52,7 @@ def options_hold(
 
     None where an option is cut short: Linux 6.18 goes on, and kernels after it drop such a packet.
     """
-    held = length is None or (len(header) == length.value) is not length.inverted
+    held = length is None or length.holds(len(header) == length.value)
     if wanted is None:
         return held
     place = 2

@@ -139,6 +139,11 @@ class Packet:
         return hash((self.src, self.dst, self.dport, self.mark, self.out_interface))
 
     @property
+    def is_later_fragment(self) -> bool:
+        """Whether it is a fragment behind the first, which has nothing of the transport header."""
+        return bool(self.fragment & 0x1FFF)
+
+    @property
     def bits(self) -> int:
         """Bits of an address."""
         return 32 if self.family == 4 else 128

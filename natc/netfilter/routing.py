@@ -27,6 +27,7 @@ from natc.netfilter.special_addresses import (
     MULTICAST4,
     MULTICAST6,
     ZERO4,
+    martian_source,
 )
 from natc.values import evolve, frozen
 
@@ -104,11 +105,9 @@ def _refused(host: Host, flow: Flow, error: str) -> InputRoute:
 def _martian_address(flow: Flow) -> str | None:
     """Return what is wrong with the addresses by themselves, before any lookup."""
     source, destination = flow.source, flow.destination
-    if not flow.source_open:
-        if source in MULTICAST4 or source == LIMITED_BROADCAST:
-            return "martian source: a multicast or broadcast address"
-        if source in ZERO4 and not (source == 0 and destination in (0, LIMITED_BROADCAST)):
-            return "martian source: in 0.0.0.0/8"
+    reason = None if flow.source_open else martian_source(source, destination)
+    if reason:
+        return reason
     if destination in ZERO4 and (flow.source_open or not source == destination == 0):
         return "martian destination: in 0.0.0.0/8"
     return None

@@ -16,8 +16,6 @@ from natc.netfilter.values import changed
 from natc.trace.split import Split, question
 from natc.trace.state import State
 
-_LOOPBACK4, _LIMITED_BROADCAST = 127, 0xFFFFFFFF
-
 
 def vanishes(packet: Packet) -> str | None:
     """Return why an IPv6 packet from the wire is gone before any hook sees it; None when it is not."""
@@ -38,23 +36,19 @@ def let_in(state: State, own: Collection[int]) -> list[State]:
     packet = state.packet
     if state.local or packet.family == 6 or packet.in_interface == "lo":
         return [state]
-    source = packet.src if isinstance(packet.src, int) else None
-    reason = None if source is None else _refused_everywhere(source, packet.dst)
+    source = packet.src
+    if not isinstance(source, int):
+        return [state]
+    from natc.netfilter.special_addresses import LOOPBACK4, martian_source
+
+    reason = martian_source(source, packet.dst)
     if reason is not None:
         return [changed(state, verdict="NO_ROUTE", reason=reason)]
-    if source is not None and source >> 24 == _LOOPBACK4:
+    if source in LOOPBACK4:
         return _asked(state, "route_localnet", "martian source: 127.0.0.0/8 from the wire")
     if source in own:
         return _asked(state, "accept_local", "martian source: an address of the node itself")
     return [state]
-
-
-def _refused_everywhere(source: int, destination: int | Open) -> str | None:
-    if source >> 28 == 0xE or source == _LIMITED_BROADCAST:
-        return "martian source: a multicast or broadcast address"
-    if source >> 24 == 0 and not (source == 0 and destination in (0, _LIMITED_BROADCAST)):
-        return "martian source: in 0.0.0.0/8"
-    return None
 
 
 def _asked(state: State, sysctl: str, reason: str) -> list[State]:

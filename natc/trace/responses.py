@@ -103,7 +103,7 @@ def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
     assert isinstance(old.src, int)
     if old.proto in ERRORS and old.icmp_type in ERRORS[old.proto]:
         return None
-    if old.fragment & 0x1FFF or old.link_type != "unicast":
+    if old.is_later_fragment or old.link_type != "unicast":
         return None
     source = _error_source(host, final)
     if source is None or _anycast(host, Flow(old.src, source)):

@@ -136,6 +136,6 @@ def probe_of(packet: Packet) -> Probe:
         number(packet.mark),
         packet.link_source if isinstance(packet.link_source, bytes) else None,
         packet.link_destination,
-        bool(packet.fragment & 0x1FFF),
+        packet.is_later_fragment,
         number(packet.length),
     )

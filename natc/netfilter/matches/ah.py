@@ -53,9 +53,9 @@ class Ah(Match):
         if len(header) < _SHORTEST:
             return None
         index, size = int.from_bytes(header[4:8], "big"), (header[1] + 2) * 4
-        if (index in self.spi.value) is self.spi.inverted:
+        if not self.spi.holds(index in self.spi.value):
             return False
-        if self.length.value and (size == self.length.value) is self.length.inverted:
+        if self.length.value and not self.length.holds(size == self.length.value):
             return False
         return not (self.reserved and any(header[2:4]))
 
@@ -67,4 +67,4 @@ _SHORTEST = 12
 def _header4(packet: Packet) -> bytes | None:
     """Return the header of an IPv4 packet; a fragment behind the first has none."""
     assert isinstance(packet.payload, bytes)
-    return None if packet.fragment & 0x1FFF else packet.payload
+    return None if packet.is_later_fragment else packet.payload

@@ -58,4 +58,4 @@ class Cluster(Match):
         words = words_of(original.src, 1 if original.family == 4 else 4)
         number = jenkins(words[:1], self.seed)
         node = 1 << (number * self.total >> 32)
-        return bool(node & self.nodes.value) is not self.nodes.inverted
+        return self.nodes.holds(bool(node & self.nodes.value))

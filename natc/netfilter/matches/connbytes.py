@@ -76,4 +76,4 @@ class Connbytes(Match):
 
     def _fits(self, number: int) -> bool:
         assert self.amount is not None
-        return (number in self.amount.value) is not self.amount.inverted
+        return self.amount.holds(number in self.amount.value)

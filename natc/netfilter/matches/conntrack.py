@@ -139,7 +139,7 @@ def _has_any(connection: Connection, words: frozenset[str]) -> bool:
 
 
 def _asked(wanted: Term[Any] | None, holds: Callable[[Any], bool]) -> bool:
-    return wanted is None or holds(wanted.value) is not wanted.inverted
+    return wanted is None or wanted.holds(holds(wanted.value))
 
 
 def state_condition(words: frozenset[str]) -> Condition:

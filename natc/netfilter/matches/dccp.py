@@ -43,21 +43,21 @@ class Dccp(Match):
         """Read the header, with which the payload begins; the kernel drops a packet that cuts it short."""
         header = packet.payload
         assert isinstance(header, bytes)
-        if packet.fragment & 0x1FFF:
+        if packet.is_later_fragment:
             return False
         if len(header) < _SHORTEST:
             return None
         for place, asked in ((0, self.sport), (2, self.dport)):
             port = int.from_bytes(header[place : place + 2], "big")
-            if asked is not None and (port in asked.value) is asked.inverted:
+            if asked is not None and not asked.holds(port in asked.value):
                 return False
         kind = TYPES[min(header[8] >> 1 & 0xF, len(TYPES) - 1)]
-        if self.types is not None and (kind in self.types.value) is self.types.inverted:
+        if self.types is not None and not self.types.holds(kind in self.types.value):
             return False
         if self.has_option is None:
             return True
         found = _has_option(header, kind, self.has_option.value)
-        return None if found is None else found is not self.has_option.inverted
+        return None if found is None else self.has_option.holds(found)
 
 
 #: Bytes of a header with a short sequence number; a long one takes four more.

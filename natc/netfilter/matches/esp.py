@@ -33,10 +33,10 @@ class Esp(Match):
     def _holds(self, packet: Packet) -> bool:
         """A fragment behind the first has no index."""
         assert isinstance(packet.payload, bytes)
-        if packet.proto != _ESP or packet.fragment & 0x1FFF:
+        if packet.proto != _ESP or packet.is_later_fragment:
             return False
         index = int.from_bytes(packet.payload[:4], "big")
-        return (index in self.spi.value) is not self.spi.inverted
+        return self.spi.holds(index in self.spi.value)
 
 
 _ESP = 50

@@ -44,7 +44,7 @@ class Frag(Match):
         if header is None:
             return False
         place = fragment_of(header)
-        if (int.from_bytes(header[4:8], "big") in self.id.value) is self.id.inverted:
+        if not self.id.holds(int.from_bytes(header[4:8], "big") in self.id.value):
             return False
         if self.reserved and (header[1] or header[3] & 0x06):
             return False

@@ -37,11 +37,11 @@ class Ipcomp(Match):
     def _holds(self, packet: Packet) -> bool | None:
         """The kernel does not look at the reserved bits; it drops what is cut short."""
         assert isinstance(packet.payload, bytes)
-        if packet.fragment & 0x1FFF:
+        if packet.is_later_fragment:
             return False
         if len(packet.payload) < _SHORTEST:
             return None
-        return (int.from_bytes(packet.payload[2:4], "big") in self.spi.value) is not self.spi.inverted
+        return self.spi.holds(int.from_bytes(packet.payload[2:4], "big") in self.spi.value)
 
 
 #: Bytes of a header (RFC 3173, 3.3).

@@ -63,11 +63,11 @@ class Mh(Match):
     def _holds(self, packet: Packet) -> bool | None:
         """The kernel drops what is cut short, and what has another header behind it."""
         assert isinstance(packet.payload, bytes)
-        if packet.fragment & 0x1FFF:
+        if packet.is_later_fragment:
             return False
         if len(packet.payload) < _SHORTEST or packet.payload[0] != NOTHING:
             return None
-        return (packet.payload[2] in self.type.value) is not self.type.inverted
+        return self.type.holds(packet.payload[2] in self.type.value)
 
 
 #: Bytes of a header without its message.

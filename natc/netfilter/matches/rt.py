@@ -64,9 +64,9 @@ class Rt(Match):
         if header is None:
             return False
         asked = ((self.type, header[2]), (self.length, len(header)))
-        if any(term and (value == term.value) is term.inverted for term, value in asked):
+        if any(term and not term.holds(value == term.value) for term, value in asked):
             return False
-        if (header[3] in self.segments_left.value) is self.segments_left.inverted:
+        if not self.segments_left.holds(header[3] in self.segments_left.value):
             return False
         if self.reserved and any(header[4:8]):
             return False

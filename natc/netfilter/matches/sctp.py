@@ -116,10 +116,10 @@ class Sctp(Match):
     def _holds(self, packet: Packet) -> bool | None:
         """Look at one chunk after the other; the kernel drops a packet with one that is cut short."""
         assert self.chunks is not None
-        if packet.fragment & 0x1FFF:
+        if packet.is_later_fragment:
             return False
         found = self.chunks.value.among(_chunks_of(packet))
-        return None if found is None else found is not self.chunks.inverted
+        return None if found is None else self.chunks.holds(found)
 
 
 def _chunks_of(packet: Packet) -> Iterator[tuple[int, int] | None]:

@@ -96,7 +96,7 @@ class SetMatch(Match):
         equal, below = getattr(self, f"{what}_eq"), getattr(self, f"{what}_lt")
         above = getattr(self, f"{what}_gt")
         if equal is not None:
-            return lambda count: (count == equal.value) is not equal.inverted
+            return lambda count: equal.holds(count == equal.value)
         if below is not None:
             return lambda count: count < below
         return None if above is None else lambda count: count > above

@@ -66,7 +66,7 @@ class Srh(Match):
         """The tag is compared as this machine's bytes stand, lowest first (seen; x86 and ARM)."""
         following, length, _, left, last = header[:5]
         return all(
-            term is None or holds(value, term.value) is not term.inverted
+            term is None or term.holds(holds(value, term.value))
             for term, holds, value in (
                 (self.next_header, eq, following),
                 (self.header_length_eq, eq, length),
@@ -91,7 +91,7 @@ class Srh(Match):
             (self.last, 0, True),
         )
         return all(
-            term is None or (exists and _within(header, place, term.value) is not term.inverted)
+            term is None or (exists and term.holds(_within(header, place, term.value)))
             for term, place, exists in places
         )
 
