@@ -24,12 +24,27 @@ NEEDS = (
 
 def encode(packet: Packet) -> bytes:
     """Return a packet's bytes from its IP header on; none of its fields may be open."""
-    transport = _TRANSPORT.get(_number(packet.proto), _raw)(packet)
+    behind = transport(packet)
     if packet.family == 6:
         known = packet.extensions if isinstance(packet.extensions, tuple) else ()
         between = b"".join(header for _, header in known)
-        return _header6(packet, len(between) + len(transport)) + between + transport
-    return _header4(packet, len(transport)) + transport
+        return _header6(packet, len(between) + len(behind)) + between + behind
+    return _header4(packet, len(behind)) + behind
+
+
+def transport(packet: Packet) -> bytes:
+    """Return what is behind the IP headers: the protocol's own and the payload."""
+    return _TRANSPORT.get(_number(packet.proto), _raw)(packet)
+
+
+def sums_up(packet: Packet) -> bool:
+    """Whether the Internet checksum over all that is behind the IP headers comes out (nf_ip_checksum).
+
+    Whatever the protocol: only of TCP and UDP, and of everything in IPv6, a pseudo header is part of it.
+    """
+    body = transport(packet)
+    is_pseudo = packet.family == 6 or packet.proto in (6, 17)
+    return checksum((_pseudo(packet, len(body)) if is_pseudo else b"") + body) in (0, 0xFFFF)
 
 
 def _number(value: object) -> int:
@@ -126,20 +141,24 @@ def _icmp(packet: Packet) -> bytes:
         body = head + bytes(4) + encode(packet.inner)[: _quoted(packet)]
     else:
         body = head + _number(packet.icmp_id).to_bytes(2, "big") + b"\0\1" + _payload(packet)
-    if packet.family == 6:
+    if _number(packet.proto) == 58:
         return _summed(packet, body, 2)
     return body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
 
 
 def _summed(packet: Packet, body: bytes, place: int) -> bytes:
-    """Fill in a checksum that covers a pseudo header of addresses, length and protocol."""
-    width = packet.bits // 8
-    pseudo = _number(packet.src).to_bytes(width, "big") + _number(packet.dst).to_bytes(width, "big")
-    pseudo += len(body).to_bytes(4, "big") + _number(packet.proto).to_bytes(4, "big")
-    found = checksum(pseudo + body) or 0xFFFF
+    """Fill in a checksum that covers the pseudo header."""
+    found = checksum(_pseudo(packet, len(body)) + body) or 0xFFFF
     if packet.bad_checksum:
         found ^= _WRONG
     return body[:place] + found.to_bytes(2, "big") + body[place + 2 :]
+
+
+def _pseudo(packet: Packet, size: int) -> bytes:
+    """Return the pseudo header: addresses, length in bytes and protocol (RFC 9293, 3.1; RFC 8200, 8.1)."""
+    width = packet.bits // 8
+    addresses = _number(packet.src).to_bytes(width, "big") + _number(packet.dst).to_bytes(width, "big")
+    return addresses + size.to_bytes(4, "big") + _number(packet.proto).to_bytes(4, "big")
 
 
 _TRANSPORT: dict[int, Callable[[Packet], bytes]] = {

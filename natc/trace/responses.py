@@ -3,8 +3,8 @@
 Such an answer is a packet of its own: it passes OUTPUT and POSTROUTING, may be dropped there, and
 advances counters and lists. It belongs to the connection of the packet it answers.
 
-Facts: net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv6/netfilter/nf_reject_ipv6.c, net/ipv4/icmp.c,
-net/ipv6/icmp.c.
+Facts: net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv6/netfilter/nf_reject_ipv6.c,
+include/net/netfilter/nf_reject.h, net/ipv4/icmp.c, net/ipv6/icmp.c.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 from natc.netfilter import route_matches, sending
 from natc.netfilter.fib import NO_ROUTE, Flow
 from natc.netfilter.host import Host
+from natc.netfilter.ipv6_headers import NOTHING
 from natc.netfilter.packet import NOBODY, Packet
 from natc.netfilter.source6 import select_source6
 from natc.netfilter.targets.reject import ICMP_ANSWERS
 from natc.netfilter.values import changed
+from natc.netfilter.wire import sums_up, transport
 from natc.trace.state import NO_BINDING, State
 from natc.trace.table_tracking import closed
 from natc.values import frozen
@@ -24,6 +26,8 @@ _RESET = "tcp-reset"
 _ICMP = {4: 1, 6: 58}
 #: From this prefix length on an IPv6 network has no address for all its routers (RFC 6164).
 _POINT_TO_POINT = 127
+#: Protocols whose checksum REJECT leaves alone: it is optional, covers a part only, or is of another kind.
+_UNSUMMED = frozenset({33, 47, 50, 51, 132, 136})
 #: Types of addresses for which nobody answers by himself.
 FOR_MANY = frozenset({"BROADCAST", "MULTICAST"})
 #: ICMP types that are errors themselves: nobody answers them with an error.
@@ -48,7 +52,7 @@ def response_to(host: Host, final: State) -> State | None:
             packet = None
         elif final.rejected == _RESET:
             packet = _reset(final.packet)
-        elif final.packet.bad_checksum:
+        elif not _is_sound(final.packet):
             packet = None
         else:
             packet = _error(host, final, ICMP_ANSWERS[final.packet.family][final.rejected])
@@ -67,6 +71,20 @@ def _for_many(host: Host, packet: Packet) -> bool:
     if host.family == 6:
         return packet.dst >> 120 == 0xFF
     return route_matches.address_type(host, packet.dst) in FOR_MANY
+
+
+def _is_sound(packet: Packet) -> bool:
+    """Whether REJECT finds the packet's checksum right (nf_reject_verify_csum, nf_reject_v6_csum_ok).
+
+    Of a protocol that it does not know it sums up everything, as if it were of the kind of TCP's; IPv6
+    packets without anything behind their headers are not answered either. A payload that natc does not
+    know is taken for sound.
+    """
+    if not isinstance(packet.payload, bytes):
+        return not packet.bad_checksum
+    if packet.family == 6 and (packet.proto == NOTHING or not transport(packet)):
+        return False
+    return packet.proto in _UNSUMMED or sums_up(packet)
 
 
 def _reset(old: Packet) -> Packet | None:
