@@ -7,7 +7,7 @@ translated. A row ends where anything else is written in another way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import cast
@@ -210,7 +210,8 @@ def _chance(rule: Rule) -> int:
 
 @frozen(eq=False)
 class _Wording:
-    """How a rule is written: in the same words but for its chain's name, its counters and some others."""
+    """How a rule is written: in the same words but for its chain's name, its counters, its comments and some
+    others. kube-proxy says in the comment of a rule to an endpoint which it is, up to 1,000 endpoints."""
 
     shape: Shape
     kept: Callable[[tuple[str, ...]], object]
@@ -221,13 +222,21 @@ class _Wording:
     def of(cls, rule: Rule, *free: int | None) -> _Wording:
         """Return how ``rule`` is written, but for the words at the places ``free``."""
         shape = rule.shape
-        others = (*free, shape.chain, shape.counters)
+        others = {*free, shape.chain, shape.counters, *_unasked(shape)}
         places = [place for place in range(len(rule.values)) if place not in others]
         kept = itemgetter(*places) if places else len
         return cls(shape, kept, kept(rule.values))
 
     def __contains__(self, rule: Rule) -> bool:
         return rule.shape is self.shape and self.kept(rule.values) == self.words
+
+
+def _unasked(shape: Shape) -> Iterator[int | str]:
+    """Yield the places of words in matches that ask nothing, which are comments."""
+    for part in shape.matches:
+        if cast(type[Match], part.kind).asks_nothing:
+            for use in part.uses:
+                yield from use.words
 
 
 def _place_of(names: frozenset[str], *parts: Part) -> int | None:

@@ -63,6 +63,12 @@ def test_counters_do_not_make_rules_unlike():
     assert together < 50
 
 
+def test_comments_do_not_make_rules_unlike():
+    text = re.sub(r"-j (SEP-\d+)", r'-m comment --comment "to \1" -j \1', str(service(COUNT)))
+    together, _ = both(text)
+    assert together < 50
+
+
 def test_ipv6_addresses_are_endpoints_too():
     text = str(service(COUNT)).replace("10.96.0.1/32", "fd00::1/128").replace("10.244.0.0/16", "fd01::/16")
     text = re.sub(r"to-destination 10\.244\.0\.(\d+):", r"to-destination [fd01::\1]:", text)
