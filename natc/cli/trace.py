@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,9 +18,10 @@ if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
     from natc.netfilter.ruleset import Ruleset
     from natc.text.files import Source
+    from natc.trace.listing import Listing
     from natc.trace.machine import Machine
     from natc.trace.near_miss import NearMiss
-    from natc.trace.outcome import Distribution, Piece
+    from natc.trace.outcome import Distribution
     from natc.trace.starting import Start
 
 
@@ -84,8 +84,8 @@ def command(dump: str, **asked: Any) -> None:
     if asked["branches"]:
         if asked["output"] in ("dot", "html"):
             raise UsageError("--branches are listed, not drawn", expected="--output text or json")
-        found = machine_of(only(starts)).branches(packet, origin)
-        _show_branches(packet, found, asked)
+        found = machine_of(only(starts)).branches(packet, origin, asked["limit"])
+        _show_branches(found, asked["output"])
         return
     start, answer = agreed(starts, lambda start: machine_of(start).trace(packet, origin), _content)
     _show(machine_of(start), answer, asked["output"], said)
@@ -149,18 +149,15 @@ def _misses(machine: Machine, answer: Distribution) -> tuple[NearMiss, ...]:
     return near_misses(machine, answer)
 
 
-def _show_branches(packet: Packet, branches: Iterator[Piece], asked: dict[str, Any]) -> None:
-    from natc.trace.outcome import Listing
-
-    listing = Listing(branches, asked["limit"])
-    if asked["output"] == "json":
+def _show_branches(listing: Listing, output: str) -> None:
+    if output == "json":
         from natc import __version__
         from natc.report.document import emit_document
         from natc.report.trace_json import branches_json
 
-        emit_document(__version__, branches_json(packet, listing))
+        emit_document(__version__, branches_json(listing))
         return
     from natc.report.lines import emit_lines
     from natc.report.trace_text import branch_lines
 
-    emit_lines(branch_lines(packet, listing))
+    emit_lines(branch_lines(listing))

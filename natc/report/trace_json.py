@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
 from natc.report.json_pieces import Recurring
-from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Listing, Outcome, Piece, Question
+from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
 from natc.trace.state import Step
 from natc.trace.wording import condition_texts
 from natc.values import define, field
@@ -17,6 +17,7 @@ from natc.values import define, field
 _LISTED = 64
 
 if TYPE_CHECKING:
+    from natc.trace.listing import Listing
     from natc.trace.near_miss import NearMiss
     from natc.trace.tee import Copied
 
@@ -62,11 +63,17 @@ def _near_miss(miss: NearMiss) -> dict[str, Any]:
     }
 
 
-def branches_json(packet: Packet, listing: Listing) -> dict[str, Any]:
-    """Return a document's content: the branches as they are found, then whether that was all."""
+def branches_json(listing: Listing) -> dict[str, Any]:
+    """Return a document's content: the branches as they are found, then whether that was all and what they
+    hang on.
+    """
     return {
-        "branches": (branch_json(packet, piece) for piece in listing),
+        "packet": packet_json(listing.packet),
+        "origin": listing.origin,
+        "branches": (branch_json(listing.packet, piece) for piece in listing),
         "complete": lambda: not listing.has_more,
+        "open": lambda: [_question(question) for question in listing.questions],
+        "assumptions": lambda: list(listing.assumptions),
     }
 
 

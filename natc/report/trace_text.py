@@ -13,10 +13,11 @@ from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
 from natc.report.rule_text import by_address, exact, percent, words_of
 from natc.report.why import why_lines
-from natc.trace.outcome import Case, Distribution, Endpoint, Listing
+from natc.trace.outcome import Case, Distribution, Endpoint, Question
 from natc.trace.wording import phrase, service_of
 
 if TYPE_CHECKING:
+    from natc.trace.listing import Listing
     from natc.trace.near_miss import NearMiss
 
 #: How many targets a person is shown before "and N more".
@@ -39,8 +40,8 @@ def trace_lines(answer: Distribution, misses: Sequence[NearMiss] = ()) -> Iterat
     yield line()
     yield from _targets(answer)
     yield from fate_lines(answer, trees)
-    yield from _assumptions(answer)
-    yield from _questions(answer)
+    yield from _assumptions(answer.assumptions)
+    yield from _questions(answer.questions)
     yield from _near_misses(misses)
     yield from why_lines(answer, trees)
 
@@ -123,19 +124,19 @@ def _share_table(rows: tuple[tuple[Endpoint, Odds], ...]) -> Iterator[Line]:
 # ---- what is open, and what nearly was
 
 
-def _questions(answer: Distribution) -> Iterator[Line]:
-    if answer.questions:
+def _questions(questions: Sequence[Question]) -> Iterator[Line]:
+    if questions:
         yield line()
         yield line(Part("open", "bold yellow"))
-    for question in answer.questions[:_ASKED]:
+    for question in questions[:_ASKED]:
         where = f"   line {question.rule.line}: {question.rule.text}" if question.rule else ""
         yield line(f"  {question.text}", Part(where, "dim"))
-    if len(answer.questions) > _ASKED:
-        yield line(f"  and {len(answer.questions) - _ASKED:,} more (--output json lists all)")
+    if len(questions) > _ASKED:
+        yield line(f"  and {len(questions) - _ASKED:,} more (--output json lists all)")
 
 
-def _assumptions(answer: Distribution) -> Iterator[Line]:
-    for assumption in answer.assumptions:
+def _assumptions(assumptions: Sequence[str]) -> Iterator[Line]:
+    for assumption in assumptions:
         yield line(Part(f"  taken for granted: {assumption}", "dim"))
 
 
@@ -156,11 +157,11 @@ def _near_misses(misses: Sequence[NearMiss]) -> Iterator[Line]:
 # ---- branch by branch
 
 
-def branch_lines(packet: Packet, listing: Listing) -> Iterator[Line]:
-    """Yield one line a branch: its odds, where to, what becomes of it, and its conditions."""
+def branch_lines(listing: Listing) -> Iterator[Line]:
+    """Yield one line a branch, its odds, where to, how it ends and when, and behind all what they hang on."""
     for piece in listing:
         outcome = piece.outcome
-        conditions = in_few(phrase(packet, v, d) for v, d in piece.facts.known.items())
+        conditions = in_few(phrase(listing.packet, v, d) for v, d in piece.facts.known.items())
         yield line(
             Part(f"  {percent(piece.odds):>9}", "bold green"),
             f"   {outcome.dnat or 'no translation'}   {fate_of(outcome).part().text}",
@@ -170,3 +171,5 @@ def branch_lines(packet: Packet, listing: Listing) -> Iterator[Line]:
     if listing.has_more:
         odds = "" if listing.rest is None else f", with {percent(listing.rest)} of the odds"
         yield line(f"  and more branches{odds} (--limit N lists N, --limit 0 all)")
+    yield from _assumptions(listing.assumptions)
+    yield from _questions(listing.questions)

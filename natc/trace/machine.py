@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.packet import OWNER, Open, Packet
@@ -11,34 +10,20 @@ from natc.netfilter.ruleset import Ruleset
 from natc.netfilter.values import changed
 from natc.trace.chains import ChainWalk, Tally
 from natc.trace.effects import Effects
-from natc.trace.lists import FirstList, Runs
-from natc.trace.node import NodeView, OpenNode, assumed
-from natc.trace.outcome import MASQUERADE, Distribution, Endpoint, Outcome, Piece, Question
+from natc.trace.lists import Runs
+from natc.trace.node import NodeView, OpenNode
+from natc.trace.outcome import MASQUERADE, Caveats, Distribution, Endpoint, Outcome, Piece
 from natc.trace.program import Program
 from natc.trace.search import CrowdedError, branches, merged
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
 from natc.trace.tracking import FirstPacket, Tracker
 from natc.trace.way import Way
-from natc.trace.wording import phrase
 from natc.values import frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host
-
-#: Open values that a question leaves open by itself; all others are questions that rules raise.
-_FIELDS = frozenset(
-    {
-        "source",
-        "source port",
-        "destination port",
-        "incoming interface",
-        "outgoing interface",
-        "user of the sender",
-        "group of the sender",
-    }
-)
-
+    from natc.trace.listing import Listing
 
 #: So many states of one packet that differ in what is known of open values are followed, no more: 31 sets
 #: that nobody showed made 13,000 pieces and cases without end, their rules' questions 40.
@@ -94,18 +79,21 @@ class Machine:
             finals = merged(way.step, way.start(start), None if self._last_resort else _CROWD)
         except CrowdedError:
             return self._at_once().trace(packet, origin)
+        caveats = self._caveats(packet, origin, way)
+        for final in finals:
+            caveats.saw(final)
         return Distribution(
             packet=packet,
             origin=origin,
             pieces=tuple(Piece(final.facts, final.odds, outcome_of(packet, final)) for final in finals),
-            questions=_questions(packet, finals, way.chains.tally),
-            assumptions=(
-                *self._taken_for_granted(tracker, packet),
-                *_assumptions(self.node, finals),
-                *_let_in(self.node, packet, origin, finals),
-            ),
+            questions=caveats.questions,
+            assumptions=(*self._taken_for_granted(tracker, packet), *caveats.assumptions),
             rules_evaluated=way.chains.tally.rules,
         )
+
+    def _caveats(self, packet: Packet, origin: str, way: Way) -> Caveats:
+        from_wire = origin != "local" and packet.in_interface != "lo"
+        return Caveats(packet, self.node, way.chains.tally, from_wire)
 
     @property
     def _last_resort(self) -> bool:
@@ -117,14 +105,19 @@ class Machine:
         program = Program(self.program.ruleset, self.program.use_index, at_once=True)
         return Machine(program, self.node, self.backend, self.start)
 
-    def branches(self, packet: Packet, origin: str = "network") -> Iterator[Piece]:
-        """Yield every branch by itself, the most likely first, worked out as far as it is asked for."""
+    def branches(self, packet: Packet, origin: str = "network", limit: int = 0) -> Listing:
+        """Return every branch by itself, the most likely first, worked out as far as it is asked for.
+
+        With a ``limit`` no more than so many are listed.
+        """
         from natc.trace.bounds import bound_of
+        from natc.trace.listing import Listing
 
         tracker = self._tracker(packet, self.node.host)
         way, start = self._prepared(packet, origin, tracker)
-        for final in branches(way.step, way.start(start), bound_of(way)):
-            yield Piece(final.facts, final.odds, outcome_of(packet, final))
+        finals = branches(way.step, way.start(start), bound_of(way))
+        granted = self._taken_for_granted(tracker, packet)
+        return Listing(packet, origin, limit, finals, self._caveats(packet, origin, way), granted)
 
     def _prepared(
         self, packet: Packet, origin: str, tracker: Tracker, *, rows: bool = False
@@ -232,46 +225,3 @@ def _translated(before: Packet, after: Packet, address: str, port: str) -> Endpo
         return None
     number = new[1]
     return Endpoint(after.show(new[0]), number.kind if isinstance(number, Open) else number)
-
-
-def _questions(packet: Packet, finals: Sequence[State], tally: Tally) -> tuple[Question, ...]:
-    """Return what the rules asked that neither packet nor node decides."""
-    asked = {value: None for final in finals for value in final.facts.known if value.kind not in _FIELDS}
-    questions = [Question(_text(packet, value), value, tally.asked.get(value)) for value in asked]
-    return (*questions, *(Question(text, Open("aside", text), rule) for text, rule in tally.aside.items()))
-
-
-def _text(packet: Packet, value: Open) -> str:
-    if value.domain is None:
-        return value.subject
-    if isinstance(value, FirstList):
-        return value.asks
-    if value.kind == "address type":
-        return f"of what type is {value.subject} for the node"
-    return phrase(packet, value, frozenset({True})) if value.subject else value.kind
-
-
-def _let_in(node: NodeView, packet: Packet, origin: str, finals: Sequence[State]) -> tuple[str, ...]:
-    """Return what is taken for granted for the node to let a packet from the wire in."""
-    if origin == "local" or packet.in_interface == "lo":
-        return ()
-    return assumed(packet, finals, known_node=node.host is not None)
-
-
-def _assumptions(node: NodeView, finals: Sequence[State]) -> tuple[str, ...]:
-    """Return what an open node takes for granted: addresses nobody asked about are not its own."""
-    if not isinstance(node, OpenNode):
-        return ()
-    taken: dict[int, Packet] = {}
-    for final in finals:
-        address = final.packet.dst
-        if isinstance(address, int) and address not in taken and final.verdict in ("FORWARD", "OUTPUT"):
-            kind = node.kind(final, address)
-            if isinstance(kind, Open) and kind not in final.facts.known:
-                taken[address] = final.packet
-    if not taken:
-        return ()
-    if len(taken) > 1:
-        return (f"none of the {len(taken)} addresses packets are sent on to is the node's own",)
-    ((address, packet),) = taken.items()
-    return (f"{packet.show(address)} is not the node's own address",)

@@ -6,7 +6,7 @@ looked at wherever a rule asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from natc.netfilter.condition import DeviceGroup, ReversePath, RouteRealm
@@ -217,33 +217,11 @@ def plain_type(packet: Packet, address: int) -> str | None:
     """
     if packet.family == 6:
         return "LOCAL" if address == _LOOPBACK6 else "MULTICAST" if address >> 120 == 0xFF else None
-    if address >> 24 == _LOOPBACK4:
+    if address >> 24 == LOOPBACK4:
         return "LOCAL"
     if address >> 28 == 0xE:
         return "MULTICAST"
     return "BROADCAST" if address in (0, 0xFFFFFFFF) else None
 
 
-_LOOPBACK4, _LOOPBACK6 = 127, 1
-
-
-def assumed(packet: Packet, finals: Sequence[State], *, known_node: bool) -> tuple[str, ...]:
-    """Return what is taken for granted of a packet from the wire, for the node to let it in."""
-    arrived = [final for final in finals if final.verdict not in ("DROP", "NO_ROUTE")]
-    if not arrived:
-        return ()
-    said = []
-    if isinstance(packet.src, Open):
-        kinds = "loopback, multicast, broadcast, 0.0.0.0/8" if packet.family == 4 else "loopback, multicast"
-        said.append(f"the source is no martian ({kinds}, the node's own)")
-    sysctls = ["rp_filter lets the source in"] if packet.family == 4 and not known_node else []
-    if not known_node:
-        sysctls += ["route_localnet lets it in"] if any(map(_to_loopback, arrived)) else []
-        sysctls += ["the node forwards packets"] if any(one.verdict == "FORWARD" for one in arrived) else []
-    return (*said, " and ".join(sysctls)) if sysctls else tuple(said)
-
-
-def _to_loopback(state: State) -> bool:
-    """Tell whether a packet is delivered to 127.0.0.0/8, which from the wire hangs on ``route_localnet``."""
-    packet = state.packet
-    return packet.family == 4 and isinstance(packet.dst, int) and packet.dst >> 24 == _LOOPBACK4
+LOOPBACK4, _LOOPBACK6 = 127, 1

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.probability import Odds, total
-from natc.trace.state import Step, Trail
+from natc.trace.lists import FirstList
+from natc.trace.node import LOOPBACK4, NodeView, OpenNode
+from natc.trace.state import State, Step, Trail
+from natc.trace.wording import phrase
 from natc.values import define, field, frozen, value
 
 if TYPE_CHECKING:
     from natc.netfilter.connection import Connection
+    from natc.trace.chains import Tally
     from natc.trace.tee import Copied
 
 #: Stands for "the address the packet leaves by, whichever that is".
 MASQUERADE = "masquerade"
 #: Verdicts of packets that come to nowhere.
 LOST = frozenset({"DROP", "REJECT", "NO_ROUTE"})
+
+#: Open values that a question leaves open by itself; all others are questions that rules raise.
+_FIELDS = frozenset(
+    {
+        "source",
+        "source port",
+        "destination port",
+        "incoming interface",
+        "outgoing interface",
+        "user of the sender",
+        "group of the sender",
+    }
+)
 
 
 @value
@@ -98,31 +114,6 @@ class Piece:
     outcome: Outcome
 
 
-@define(eq=False)
-class Listing:
-    """The first of a packet's branches, and whether there are more: of 64 coins in a row there are 2^64."""
-
-    branches: Iterator[Piece]
-    limit: int
-    """How many are listed at most; 0 for all."""
-    has_more: bool = False
-    """Known once all that are listed were asked for."""
-    _listed: float = 0.0
-    _conditional: bool = False
-
-    def __iter__(self) -> Iterator[Piece]:
-        for piece in islice(self.branches, self.limit or None):
-            self._listed += float(piece.odds)
-            self._conditional |= bool(piece.facts.known)
-            yield piece
-        self.has_more = next(self.branches, None) is not None
-
-    @property
-    def rest(self) -> float | None:
-        """The odds of what was not listed; None where they differ from condition to condition."""
-        return None if self._conditional else max(0.0, 1 - self._listed)
-
-
 @frozen(eq=False)
 class Case:
     """One set of conditions. The odds of its outcomes sum to exactly 1."""
@@ -140,6 +131,93 @@ class Question:
     text: str
     value: Open
     rule: Rule | None = None
+
+
+@define(eq=False)
+class Caveats:
+    """Gathers from the ends of a packet's ways what is to be said beside them: questions and assumptions.
+
+    Both ways to explore, merged and branch by branch, show it their ends and so say the same.
+    """
+
+    packet: Packet
+    node: NodeView
+    tally: Tally
+    from_wire: bool
+    """The packet comes from the network, over anything but lo."""
+    _asked: dict[Open, None] = field(factory=dict)
+    _elsewhere: dict[int, Packet] = field(factory=dict)
+    """The addresses that packets are sent on to and that nobody asked about."""
+    _arrived: bool = False
+    _forwarded: bool = False
+    _to_loopback: bool = False
+
+    def saw(self, final: State) -> None:
+        """Note a state that has arrived."""
+        self._asked.update((value, None) for value in final.facts.known if value.kind not in _FIELDS)
+        self._note_destination(final)
+        if self.from_wire and final.verdict not in ("DROP", "NO_ROUTE"):
+            self._arrived = True
+            self._forwarded |= final.verdict == "FORWARD"
+            self._to_loopback |= _to_loopback(final.packet)
+
+    def _note_destination(self, final: State) -> None:
+        address = final.packet.dst
+        if not isinstance(self.node, OpenNode) or final.verdict not in ("FORWARD", "OUTPUT"):
+            return
+        if isinstance(address, int) and address not in self._elsewhere:
+            kind = self.node.kind(final, address)
+            if isinstance(kind, Open) and kind not in final.facts.known:
+                self._elsewhere[address] = final.packet
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What the rules asked that neither packet nor node decides."""
+        questions = [Question(self._text(value), value, self.tally.asked.get(value)) for value in self._asked]
+        aside = self.tally.aside.items()
+        return (*questions, *(Question(text, Open("aside", text), rule) for text, rule in aside))
+
+    def _text(self, value: Open) -> str:
+        if value.domain is None:
+            return value.subject
+        if isinstance(value, FirstList):
+            return value.asks
+        if value.kind == "address type":
+            return f"of what type is {value.subject} for the node"
+        return phrase(self.packet, value, frozenset({True})) if value.subject else value.kind
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was taken for granted of the node and of its letting the packet in."""
+        return (*self._of_addresses(), *(self._let_in() if self._arrived else ()))
+
+    def _of_addresses(self) -> tuple[str, ...]:
+        """Return what an open node takes for granted: addresses nobody asked about are not its own."""
+        if len(self._elsewhere) > 1:
+            return (f"none of the {len(self._elsewhere)} addresses packets are sent on to is the node's own",)
+        return tuple(
+            f"{packet.show(address)} is not the node's own address"
+            for address, packet in self._elsewhere.items()
+        )
+
+    def _let_in(self) -> Sequence[str]:
+        """Return what is taken for granted for the node to let a packet from the wire in."""
+        packet, known_node = self.packet, self.node.host is not None
+        said = []
+        if isinstance(packet.src, Open):
+            kinds = "loopback, multicast" + (", broadcast, 0.0.0.0/8" if packet.family == 4 else "")
+            said.append(f"the source is no martian ({kinds}, the node's own)")
+        if not known_node:
+            sysctls = ["rp_filter lets the source in"] if packet.family == 4 else []
+            sysctls += ["route_localnet lets it in"] if self._to_loopback else []
+            sysctls += ["the node forwards packets"] if self._forwarded else []
+            said += [" and ".join(sysctls)] if sysctls else []
+        return said
+
+
+def _to_loopback(packet: Packet) -> bool:
+    """Tell whether a packet is delivered to 127.0.0.0/8, which from the wire hangs on ``route_localnet``."""
+    return packet.family == 4 and isinstance(packet.dst, int) and packet.dst >> 24 == LOOPBACK4
 
 
 @define(eq=False, slots=False)

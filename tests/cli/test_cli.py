@@ -155,7 +155,32 @@ def test_trace_as_json_is_one_document_with_version_and_schema_first(capsys):
 
 def test_branches_are_listed_one_by_one(capsys):
     assert run(["trace", DUMP, "--dst", "10.105.182.209:3000", "--src", "10.244.1.7", "--branches"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert [text.split()[2] for text in capsys.readouterr().out.splitlines()[:2]] == [
+        "10.244.0.23:8080",
+        "10.244.2.14:8080",
+    ]
+
+
+def granted_in(capsys, *words):
+    """Return what a trace takes for granted, of its text and of its JSON."""
+    asked = ["trace", DUMP, "--dst", "10.105.182.209:3000", *words]
+    assert run(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert run([*asked, "--output", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    said = [text.split(": ", 1)[1] for text in lines if text.startswith("  taken for granted: ")]
+    return said, answer["assumptions"], answer["open"], (answer["packet"]["dst"], answer["origin"])
+
+
+def test_branches_say_what_the_merged_answer_takes_for_granted(capsys):
+    merged = granted_in(capsys)
+    assert merged[0] == merged[1] != []
+    assert granted_in(capsys, "--branches") == merged
+
+
+def test_only_listed_branches_take_anything_for_granted(capsys):
+    said, *_ = granted_in(capsys, "--branches", "--limit", "1")
+    assert said[0] == "10.244.0.23 is not the node's own address"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +193,8 @@ def test_a_listing_of_branches_that_ends_early_says_so(limit, listed, more, caps
     assert run([*asked, "--limit", limit]) == 0
     found = capsys.readouterr().out.splitlines()
     assert len(found[:listed]) == listed
-    assert [text.strip() for text in found[listed:]] == more
+    behind = [text.strip() for text in found[listed:]]
+    assert [text for text in behind if not text.startswith("taken for granted: ")] == more
     assert run([*asked, "--limit", limit, "--output", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (len(answer["branches"]), answer["complete"]) == (listed, not more)
@@ -176,9 +202,7 @@ def test_a_listing_of_branches_that_ends_early_says_so(limit, listed, more, caps
 
 def test_the_rest_of_branches_under_conditions_has_no_odds_of_its_own(capsys):
     assert run(["trace", DUMP, "--dst", "10.105.182.209:3000", "--branches", "--limit", "2"]) == 0
-    assert capsys.readouterr().out.splitlines()[2:] == [
-        "  and more branches (--limit N lists N, --limit 0 all)"
-    ]
+    assert capsys.readouterr().out.splitlines()[2] == "  and more branches (--limit N lists N, --limit 0 all)"
 
 
 #: What a question by address on kube-proxy's own lines has no use for: the cache is opened for other lines.
