@@ -37,8 +37,8 @@ _ANSWERS = {
 class Tuple:
     """One direction of a connection.
 
-    For ICMP ``sport`` holds the identifier, and ``dport`` type and code, ``type << 8 | code``. Protocols
-    without ports have 0 in both.
+    For ICMP ``sport`` holds the identifier, and ``dport`` type and code, ``type << 8 | code``. GRE has the
+    call that its version 1 names in ``dport``; other protocols without ports have 0 in both.
     """
 
     family: int

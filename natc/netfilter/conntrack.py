@@ -61,6 +61,7 @@ class Datagram:
     dst: int
     sport: int = 0
     dport: int = 0
+    """Of GRE the call."""
     icmp_type: int = 0
     icmp_code: int = 0
     icmp_id: int = 0
@@ -72,6 +73,8 @@ class Datagram:
     """The packet that an ICMP error quotes."""
     length: int = 0
     """Of the whole packet, in bytes."""
+    is_malformed: bool = False
+    """One of its headers is such that it belongs to no connection."""
 
     def key(self) -> Tuple:
         """Return the tuple by which its connection is looked up."""
@@ -80,7 +83,7 @@ class Datagram:
             return Tuple(self.family, self.proto, self.src, self.icmp_id, self.dst, kind)
         if self.proto in PORTED:
             return Tuple(self.family, self.proto, self.src, self.sport, self.dst, self.dport)
-        return Tuple(self.family, self.proto, self.src, 0, self.dst, 0)
+        return Tuple(self.family, self.proto, self.src, 0, self.dst, self.dport if self.proto == GRE else 0)
 
 
 @frozen
@@ -141,7 +144,7 @@ class Connections(ConnectionTable):
         """
         if arriving and self.settings.checks_checksums and _is_taken_for_bad(datagram):
             return INVALID
-        if datagram.family == 6 and datagram.proto == NOTHING:
+        if datagram.is_malformed or (datagram.family == 6 and datagram.proto == NOTHING):
             return INVALID
         special = self._icmp(datagram, zone)
         if special is not None:

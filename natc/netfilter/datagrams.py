@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from natc.netfilter.connection import GRE
 from natc.netfilter.conntrack import Datagram
 from natc.netfilter.conntrack_sctp import SctpPacket
+from natc.netfilter.gre import call_of
 from natc.netfilter.packet import Packet
 from natc.netfilter.tcp_segment import Segment
 
@@ -19,13 +21,14 @@ def datagram_of(packet: Packet) -> Datagram:
         assert value is None or isinstance(value, int), "a replayed packet leaves nothing open"
         return value or 0
 
+    call = call_of(packet) if packet.proto == GRE and isinstance(packet.payload, bytes) else 0
     return Datagram(
         packet.family,
         number(packet.proto),
         number(packet.src),
         number(packet.dst),
         number(packet.sport),
-        number(packet.dport),
+        call or number(packet.dport),
         number(packet.icmp_type),
         number(packet.icmp_code),
         number(packet.icmp_id),
@@ -34,6 +37,7 @@ def datagram_of(packet: Packet) -> Datagram:
         packet.bad_checksum,
         datagram_of(packet.inner) if packet.inner else None,
         packet.length if isinstance(packet.length, int) else 0,
+        call is None,
     )
 
 

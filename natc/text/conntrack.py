@@ -9,7 +9,7 @@ Facts: conntrack(8), and what version 1.4.7 and Linux 6.18 print.
 from __future__ import annotations
 
 from natc.errors import NodeError, Span
-from natc.netfilter.connection import ICMP, ICMPV6, PORTED, SCTP, TCP, Connection, Status, Tuple
+from natc.netfilter.connection import GRE, ICMP, ICMPV6, PORTED, SCTP, TCP, Connection, Status, Tuple
 from natc.netfilter.conntrack import Connections, Settings
 from natc.netfilter.conntrack_sctp import SctpState
 from natc.netfilter.iproute import parse_address
@@ -105,7 +105,8 @@ def _tuple(values: dict[str, str], proto: int, family: int) -> Tuple:
         return Tuple(family, proto, src, int(values["id"]), dst, kind)
     if proto in PORTED:
         return Tuple(family, proto, src, int(values["sport"]), dst, int(values["dport"]))
-    return Tuple(family, proto, src, 0, dst, 0)
+    source, call = (int(values.get(key, "0"), 0) for key in ("srckey", "dstkey"))
+    return Tuple(family, proto, src, source, dst, call)
 
 
 def _carried(values: dict[str, str]) -> tuple[int, int]:
@@ -172,7 +173,7 @@ def _tuple_words(found: Tuple) -> list[str]:
         return [*words, f"type={found.dport >> 8}", f"code={found.dport & 0xFF}", f"id={found.sport}"]
     if found.proto in PORTED:
         return [*words, f"sport={found.sport}", f"dport={found.dport}"]
-    return words
+    return [*words, f"srckey={found.sport:#x}", f"dstkey={found.dport:#x}"] if found.proto == GRE else words
 
 
 def _carried_words(connection: Connection, direction: int) -> list[str]:

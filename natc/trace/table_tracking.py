@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from natc.netfilter import nat, nat_rewrite, own_addresses
-from natc.netfilter.connection import MAY_CLASH, Connection, Status
+from natc.netfilter import gre, nat, nat_rewrite, own_addresses
+from natc.netfilter.connection import GRE, MAY_CLASH, Connection, Status
 from natc.netfilter.conntrack import Connections
 from natc.netfilter.datagrams import TABLE, datagram_of
 from natc.netfilter.effect import Masquerade, Redirect, Translate
@@ -209,7 +209,11 @@ def rewritten(state: State, connection: Connection, side: str) -> State:
 
 
 def _applied(state: State, rewrite: Rewrite | None) -> State:
-    return state if rewrite is None else changed(state, packet=_rewritten(state.packet, rewrite))
+    if rewrite is None:
+        return state
+    if state.packet.proto == GRE and gre.is_refused(state.packet, rewrite.side):
+        return _dropped(state)
+    return changed(state, packet=_rewritten(state.packet, rewrite))
 
 
 def _rewritten(packet: Packet, rewrite: Rewrite) -> Packet:

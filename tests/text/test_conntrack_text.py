@@ -69,12 +69,14 @@ def test_packets_find_the_connections_that_were_read() -> None:
 
 def test_the_lines_of_proc_are_read() -> None:
     line = (
-        "ipv4     2 gre      47 29 timeout=30, stream_timeout=180 src=1.1.1.1 dst=2.2.2.2 srckey=0x0 dstkey=0x0 "
-        "[UNREPLIED] src=2.2.2.2 dst=1.1.1.1 srckey=0x0 dstkey=0x0 mark=0 zone=0 use=2"
+        "ipv4     2 gre      47 29 timeout=30, stream_timeout=180 src=1.1.1.1 dst=2.2.2.2 srckey=0x0 dstkey=0x1f "
+        "[UNREPLIED] src=2.2.2.2 dst=1.1.1.1 srckey=0x1f dstkey=0x0 mark=0 zone=0 use=2"
     )
     (entry,) = entries(line)
     assert (entry.original.proto, entry.original.src) == (47, number("1.1.1.1"))
-    assert connection_text(entry).startswith("gre 47 T src=1.1.1.1 dst=2.2.2.2 [UNREPLIED] src=2.2.2.2")
+    assert entry.original.dport == entry.reply.sport == 31
+    shown = "gre 47 T src=1.1.1.1 dst=2.2.2.2 srckey=0x0 dstkey=0x1f [UNREPLIED] src=2.2.2.2"
+    assert connection_text(entry).startswith(shown)
 
 
 @pytest.mark.parametrize(
