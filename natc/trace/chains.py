@@ -14,6 +14,7 @@ from natc.netfilter.values import changed
 from natc.trace import crowd
 from natc.trace.effects import ACCEPT, CONTINUE, DROP, Effects
 from natc.trace.evaluate import Asker
+from natc.trace.lists import first_list_of
 from natc.trace.node import NodeView
 from natc.trace.program import Program, ReadyChain, ReadyRule
 from natc.trace.split import Split
@@ -98,7 +99,7 @@ class ChainWalk:
         self, chain: ReadyChain, place: int, ready: ReadyRule, state: State, table: str
     ) -> list[State] | None:
         """Take a row of rules that lead to endpoints as one; None where a rule is to be taken by itself."""
-        if type(ready.condition) is not Chance or len(chain.rules) - place < crowd.WORTH_IT or state.crowd:
+        if not _may_begin_a_row(ready) or len(chain.rules) - place < crowd.WORTH_IT or state.crowd:
             return None
         from natc.trace.endpoint_rows import row_at
 
@@ -109,21 +110,23 @@ class ChainWalk:
         if plain is None or marked is None:
             return None
         members, left = row.members(state)
-        if row.asked and members[True]:
+        if left:
+            self.tally.note(ready.rule, state, [Split(False, left)])
+        if row.alike.asked and members[True]:
             known = changed(state, facts=members[True][0].facts)
-            self.tally.note(row.asked.rule, state, [Split(True, known)])
+            self.tally.note(row.alike.asked.rule, state, [Split(True, known)])
         groups = (*crowd.of_members(plain, members[False]), *crowd.of_members(marked, members[True]))
-        return [*groups, _at(left, row.end)]
+        return [*groups, _at(left, row.end)] if left else [*groups]
 
     def _marked(self, row: Row, state: State) -> State:
-        for ready in row.marking:
+        for ready in row.alike.marking:
             assert isinstance(ready.action, Effect)
             ((state, _),) = self.effects.apply(ready.action, state, ready)
         return state
 
     def _translated(self, row: Row, state: State) -> State | None:
         """Return the state behind a row's first endpoint; None where that is not a single one."""
-        ready = row.translation
+        ready = row.alike.translation
         self.tally.evaluated(ready)
         if Asker(self.node, ready).ask(ready.condition, state) is not True:
             return None
@@ -188,6 +191,11 @@ class ChainWalk:
         assert chain is not None
         state = state.on_trail(Step(table, state.hook, None))
         return _finish(state, chain.policy or "ACCEPT", f"{table} {state.hook} policy")
+
+
+def _may_begin_a_row(ready: ReadyRule) -> bool:
+    """Tell whether a rule only draws a number, or only asks one of the lists that are asked together."""
+    return type(ready.condition) is Chance or first_list_of(ready.condition) is not None
 
 
 def _following(chain: ReadyChain, place: int, state: State) -> int:

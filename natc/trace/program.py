@@ -9,11 +9,12 @@ from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Rememb
 from natc.netfilter.effect import Effect
 from natc.netfilter.rule import Jump, Rule
 from natc.netfilter.ruleset import Ruleset
-from natc.trace.lists import Runs, list_asked
+from natc.trace.lists import FirstList, Runs, list_asked
 from natc.values import define, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.ruleset import Chain
+    from natc.trace.endpoint_chains import EndpointChains
     from natc.trace.endpoints import Row
     from natc.trace.index import ChainIndex
 
@@ -44,6 +45,8 @@ class ReadyChain:
     lists: Runs | None = None
     """The lists that are asked together; None where what nobody can decide is asked once a rule."""
     _ready: dict[int, ReadyRule] = field(factory=dict)
+    _in_a_row: dict[int, tuple[FirstList, int] | None] = field(factory=dict)
+    """The lists that rules ask in a row, by the rule's place."""
 
     def rule(self, place: int) -> ReadyRule:
         """Return the rule at ``place``, counted from 0."""
@@ -52,34 +55,23 @@ class ReadyChain:
             condition = self.rules[place].condition
             if self.lists is None:
                 found = self._made(place, _asked_at_once(condition))
-            elif list_asked(condition) is None:
-                found = self._made(place, self.lists.asking(condition))
             else:
-                self._ask_together(place, self.lists)
-                return self._ready[place]
+                own = self._among_lists(place, self.lists) if list_asked(condition) else None
+                found = self._made(place, self.lists.asking(condition, own))
             self._ready[place] = found
         return found
+
+    def _among_lists(self, place: int, lists: Runs) -> tuple[FirstList, int] | None:
+        """Return which of the lists that rules ask in a row a rule asks."""
+        if place not in self._in_a_row:
+            self._in_a_row |= lists.around(self.name, self.rules, place)
+        return self._in_a_row[place]
 
     def _made(self, place: int, condition: Condition) -> ReadyRule:
         rule = self.rules[place]
         target = rule.target
         action = target if target is None or isinstance(target, Jump) else target.effect()
         return ReadyRule(place + 1, rule, _coins_last(condition), action)
-
-    def _ask_together(self, place: int, lists: Runs) -> None:
-        """Make the rules around one that only asks a list, as far as they are written as it is."""
-        start = end = place
-        shape = self.rules[place].shape
-        while start and self.rules[start - 1].shape is shape:
-            start -= 1
-        while end < len(self.rules) and self.rules[end].shape is shape:
-            end += 1
-        conditions = [self.rules[each].condition for each in range(start, end)]
-        texts = tuple(str(list_asked(condition)) for condition in conditions)
-        first = lists.together(f"{self.name}, rule {start + 1}, line {self.rules[start].line}", texts)
-        for number, condition in enumerate(conditions):
-            asking = lists.asking(condition, (first, number) if first else None)
-            self._ready[start + number] = self._made(start + number, asking)
 
 
 def _asked_at_once(condition: Condition) -> Condition:
@@ -134,6 +126,8 @@ class Program:
     """The lists that rules ask in a row, as far as they are reached."""
     rows: dict[tuple[str, str], dict[int, Row | None]] = field(factory=dict)
     """The rows of rules that lead to endpoints, by table and chain and where they were looked for."""
+    endpoint_chains: dict[str, list[EndpointChains]] = field(factory=dict)
+    """How chains of endpoints that rows lead to are written, by table."""
     _chains: dict[tuple[str, str], ReadyChain | None] = field(factory=dict)
 
     def chain(self, table: str, name: str) -> ReadyChain | None:

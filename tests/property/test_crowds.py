@@ -11,7 +11,10 @@ from natc.netfilter.packet import question_packet
 from natc.text.reader import read
 from natc.trace import crowd
 from natc.trace.host_node import HostNode
+from natc.trace.lists import Runs
 from natc.trace.machine import Machine
+from natc.trace.node import OpenNode
+from natc.trace.program import Program
 
 TABLES = {
     "filter": ("FORWARD", "OUTPUT"),
@@ -125,6 +128,8 @@ def service(draw):
             ]
         )
     )
+    if draw(st.booleans()):
+        yield from affinity(draw, len(to))
     for number, address in enumerate(to):
         odd = draw(st.integers(0, 7)) == 0
         share = draw(st.sampled_from(["0.4", "0.5", "0.00000001", "1"])) if odd else "0.4"
@@ -134,6 +139,19 @@ def service(draw):
             yield f"-A SEP{number} -s {source} {own}"
         to_port = draw(st.sampled_from([port, "81", "81-83"])) if odd else port
         yield f"-A SEP{number} {asks.format(f'SEP{number}')} -j DNAT --to-destination {address}:{to_port}"
+
+
+def affinity(draw, endpoints):
+    """Rules that ask the endpoints' lists, now and then one in another way or for another list."""
+    for number in range(endpoints):
+        odd = draw(st.integers(0, 7)) == 0
+        name = draw(st.sampled_from([f"SEP{number}", "seen", "SEP0"])) if odd else f"SEP{number}"
+        more = (
+            draw(st.sampled_from(["-s 10.244.0.0/16", "-p udp", "-p tcp", "", ""])) if odd else "-s 0.0.0.0/0"
+        )
+        no = draw(st.sampled_from(["", "", "! "])) if odd else ""
+        goal = draw(st.sampled_from(["-j SEP0", "-j ACCEPT", "-g SEP0"])) if odd else f"-j SEP{number}"
+        yield f"-A SVC {more} -m recent {no}--rcheck --seconds 60 --name {name} --rsource {goal}"
 
 
 NODE = Host.from_node(
@@ -175,11 +193,11 @@ def only_ways(answer):
 @settings(max_examples=60, deadline=None)
 @given(dumps(), packets, st.sampled_from(["network", "local"]), st.sampled_from([None, HostNode(NODE)]))
 def test_a_crowd_comes_where_each_of_its_packets_does(text, packet, origin, node):
-    machine = Machine.of(read(text), node)
+    ruleset = read(text)
     with patch.object(crowd, "WORTH_IT", 10**9):
-        alone = machine.trace(packet, origin)
+        alone = Machine(Program(ruleset, lists=Runs(2)), node or OpenNode()).trace(packet, origin)
     with patch.object(crowd, "WORTH_IT", 2):
-        together = machine.trace(packet, origin)
+        together = Machine(Program(ruleset, lists=Runs(2)), node or OpenNode()).trace(packet, origin)
     assert described(together) == described(alone)
     paths, reference = only_ways(together), only_ways(alone)
     for key in paths.keys() & reference.keys():

@@ -107,6 +107,59 @@ def test_a_list_of_each_endpoint_does_not_make_their_chains_unlike():
     assert together > 50
 
 
+def with_affinity(count=COUNT):
+    """The service of these tests with session affinity: a list of each endpoint, asked before the draw."""
+    text = re.sub(
+        r"-A (SEP-\d+) -p tcp -m tcp",
+        r"-A \1 -p tcp -m recent --set --name \1 --rsource -m tcp",
+        str(service(count)),
+    )
+    asks = "-A SVC -m recent --rcheck --seconds 10800 --reap --name SEP-{0} --rsource -j SEP-{0}\n"
+    first = text.index("-A SVC -m statistic")
+    return text[:first] + "".join(asks.format(number) for number in range(count)) + text[first:]
+
+
+@pytest.mark.parametrize("origin", ["network", "local"])
+@pytest.mark.parametrize("source", [None, "10.244.0.7", "192.0.2.1"])
+def test_a_row_that_asks_lists_is_one_step_too(source, origin):
+    """Of 40 endpoints as of 5,000 some 90 rules are looked at."""
+    together, alone = both(with_affinity(), question_packet("10.96.0.1", 80, src=source), origin)
+    assert together < 100 < 6 * COUNT < alone
+
+
+@pytest.mark.parametrize(
+    ("written", "otherwise"),
+    [
+        ("--seconds 10800 --reap --name SEP-20", "--seconds 60 --reap --name SEP-20"),
+        ("--rcheck --seconds 10800 --reap --name SEP-20", "--update --seconds 10800 --reap --name SEP-20"),
+        ("--rcheck --seconds 10800 --reap --name SEP-20", "! --rcheck --seconds 10800 --reap --name SEP-20"),
+        ("--name SEP-20 --rsource -j SEP-20", "--name SEP-20 --rsource -j ACCEPT"),
+    ],
+)
+def test_a_row_that_asks_lists_ends_where_one_is_asked_in_another_way(written, otherwise):
+    text = with_affinity()
+    assert text.count(written) == 1
+    (whole, _), (together, alone) = both(text), both(text.replace(written, otherwise))
+    assert whole < together < alone / 2
+
+
+def test_a_list_may_lead_to_the_endpoint_of_another():
+    together, _ = both(with_affinity().replace("SEP-20 --rsource -j SEP-20", "SEP-20 --rsource -j SEP-3"))
+    assert together < 100
+
+
+def test_lists_that_were_shown_are_asked_one_by_one():
+    together, _ = both(with_affinity(18), start=Start(lists={"SEP-7": ()}))
+    assert together > 100
+
+
+def test_packets_of_which_a_list_is_known_go_through_the_rules():
+    asked = "-A SVC -m recent --rcheck --seconds 10800 --reap --name SEP-{} --rsource -j MARK --set-xmark 0x1/0x1\n"
+    first = "".join(asked.format(number) for number in range(3, 12))
+    together, _ = both(with_affinity(18).replace("-A SVC ! -s", first + "-A SVC ! -s"))
+    assert together > 100
+
+
 def test_packets_to_an_endpoint_itself_go_through_its_rules():
     """Translating them changes nothing, which the kernel does not call a translation."""
     text = str(service(COUNT)).replace("-d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j SVC", "-p tcp -j SVC")
