@@ -9,7 +9,14 @@ from natc.netfilter.fib import Flow, Found
 from natc.netfilter.host import Host
 from natc.netfilter.iproute import TABLES
 from natc.netfilter.own_addresses import addresses_of
-from natc.netfilter.special_addresses import LIMITED_BROADCAST, LINK_LOCAL6, MULTICAST4, MULTICAST6, ZERO4
+from natc.netfilter.special_addresses import (
+    LIMITED_BROADCAST,
+    LINK_LOCAL6,
+    LOCAL_MULTICAST4,
+    MULTICAST4,
+    MULTICAST6,
+    UNSPECIFIED4,
+)
 
 
 def address_type(host: Host, address: int, interface: str | None = None) -> str:
@@ -17,7 +24,7 @@ def address_type(host: Host, address: int, interface: str | None = None) -> str:
 
     Only the table ``local`` counts. With ``interface``, only that interface's entries do.
     """
-    if address in ZERO4 or address == LIMITED_BROADCAST:
+    if address in (UNSPECIFIED4, LIMITED_BROADCAST):
         return "BROADCAST"
     if address in MULTICAST4:
         return "MULTICAST"
@@ -72,9 +79,9 @@ def reverse_path_matches(
 
 def _reverse4(host: Host, flow: Flow, loose: bool, valid_mark: bool, accept_local: bool) -> bool:
     to = flow.destination
-    if flow.source in ZERO4 and (to == LIMITED_BROADCAST or to >> 8 == 224 << 16):
+    if flow.source == UNSPECIFIED4 and (to == LIMITED_BROADCAST or to in LOCAL_MULTICAST4):
         return True
-    source = 0 if to in MULTICAST4 or to in ZERO4 or to == LIMITED_BROADCAST else to
+    source = 0 if to in MULTICAST4 or to == LIMITED_BROADCAST else to
     found = host.fib.lookup(Flow(flow.source, source, mark=flow.mark if valid_mark else 0, tos=flow.tos))
     if isinstance(found, str):
         return False

@@ -26,7 +26,7 @@ from natc.netfilter.special_addresses import (
     MAPPED6,
     MULTICAST4,
     MULTICAST6,
-    ZERO4,
+    UNSPECIFIED4,
     martian_source,
 )
 from natc.values import evolve, frozen
@@ -85,7 +85,7 @@ def _input4(host: Host, flow: Flow) -> InputRoute:
         return InputRoute("drop", reason=martian)
     if flow.destination in MULTICAST4:
         return _multicast4(host, flow)
-    if flow.destination == LIMITED_BROADCAST:
+    if flow.destination in (LIMITED_BROADCAST, UNSPECIFIED4):
         return _delivered4(host, flow)
     found = host.fib.lookup(flow)
     if isinstance(found, str):
@@ -108,8 +108,8 @@ def _martian_address(flow: Flow) -> str | None:
     reason = None if flow.source_open else martian_source(source, destination)
     if reason:
         return reason
-    if destination in ZERO4 and (flow.source_open or not source == destination == 0):
-        return "martian destination: in 0.0.0.0/8"
+    if destination == UNSPECIFIED4 and (flow.source_open or source != UNSPECIFIED4):
+        return "martian destination: 0.0.0.0"
     return None
 
 
@@ -129,7 +129,7 @@ def _multicast4(host: Host, flow: Flow) -> InputRoute:
 
 def _delivered4(host: Host, flow: Flow) -> InputRoute:
     refused = None
-    if flow.source not in ZERO4:
+    if flow.source != UNSPECIFIED4:
         refused = source_refusal(host, flow, None)
     return InputRoute("drop", reason=refused) if refused else InputRoute("local")
 

@@ -11,7 +11,7 @@ from natc.netfilter.iproute import TABLES
 from natc.netfilter.own_addresses import select_source
 from natc.netfilter.route_matches import address_type
 from natc.netfilter.source6 import select_source6
-from natc.netfilter.special_addresses import LIMITED_BROADCAST, LOOPBACK4, MULTICAST4, ZERO4
+from natc.netfilter.special_addresses import LIMITED_BROADCAST, LOOPBACK4, MULTICAST4, UNSPECIFIED4
 from natc.values import evolve, frozen
 
 
@@ -61,11 +61,11 @@ def reroute(host: Host, flow: Flow) -> OutputRoute:
 
 def _output4(host: Host, flow: Flow, any_source: bool) -> OutputRoute:
     source, destination = flow.source, flow.destination
-    if source and (source in MULTICAST4 or source in ZERO4 or source == LIMITED_BROADCAST):
+    if source and (source in MULTICAST4 or source == LIMITED_BROADCAST):
         return OutputRoute(source=source, error="EINVAL")
     if source and not any_source and not _is_local4(host, source):
         return OutputRoute(source=source, error="EINVAL")
-    if destination == 0:
+    if destination == UNSPECIFIED4:
         destination = source or LOOPBACK4.address + 1
         flow = evolve(flow, destination=destination)
     found = host.fib.lookup(flow)
@@ -97,8 +97,6 @@ def _made4(host: Host, flow: Flow, found: Found, source: int) -> OutputRoute:
     device = found.hop.device
     loopback_leaves = source in LOOPBACK4 and device != "lo"
     if loopback_leaves and not host.sysctl("route_localnet", device):
-        return OutputRoute(source=source, error="EINVAL")
-    if flow.destination in ZERO4:
         return OutputRoute(source=source, error="EINVAL")
     if flow.destination in MULTICAST4 or flow.destination == LIMITED_BROADCAST:
         kind = "multicast" if flow.destination in MULTICAST4 else "broadcast"

@@ -205,7 +205,7 @@ class Caveats:
         packet, known_node = self.packet, self.node.host is not None
         said = []
         if isinstance(packet.src, Open):
-            kinds = "loopback, multicast" + (", broadcast, 0.0.0.0/8" if packet.family == 4 else "")
+            kinds = "loopback, multicast" + (", broadcast, 0.0.0.0" if packet.family == 4 else "")
             said.append(f"the source is no martian ({kinds}, the node's own)")
         if not known_node:
             sysctls = ["rp_filter lets the source in"] if packet.family == 4 else []

@@ -39,7 +39,7 @@ HOST6 = Host.from_node(NODE6)
         (flow("10.68.0.1", "10.244.1.5", "cni0"), "drop", None, (3, 13)),
         (flow("10.244.1.5", "192.168.1.10", "eth0"), "drop", None, None),
         (flow("127.0.0.1", "192.168.1.77", "eth0"), "drop", None, None),
-        (flow("8.8.8.8", "0.1.2.3", "eth0"), "drop", None, None),
+        (flow("8.8.8.8", "0.1.2.3", "eth0"), "forward", "eth0", None),
         (flow("0.0.0.0", "192.168.1.77", "eth0"), "drop", None, None),
         (flow("8.8.8.8", "224.0.0.1", "eth0"), "drop", None, None),
         (flow("224.0.0.1", "192.168.1.77", "eth0"), "local", None, None),
@@ -59,7 +59,7 @@ def test_arriving_packets_go_where_the_tables_say(
 
 def test_nothing_but_a_packet_from_nowhere_arrives_for_nowhere() -> None:
     nowhere = flow("0.0.0.0", "0.0.0.0", "eth0")
-    assert route_input(HOST4, nowhere).kind != "drop"
+    assert route_input(HOST4, nowhere).kind == "local"
     assert route_input(HOST4, flow("0.0.0.0", "192.168.1.77", "eth0")).kind == "drop"
     assert (
         route_input(HOST4, evolve(nowhere, source_open=True)).kind == "drop"

@@ -21,12 +21,16 @@ def verdicts(found):
     return {verdict for case in found.cases for verdict in {outcome.verdict for _, outcome in case.outcomes}}
 
 
-@pytest.mark.parametrize("src", ["224.0.0.1", "239.1.2.3", "255.255.255.255", "0.0.0.0", "0.1.2.3"])
+@pytest.mark.parametrize("src", ["224.0.0.1", "239.1.2.3", "255.255.255.255", "0.0.0.0"])
 def test_what_every_node_refuses_is_refused(src):
     found = answer(src)
     assert verdicts(found) == {"NO_ROUTE"}
     assert found.assumptions == ()
     assert "martian source" in found.cases[0].outcomes[0][1].reason
+
+
+def test_the_rest_of_the_network_of_0_0_0_0_is_let_in():
+    assert verdicts(answer("0.1.2.3")) == {"FORWARD"}
 
 
 @pytest.mark.parametrize("src", ["::1", "ff02::1", "::ffff:1.2.3.4"])
@@ -56,7 +60,7 @@ def test_what_hangs_on_a_sysctl_is_open(src, dst, question):
     assert "NO_ROUTE" not in verdicts(answer(src, dst, in_interface="lo"))
 
 
-NO_MARTIAN = "the source is no martian (loopback, multicast, broadcast, 0.0.0.0/8, the node's own)"
+NO_MARTIAN = "the source is no martian (loopback, multicast, broadcast, 0.0.0.0, the node's own)"
 SYSCTLS = "rp_filter lets the source in and the node forwards packets"
 
 

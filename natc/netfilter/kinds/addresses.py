@@ -39,9 +39,9 @@ def address_of(value: int, bits: int) -> Address:
 
 
 def text_of(value: int, bits: int) -> str:
-    """Return the text of the address that :func:`address_of` returns; of IPv4 without making one."""
+    """Return what :func:`shown` makes of the address with a number; of IPv4 without making one."""
     if bits != 32:
-        return str(address_of(value, bits))
+        return shown(address_of(value, bits))
     return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
 
 
