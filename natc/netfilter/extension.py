@@ -10,13 +10,16 @@ its fields and what it means for a packet.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from natc.netfilter.condition import Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.ports import ALL_PORTS, PortRange
 from natc.values import field, fields, frozen
+
+if TYPE_CHECKING:
+    from natc.netfilter.memory import Memory
 
 T = TypeVar("T")
 _METADATA = "natc.option"
@@ -282,6 +285,10 @@ class Match(Extension):
     def condition(self) -> Condition:
         """Return what the match asks of a packet; without a definition, a question left open."""
         return Unknown(f"-m {' '.join([self.shown_name, *self.words()])}")
+
+    def loaded(self, memory: Memory) -> Memory:
+        """Return what the kernel remembers once it has taken a rule that asks this."""
+        return memory
 
 
 class Target(Extension):

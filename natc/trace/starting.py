@@ -10,7 +10,8 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from natc.errors import NodeError
-from natc.netfilter.rule import Rule, Shape
+from natc.netfilter.extension import Match
+from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Ruleset
 from natc.values import evolve, field, frozen
 
@@ -62,17 +63,16 @@ def asks_for_counts(ruleset: Ruleset) -> bool:
 def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> Memory:
     """Return the memory once a ruleset is loaded: its lists exist, those that were given with entries.
 
-    Raises :class:`NodeError` for a list that no rule names.
+    So do tables of rates (``hashlimit``). Raises :class:`NodeError` for a list that no rule names.
     """
-    from natc.netfilter.matches.recent import Recent
-
     remembers: dict[Shape, bool] = {}
     for rule in _in_load_order(ruleset, backend):
         shape = rule.shape
         if shape not in remembers:
-            remembers[shape] = any(part.kind is Recent for part in shape.matches)
+            remembers[shape] = any(map(_makes_something, shape.matches))
         if remembers[shape]:
-            memory = _with_lists_of(memory, rule)
+            for match in rule.matches:
+                memory = match.loaded(memory)
     for name, entries in given.items():
         found = memory.get(("recent", name))
         if found is None:
@@ -81,13 +81,9 @@ def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> 
     return memory
 
 
-def _with_lists_of(memory: Memory, rule: Rule) -> Memory:
-    from natc.netfilter.matches.recent import Recent
-
-    for match in rule.matches:
-        if isinstance(match, Recent):
-            memory = match.loaded(memory)
-    return memory
+def _makes_something(part: Part) -> bool:
+    """Tell whether the kernel remembers something from taking a rule with such a match on."""
+    return issubclass(part.kind, Match) and part.kind.loaded is not Match.loaded
 
 
 def _in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:

@@ -219,19 +219,40 @@ class Hashlimit(Match):
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
         """Take the packet out of the bucket of this source, destination or port.
 
-        None where that hangs on whether a bucket that was idle for long has been collected as garbage yet.
+        None where that hangs on whether a bucket that was idle for long has been collected as garbage yet,
+        or where the table of this name holds what this rule does not measure.
         """
         assert isinstance(packet.length, int)
-        measured = Window if self.rate_match else ByteBucket if isinstance(self.rate, ByteRate) else Bucket
-        key = ("hashlimit", self.table_name, measured.__name__, self._group(packet))
+        table: Hashlimit = memory.get(self._table, self)
+        if table._measured is not self._measured:
+            return None, memory
+        key = (*self._table, table._group(packet))
         found = memory.get(key)
-        within, left = taken = self._taken(found, packet.length, memory.now)
-        idle = 0 if found is None or self.expire is None else (memory.now - found.seen) * 1000 - self.expire
+        within, left = taken = table._taken(found, packet.length, memory.now)
+        idle = 0 if found is None or table.expire is None else (memory.now - found.seen) * 1000 - table.expire
         if idle > 0:
-            within, left = fresh = self._taken(None, packet.length, memory.now)
-            if idle <= self.gc_interval and fresh != taken:
+            within, left = fresh = table._taken(None, packet.length, memory.now)
+            if idle <= table.gc_interval and fresh != taken:
                 return None, memory
         return within is (self.upto is not None), memory.with_value(key, left)
+
+    def loaded(self, memory: Memory) -> Memory:
+        """Make the table that all rules of this name share, as this rule says (hashlimit_mt_check_common).
+
+        A table that is there keeps its rate, burst, mode and expiry; of a later rule only the side counts.
+        """
+        return memory if memory.get(self._table) else memory.with_value(self._table, self)
+
+    @property
+    def _table(self) -> tuple[str, str | None]:
+        return ("hashlimit", self.table_name)
+
+    @property
+    def _measured(self) -> type[Window | ByteBucket | Bucket]:
+        """What a table of such rules holds."""
+        if self.rate_match:
+            return Window
+        return ByteBucket if isinstance(self.rate, ByteRate) else Bucket
 
     def _taken(self, found: Any, length: int, now: float) -> tuple[bool, object]:
         """Return whether a packet is within the rate, and what is remembered then."""
