@@ -9,7 +9,7 @@ its fields and what it means for a packet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from natc.netfilter.condition import Condition, Unknown
@@ -282,13 +282,18 @@ class Match(Extension):
     asks_nothing: ClassVar[bool] = False
     """Whether it is a remark, true of every packet."""
 
+    @property
+    def kept_at(self) -> Hashable:
+        """Where a memory has what rules share that name the same, as long as one does; None for nothing."""
+        return None
+
+    def loaded(self, memory: Memory) -> Memory:
+        """Return the memory once a rule with it is loaded. Raises :class:`OptionError` if it is refused."""
+        return memory
+
     def condition(self) -> Condition:
         """Return what the match asks of a packet; without a definition, a question left open."""
         return Unknown(f"-m {' '.join([self.shown_name, *self.words()])}")
-
-    def loaded(self, memory: Memory) -> Memory:
-        """Return what the kernel remembers once it has taken a rule that asks this."""
-        return memory
 
 
 class Target(Extension):

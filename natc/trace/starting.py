@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from natc.errors import NodeError
-from natc.netfilter.extension import Match
+from natc.errors import DumpError, NodeError, Span
+from natc.netfilter.extension import Match, OptionError
 from natc.netfilter.rule import Part, Rule, Shape
 from natc.netfilter.ruleset import Ruleset
 from natc.values import evolve, field, frozen
@@ -61,18 +61,24 @@ def asks_for_counts(ruleset: Ruleset) -> bool:
 
 
 def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> Memory:
-    """Return the memory once a ruleset is loaded: its lists exist, those that were given with entries.
+    """Return the memory once a ruleset is loaded: its lists and rate tables exist, lists given with entries.
 
-    So do tables of rates (``hashlimit``). Raises :class:`NodeError` for a list that no rule names.
+    What no rule names any more is gone. Raises :class:`NodeError` for a list that no rule names, and
+    :class:`DumpError` for a rule that the kernel refuses because of what another one says of the same table.
     """
-    remembers: dict[Shape, bool] = {}
+    keeping: dict[Shape, bool] = {}
+    named = set()
     for rule in _in_load_order(ruleset, backend):
         shape = rule.shape
-        if shape not in remembers:
-            remembers[shape] = any(map(_makes_something, shape.matches))
-        if remembers[shape]:
+        if shape not in keeping:
+            keeping[shape] = any(map(_makes_something, shape.matches))
+        if keeping[shape]:
             for match in rule.matches:
-                memory = match.loaded(memory)
+                memory = _loaded(match, memory, rule, ruleset.file)
+                named.add(match.kept_at)
+    for key in memory.base:
+        if isinstance(key, tuple) and key[0] in ("recent", "hashlimit") and key not in named:
+            memory = memory.with_value(key, None)
     for name, entries in given.items():
         found = memory.get(("recent", name))
         if found is None:
@@ -84,6 +90,13 @@ def with_lists(memory: Memory, ruleset: Ruleset, backend: str, given: Lists) -> 
 def _makes_something(part: Part) -> bool:
     """Tell whether the kernel remembers something from taking a rule with such a match on."""
     return issubclass(part.kind, Match) and part.kind.loaded is not Match.loaded
+
+
+def _loaded(match: Match, memory: Memory, rule: Rule, file: str) -> Memory:
+    try:
+        return match.loaded(memory)
+    except OptionError as error:
+        raise DumpError(str(error), Span(file, rule.line, 1, rule.text, len(rule.text))) from None
 
 
 def _in_load_order(ruleset: Ruleset, backend: str) -> Iterator[Rule]:

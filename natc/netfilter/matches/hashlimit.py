@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.bucket import Bucket
@@ -19,6 +19,7 @@ from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.meter import ByteBucket, Window
 from natc.netfilter.packet import Packet
+from natc.netfilter.rate_table import RateTable
 from natc.values import evolve, frozen
 
 #: One second in the units of a rate (XT_HASHLIMIT_SCALE_v2), and how fine bytes are counted.
@@ -169,6 +170,11 @@ class Hashlimit(Match):
         assert rate is not None
         return rate.value
 
+    @property
+    def in_bytes(self) -> bool:
+        """Whether bytes count, and not packets."""
+        return isinstance(self.rate, ByteRate)
+
     @classmethod
     def completed(cls, values: dict[str, Any], family: int) -> dict[str, Any]:
         """Fill in what libxt_hashlimit does; "not above" becomes "up to" and the other way round."""
@@ -216,52 +222,60 @@ class Hashlimit(Match):
     def condition(self) -> Condition:
         return Remembered(self, Unknown(f"-m hashlimit {' '.join(self.words())}", "rate"))
 
+    @property
+    def kept_at(self) -> Hashable:
+        return ("hashlimit", self.table_name)
+
+    def loaded(self, memory: Memory) -> Memory:
+        """Return the memory once the rule is loaded: the first of a name makes its table.
+
+        Raises :class:`OptionError` for a table that measures rates where this rule does not, or the other
+        way round: Linux 6.18 refuses that.
+        """
+        table: RateTable | None = memory.get(self.kept_at)
+        if table is None:
+            return memory.with_value(self.kept_at, RateTable(self))
+        if table.first.rate_match is not self.rate_match:
+            raise OptionError(f"of the rules of {self.table_name} only some say --hashlimit-rate-match")
+        if not self.rate_match and self.in_bytes is not table.first.in_bytes:
+            return memory.with_value(self.kept_at, evolve(table, is_mixed=True))
+        return memory
+
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
         """Take the packet out of the bucket of this source, destination or port.
 
         None where that hangs on whether a bucket that was idle for long has been collected as garbage yet,
-        or where the table of this name holds what this rule does not measure.
+        for a new bucket in a full table (the kernel drops the packet), and of a table with rules in packets
+        and others in bytes.
         """
         assert isinstance(packet.length, int)
-        table: Hashlimit = memory.get(self._table, self)
-        if table._measured is not self._measured:
+        table: RateTable = memory.get(self.kept_at)
+        if table.is_mixed:
             return None, memory
-        key = (*self._table, table._group(packet))
+        first = table.first
+        group, amount = first._group(packet), packet.length if self.in_bytes else 1
+        key = table.key(group)
         found = memory.get(key)
-        within, left = taken = table._taken(found, packet.length, memory.now)
-        idle = 0 if found is None or table.expire is None else (memory.now - found.seen) * 1000 - table.expire
+        within, left = taken = first._taken(found, amount, memory.now)
+        idle = table.idle(found, memory.now)
         if idle > 0:
-            within, left = fresh = table._taken(None, packet.length, memory.now)
-            if idle <= table.gc_interval and fresh != taken:
+            within, left = fresh = first._taken(None, amount, memory.now)
+            if idle <= first.gc_interval and fresh != taken:
                 return None, memory
+        if found is None or idle > first.gc_interval:
+            if not table.has_room(memory):
+                return None, memory
+            memory = memory.with_value(self.kept_at, table.with_group(group))
         return within is (self.upto is not None), memory.with_value(key, left)
 
-    def loaded(self, memory: Memory) -> Memory:
-        """Make the table that all rules of this name share, as this rule says (hashlimit_mt_check_common).
-
-        A table that is there keeps its rate, burst, mode and expiry; of a later rule only the side counts.
-        """
-        return memory if memory.get(self._table) else memory.with_value(self._table, self)
-
-    @property
-    def _table(self) -> tuple[str, str | None]:
-        return ("hashlimit", self.table_name)
-
-    @property
-    def _measured(self) -> type[Window | ByteBucket | Bucket]:
-        """What a table of such rules holds."""
-        if self.rate_match:
-            return Window
-        return ByteBucket if isinstance(self.rate, ByteRate) else Bucket
-
-    def _taken(self, found: Any, length: int, now: float) -> tuple[bool, object]:
-        """Return whether a packet is within the rate, and what is remembered then."""
-        rate, in_bytes = self.rate, isinstance(self.rate, ByteRate)
+    def _taken(self, found: Any, amount: int, now: float) -> tuple[bool, object]:
+        """Return whether one packet, or so many bytes, are within the rate, and what is remembered then."""
+        rate = self.rate
         if self.rate_match:
             window = found or Window(now, now)
-            return window.taken(*self._allowed(), self.rate_interval or 1, length if in_bytes else 1, now)
+            return window.taken(*self._allowed(), self.rate_interval or 1, amount, now)
         if isinstance(rate, ByteRate):
-            return (found or ByteBucket.full(self.burst, now)).taken(rate.cost, length, now)
+            return (found or ByteBucket.full(self.burst, now)).taken(rate.cost, amount, now)
         return (found or Bucket.full(rate, self.burst, now)).taken(rate, self.burst, now)
 
     def _allowed(self) -> tuple[int, int]:

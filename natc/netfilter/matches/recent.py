@@ -63,15 +63,15 @@ class Recent(Match):
         """Whether the address is in the list as asked; ``--set`` is always true and enters it."""
         if self.set is not None:
             certain = NEVER if self.set.inverted else ALWAYS
-            return Remembered(self, certain, key=self._key, spread=self._spread)
+            return Remembered(self, certain, key=self.kept_at, spread=self._spread)
         within = f" within {self.seconds} s" if self.seconds else ""
         hits = f", {self.hitcount} times" if self.hitcount else ""
         who = "destination" if self.rdest else "source"
         seen = Unknown(f"the {who} was seen by list {self.list_name}{within}{hits}", "recent", True)
-        return Remembered(self, ~seen if self._inverted else seen, key=self._key, spread=self._spread)
+        return Remembered(self, ~seen if self._inverted else seen, key=self.kept_at, spread=self._spread)
 
     @property
-    def _key(self) -> tuple[str, str]:
+    def kept_at(self) -> tuple[str, str]:
         return ("recent", self.list_name)
 
     def _spread(self, memory: Memory, packet: Packet) -> Condition | None:
@@ -81,7 +81,7 @@ class Recent(Match):
             return None
         if self.set is not None:
             return NEVER if self.set.inverted else ALWAYS
-        known: RecentList = memory.get(self._key)
+        known: RecentList = memory.get(self.kept_at)
         same = [e for e in known.entries if not self.rttl or e.ttl in (0, packet.ttl)]
         found = [
             masked(entry.address, known.mask, packet.bits) or Intervals()
@@ -100,14 +100,14 @@ class Recent(Match):
         """Return the memory once the rule is loaded: its list exists and keeps enough times."""
         assert self.mask is not None
         wanted = 1 << (self.hitcount - 1).bit_length() if self.hitcount else DEFAULT_STAMPS
-        found = memory.get(self._key)
+        found = memory.get(self.kept_at)
         if found is None:
-            return memory.with_value(self._key, RecentList(int(self.mask), stamps=wanted))
-        return memory.with_value(self._key, found.grown(wanted))
+            return memory.with_value(self.kept_at, RecentList(int(self.mask), stamps=wanted))
+        return memory.with_value(self.kept_at, found.grown(wanted))
 
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool, Memory]:
         """Look the address up and change the list (xt_recent.c, recent_mt)."""
-        before: RecentList = self.loaded(memory).get(self._key)
+        before: RecentList = self.loaded(memory).get(self.kept_at)
         address = packet.dst if self.rdest else packet.src
         assert isinstance(address, int) and isinstance(packet.ttl, int)
         address &= before.mask
@@ -120,7 +120,7 @@ class Recent(Match):
             after = before.with_new(address, ttl, memory.now)
         elif found is not None and (self.set is not None or (self.update is not None and truth)):
             after = after.updated(found, ttl, memory.now)  # --update also where ``!`` made it true
-        return truth, memory.with_value(self._key, after)
+        return truth, memory.with_value(self.kept_at, after)
 
     def _looked_up(self, before: RecentList, found: Entry | None, now: float) -> tuple[bool, RecentList]:
         """Return whether the entry satisfies the rule, before inversion, and the list without what goes."""
