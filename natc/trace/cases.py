@@ -19,7 +19,6 @@ from natc.netfilter.packet import NO, YES, YES_OR_NO, Open, Packet
 from natc.probability import CERTAIN, Odds, total
 from natc.trace.cells import Known, Part, cells, fact, order
 from natc.trace.outcome import Case, Outcome, Piece
-from natc.trace.wording import condition_texts
 from natc.values import evolve
 
 #: Whether the source is the endpoint that was chosen.
@@ -32,12 +31,11 @@ def cases_of(packet: Packet, pieces: Sequence[Piece]) -> tuple[Case, ...]:
     found = None if relative is None else _cells(relative)
     if found is None or not _exact(found):
         found = _cells(pieces)
-    cases = [Case(known, tuple(_summed(members))) for known, members in found]
+    cases = [Case(packet, known, tuple(_summed(members))) for known, members in found]
     merged = [_without_the_obvious(packet, case) for case in _merged(cases)]
     return tuple(
         evolve(
             case,
-            conditions=condition_texts(packet, case.known),
             outcomes=tuple((odds, _under(packet, case, outcome)) for odds, outcome in case.outcomes),
         )
         for case in merged

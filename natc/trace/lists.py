@@ -36,8 +36,7 @@ class FirstList(Open):
 
     questions: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
-    def __hash__(self) -> int:
-        return super().__hash__()
+    __hash__ = Open.__hash__
 
     @property
     def asks(self) -> str:

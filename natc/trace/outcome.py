@@ -114,14 +114,20 @@ class Piece:
     outcome: Outcome
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class Case:
     """One set of conditions. The odds of its outcomes sum to exactly 1."""
 
+    packet: Packet
     known: Mapping[Open, Domain]
     outcomes: tuple[tuple[Odds, Outcome], ...]
-    conditions: tuple[str, ...] = ()
-    """The conditions in words; none when the case is the only one."""
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """The conditions in words; none when the case is the only one."""
+        from natc.trace.wording import condition_texts
+
+        return condition_texts(self.packet, self.known)
 
 
 @frozen

@@ -140,13 +140,13 @@ def _united(states: list[State], value: Open) -> list[State]:
 
     A state's odds count for every value its facts allow, so only disjoint domains are joined.
     """
-    marks = [state.facts.mark_without(value) for state in states]
+    marks = [(state.facts.mark_without(value), hash(state.packet), state.odds.exp) for state in states]
     times = Counter(marks)
     if len(times) == len(states):
         return states
     groups: dict[Any, list[State]] = {}
     for mark, state in zip(marks, states, strict=True):
-        alone = times[mark] == 1  # nobody knows the same of everything else
+        alone = times[mark] == 1  # no other packet like it knows the same of everything else and is as likely
         rest = id(state) if alone else changed(state, facts=state.facts.without(value))
         groups.setdefault(rest, []).append(state)
     if len(groups) == len(states):

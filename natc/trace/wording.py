@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from ipaddress import ip_address, summarize_address_range
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from natc.netfilter.intervals import Intervals, Span, union
-from natc.netfilter.kinds.addresses import address_of
+from natc.netfilter.kinds.addresses import address_of, text_of
 from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import YES, YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.rule import Rule
@@ -108,13 +108,24 @@ def _filled(domain: Intervals, bits: int) -> tuple[Intervals, list[str]]:
 def _networks(domain: Intervals, bits: int) -> list[str]:
     out: list[str] = []
     for low, high in domain.spans:
-        first, last = ip_address(address_of(low, bits)), ip_address(address_of(high - 1, bits))
-        networks: list[Any] = list(summarize_address_range(first, last))
+        networks = list(islice(_blocks(low, high), _FEW + 1))
         if len(networks) > _FEW:
-            out.append(f"{first}-{last}")
+            out.append(f"{text_of(low, bits)}-{text_of(high - 1, bits)}")
         else:
-            out += [str(net.network_address) if net.prefixlen == bits else str(net) for net in networks]
+            out += [text_of(first, bits) + (f"/{bits - free}" if free else "") for first, free in networks]
     return out
+
+
+def _blocks(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Yield the fewest networks that hold all from ``low`` to below ``high``: their first, their free bits.
+
+    ``ipaddress.summarize_address_range`` makes addresses of them, which takes ten times as long: of the JSON
+    of a service with 5,000 endpoints and affinity that was a tenth.
+    """
+    while low < high:
+        free = min((low & -low or high).bit_length(), (high - low).bit_length()) - 1
+        yield low, free
+        low += 1 << free
 
 
 def _listed(items: Iterable[str]) -> str:
