@@ -113,7 +113,7 @@ def node_shares(ruleset: Ruleset, asked: Asked, host: Host | None = None, sets: 
             _says_no_local(ruleset, piece) for piece in pieces if isinstance(_place(piece.outcome, own), str)
         ),
         _questions(answer),
-        answer.assumptions,
+        (*_not_its_own(asked, host), *answer.assumptions),
     )
 
 
@@ -145,8 +145,13 @@ def _machine(ruleset: Ruleset, own: str, asked: Asked, host: Host | None, sets: 
         from natc.trace.host_node import HostNode
 
         return Machine.of(ruleset, HostNode(host), start=start)
-    addresses = None if asked.dst else frozenset({int(ip_address(own))})
+    addresses = frozenset[int]() if asked.dst else frozenset({int(ip_address(own))})
     return Machine.of(ruleset, OpenNode(addresses), start=start)
+
+
+def _not_its_own(asked: Asked, host: Host | None) -> tuple[str, ...]:
+    """Return what is taken for granted of a balancer's address, on a node of which nothing is known."""
+    return (f"{asked.dst} is not the node's own address",) if asked.dst and host is None else ()
 
 
 # ---- what becomes of the packets

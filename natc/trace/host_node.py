@@ -32,6 +32,12 @@ class HostNode:
 
     host: Host
 
+    def for_one_trace(self) -> HostNode:
+        return self
+
+    def corrected(self) -> None:
+        """A node that is known takes nothing for granted."""
+
     def address_type(
         self, state: State, address: int | Open, types: frozenset[str], device: str | Open
     ) -> Answer:

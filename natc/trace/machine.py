@@ -74,9 +74,8 @@ class Machine:
     def trace(self, packet: Packet, origin: str = "network") -> Distribution:
         """Return what becomes of a packet that comes from the network, or from a local process."""
         tracker = self._tracker(packet, self.node.host)
-        way, start = self._prepared(packet, origin, tracker, rows=self.program.use_index)
         try:
-            finals = merged(way.step, way.start(start), None if self._last_resort else _CROWD)
+            way, finals = self._explored(packet, origin, tracker)
         except CrowdedError:
             return self._at_once().trace(packet, origin)
         caveats = self._caveats(packet, origin, way)
@@ -90,6 +89,16 @@ class Machine:
             assumptions=(*self._taken_for_granted(tracker, packet), *caveats.assumptions),
             rules_evaluated=way.chains.tally.rules,
         )
+
+    def _explored(self, packet: Packet, origin: str, tracker: Tracker) -> tuple[Way, list[State]]:
+        """Return all ends, explored again where a way asked what another had taken for granted."""
+        node: NodeView | None = self.node.for_one_trace()
+        most = None if self._last_resort else _CROWD
+        while node is not None:
+            way, start = self._prepared(packet, origin, tracker, node, rows=self.program.use_index)
+            finals = merged(way.step, way.start(start), most)
+            node = node.corrected()
+        return way, finals
 
     def _caveats(self, packet: Packet, origin: str, way: Way) -> Caveats:
         from_wire = origin != "local" and packet.in_interface != "lo"
@@ -114,15 +123,24 @@ class Machine:
         from natc.trace.listing import Listing
 
         tracker = self._tracker(packet, self.node.host)
-        way, start = self._prepared(packet, origin, tracker)
+        way, start = self._prepared(packet, origin, tracker, self._asked(packet, origin, tracker))
         finals = branches(way.step, way.start(start), bound_of(way))
         granted = self._taken_for_granted(tracker, packet)
         return Listing(packet, origin, limit, finals, self._caveats(packet, origin, way), granted)
 
+    def _asked(self, packet: Packet, origin: str, tracker: Tracker) -> NodeView:
+        """Return the node with all that is asked of it on any way: a branch knows only its own."""
+        if self.node.host is not None:
+            return self.node
+        try:
+            return self._explored(packet, origin, tracker)[0].node
+        except CrowdedError:
+            return self._at_once()._asked(packet, origin, tracker)
+
     def _prepared(
-        self, packet: Packet, origin: str, tracker: Tracker, *, rows: bool = False
+        self, packet: Packet, origin: str, tracker: Tracker, node: NodeView, *, rows: bool = False
     ) -> tuple[Way, State]:
-        way = self.way(tracker, rows=rows)
+        way = self.way(tracker, node, rows=rows)
         packet = changed(packet, ctstate=None)
         if origin == "local":
             packet = _sent_here(packet)
@@ -152,13 +170,14 @@ class Machine:
         at_once = (_AT_ONCE,) if self.program.at_once else ()
         return (*self.start.assumptions, *tracker.assumptions(packet), *lazy, *at_once)
 
-    def way(self, tracker: Tracker, *, rows: bool = False) -> Way:
+    def way(self, tracker: Tracker, node: NodeView, *, rows: bool = False) -> Way:
         """Return the way through the hooks, for packets whose connections ``tracker`` knows.
 
-        With ``rows``, which a search must be made for, endpoints that rules in a row lead to are one step.
+        ``node`` is the machine's as one trace asks it. With ``rows``, which a search must be made for,
+        endpoints that rules in a row lead to are one step.
         """
-        chains = ChainWalk(self.program, self.node, Effects(tracker), Tally(), rows=rows)
-        return Way(chains, self.node, tracker, self.backend)
+        chains = ChainWalk(self.program, node, Effects(tracker), Tally(), rows=rows)
+        return Way(chains, node, tracker, self.backend)
 
 
 def trace(

@@ -1,7 +1,7 @@
 """What the trace asks of the node: the kinds of addresses, and where packets are routed.
 
 Without a node there is still an answer: an address is the node's own or it is not, and both are
-looked at wherever a rule asks.
+looked at as soon as a rule asks on any way. One that no rule asks about is taken for an address elsewhere.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from natc.netfilter.effect import Copy
 from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.packet import FIRST_OUTGOING, OUTGOING, YES_OR_NO, Open, Packet
 from natc.netfilter.values import changed
-from natc.trace.crowd import values_known
+from natc.trace.crowd import goes_to
 from natc.trace.split import Answer, question, split
 from natc.trace.state import Route, State
-from natc.values import frozen
+from natc.values import evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.host import Host
 
 #: What an address can be as far as a rule may ask; without a node nothing else is told apart.
 _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST"})
+_LOCAL = frozenset({"LOCAL"})
+#: Types of destinations that a packet from the wire is delivered for (ip_route_input_slow).
+_DELIVERED = frozenset({"LOCAL", "BROADCAST"})
 _ADDRESS_TYPE = "address type"
 
 
@@ -33,6 +36,14 @@ class NodeView(Protocol):
     @property
     def host(self) -> Host | None:
         """The node's interfaces and routes, if they are known."""
+        ...
+
+    def for_one_trace(self) -> NodeView:
+        """Return the node as one trace begins to ask it."""
+        ...
+
+    def corrected(self) -> NodeView | None:
+        """Return the node to begin the trace again with, None where what was taken for granted holds."""
         ...
 
     def address_type(
@@ -84,12 +95,32 @@ class OpenNode:
 
     host: ClassVar[None] = None
     addresses: frozenset[int] | None = None
+    asked: dict[int, bool] = field(factory=dict, eq=False, repr=False)
+    """The addresses whose type rules ask for on some way of the trace; True where one tells broadcasts."""
+    routed: dict[int, bool | None] = field(factory=dict, eq=False, repr=False)
+    """What had been asked about destinations when they were routed."""
+
+    def for_one_trace(self) -> OpenNode:
+        return evolve(self, asked={}, routed={})
+
+    def corrected(self) -> OpenNode | None:
+        if all(self.asked.get(address) == known for address, known in self.routed.items()):
+            return None
+        return evolve(self, routed={})
 
     def address_type(
         self, state: State, address: int | Open, types: frozenset[str], device: str | Open
     ) -> Answer:
         found = self.kind(state, address)
-        return split(state, found, types) if isinstance(found, Open) else found in types
+        if not isinstance(found, Open):
+            return found in types
+        assert isinstance(address, int)
+        if _sent_on(state) and goes_to(state, address):
+            others = _TYPES - _LOCAL if state.local else _TYPES - _DELIVERED
+            return split(state.narrowed(found, _domain(state, found) & others), found, types)
+        told = ("BROADCAST" in types) != ("UNICAST" in types)
+        self.asked[address] = self.asked.get(address, False) or told
+        return split(state, found, types)
 
     def reverse_path(self, state: State, asked: ReversePath) -> Answer:
         text = "the way back to the source is the way it came"
@@ -120,6 +151,10 @@ class OpenNode:
             return "UNICAST"
         return local_question(packet, address)
 
+    def left_open(self, packet: Packet, address: int) -> bool:
+        """Tell whether nothing given says of what type an address is."""
+        return self.addresses is None and plain_type(packet, address) is None
+
     def arrive(self, state: State) -> list[State]:
         """Deliver what is known to be the node's own, forward the rest.
 
@@ -133,13 +168,11 @@ class OpenNode:
         return [after for one in states for after in ([one] if one.verdict else self._arrived(one))]
 
     def _arrived(self, state: State) -> list[State]:
-        local, elsewhere = self._sides(state)
-        out = []
-        if local is not None:
-            out.append(changed(local, hook="INPUT"))
-        if elsewhere is not None:
-            out.append(changed(elsewhere, hook="FORWARD", route=Route(OUTGOING)))
-        return out
+        own, elsewhere = self._sides(state, _DELIVERED)
+        delivered = [] if own is None else [changed(own, hook="INPUT")]
+        if elsewhere is None:
+            return delivered
+        return [*delivered, changed(elsewhere, hook="FORWARD", route=Route(OUTGOING))]
 
     def set_out(self, state: State) -> list[State]:
         address = state.packet.dst
@@ -147,20 +180,16 @@ class OpenNode:
         return [changed(state, route=Route("lo" if local else FIRST_OUTGOING))]
 
     def reroute(self, state: State) -> list[State]:
-        local, elsewhere = self._sides(state)
-        out = []
-        if local is not None:
-            out.append(changed(local, route=Route("lo")))
-        if elsewhere is not None:
-            out.append(changed(elsewhere, route=Route(OUTGOING)))
-        return out
+        own, elsewhere = self._sides(state, _LOCAL)
+        looped = [] if own is None else [changed(own, route=Route("lo"))]
+        return looped if elsewhere is None else [*looped, changed(elsewhere, route=Route(OUTGOING))]
 
     def settle(self, state: State) -> list[State]:
         if state.route.device != FIRST_OUTGOING:
             return [state]
-        local, elsewhere = self._sides(state)
-        own = [] if local is None else [changed(local, route=Route("lo"))]
-        return own if elsewhere is None else [*own, elsewhere]
+        own, elsewhere = self._sides(state, _LOCAL)
+        looped = [] if own is None else [changed(own, route=Route("lo"))]
+        return looped if elsewhere is None else [*looped, elsewhere]
 
     def copy_route(self, state: State, copy: Copy) -> Route:
         """A gateway that nobody called the node's own is another host."""
@@ -171,28 +200,58 @@ class OpenNode:
 
     def alike(self, state: State) -> Callable[[int], Hashable]:
         """A destination is the node's own as far as it is known; one of which rules asked goes by itself."""
-        packet, own = state.packet, self.addresses or frozenset()
-        asked = {value for value in values_known(state) if value.kind == _ADDRESS_TYPE}
+        packet, own, asked = state.packet, self.addresses or frozenset(), self.asked
 
         def kind(address: int) -> Hashable:
-            if asked and local_question(packet, address) in asked:
-                return address
-            return plain_type(packet, address) or address in own
+            return address if address in asked else plain_type(packet, address) or address in own
 
         return kind
 
-    def _sides(self, state: State) -> tuple[State | None, State | None]:
-        """Return the state where the destination is the node's own, and where it is not."""
+    def _sides(self, state: State, types: frozenset[str]) -> tuple[State | None, State | None]:
+        """Return the state where the destination is of one of some types, and where it is not.
+
+        Broadcasts are told from other addresses only where a rule does so.
+        """
         address = state.packet.dst
-        kind = self.kind(state, address) if isinstance(address, int) else _kind_of_translated(address)
-        if not isinstance(kind, Open):
-            return (state, None) if kind == "LOCAL" else (None, state)
-        domain = state.facts.narrowed(kind)
-        if domain is None or "LOCAL" not in domain:
-            return None, state
-        others = _TYPES & domain - {"LOCAL"}  # type: ignore[operator]  # words, never intervals
-        own = state.narrowed(kind, frozenset({"LOCAL"}))
-        return own, state.narrowed(kind, others) if others else None
+        if isinstance(address, Open):
+            kind: str | Open = _kind_of_translated(address)
+        else:
+            kind = self.kind(state, address)
+            if isinstance(kind, Open):
+                told = self._told(address)
+                if told is None:
+                    return None, state
+                return _parted(state, kind, types if told else _LOCAL)
+        own = kind in types and address != 0  # 0.0.0.0 is a broadcast address that nothing is delivered for
+        return (state, None) if own else (None, state)
+
+    def _told(self, address: int) -> bool | None:
+        """Return whether rules tell a broadcast from others at a destination, None where none asks."""
+        told = self.routed[address] = self.asked.get(address)
+        return told
+
+
+def _parted(state: State, kind: Open, types: frozenset[str]) -> tuple[State | None, State | None]:
+    domain = _domain(state, kind)
+    own, others = domain & types, domain - types
+    return (
+        state.narrowed(kind, own) if own else None,
+        state.narrowed(kind, others) if others else None,
+    )
+
+
+def _domain(state: State, kind: Open) -> frozenset[str]:
+    domain = state.facts.domain(kind)
+    assert isinstance(domain, frozenset)
+    return domain
+
+
+def _sent_on(state: State) -> bool:
+    """Tell whether routing has found that the destination is not the node's: copies take their own ways."""
+    device = state.route.device
+    if state.copied is not None or not isinstance(device, Open):
+        return False
+    return device != FIRST_OUTGOING or state.hook == "POSTROUTING"
 
 
 def open_kind(state: State, address: Open) -> str:

@@ -10,7 +10,7 @@ from natc.netfilter.packet import Domain, Facts, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.probability import Odds, total
 from natc.trace.lists import FirstList
-from natc.trace.node import LOOPBACK4, NodeView, OpenNode
+from natc.trace.node import LOOPBACK4, NodeView, OpenNode, local_question
 from natc.trace.state import State, Step, Trail
 from natc.trace.wording import phrase
 from natc.values import define, field, frozen, value
@@ -168,13 +168,13 @@ class Caveats:
             self._to_loopback |= _to_loopback(final.packet)
 
     def _note_destination(self, final: State) -> None:
-        address = final.packet.dst
-        if not isinstance(self.node, OpenNode) or final.verdict not in ("FORWARD", "OUTPUT"):
+        packet, address = final.packet, final.packet.dst
+        if final.verdict not in ("FORWARD", "OUTPUT") or not isinstance(address, int):
             return
-        if isinstance(address, int) and address not in self._elsewhere:
-            kind = self.node.kind(final, address)
-            if isinstance(kind, Open) and kind not in final.facts.known:
-                self._elsewhere[address] = final.packet
+        if address in self._elsewhere or not isinstance(self.node, OpenNode):
+            return
+        if self.node.left_open(packet, address) and local_question(packet, address) not in final.facts.known:
+            self._elsewhere[address] = packet
 
     @property
     def questions(self) -> tuple[Question, ...]:

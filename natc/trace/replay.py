@@ -100,7 +100,7 @@ class Replay:
         self.counts = self.counts or asks_for_counts(ruleset)
         self.memory.get(TABLE).settings = self._settings()
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
-        self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables))
+        self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables), machine.node)
         self._bound = bound_of(self._way)
 
     # ---- a sequence

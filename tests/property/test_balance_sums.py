@@ -41,8 +41,8 @@ def destinations(cluster):
 def traced(ruleset, asked, sender):
     """Where a sender's first packet goes, and how often, by natc trace."""
     dst = asked.dst or OWN
-    node = OpenNode(frozenset({int(question_packet(OWN).dst)})) if asked.dst is None else None
-    answer = Machine.of(ruleset, node).trace(question_packet(dst, asked.port, proto=asked.proto, src=sender))
+    own = {int(question_packet(OWN).dst)} if asked.dst is None else set()
+    answer = Machine.of(ruleset, OpenNode(frozenset(own))).trace(question_packet(dst, asked.port, proto=asked.proto, src=sender))
     found = {}
     for case in answer.cases:
         if all(value.kind == "recent" and known == NO for value, known in case.known.items()):

@@ -12,6 +12,7 @@ from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
 from natc.trace.bounds import bound_of
 from natc.trace.machine import Machine
+from natc.trace.node import OpenNode
 from natc.trace.search import branches
 
 CHAINS = ("A", "B", "C")
@@ -105,7 +106,7 @@ def test_branches_come_likeliest_first_and_all_of_them(text, packet):
 
 
 def prepared(machine, packet):
-    return machine._prepared(packet, "network", machine._tracker(packet, None))
+    return machine._prepared(packet, "network", machine._tracker(packet, None), OpenNode())
 
 
 def described_end(final):

@@ -247,3 +247,48 @@ def test_what_is_asked_of_a_value_without_limits_is_told_in_words(words, asked):
     text = f"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j REDIRECT\nCOMMIT\n*filter\n-A INPUT {words} -j DROP\nCOMMIT\n"
     packet = evolve(question_packet("198.51.100.9", 80), tos=Open("tos"))
     assert any(asked in question.text for question in trace(read(text), packet).questions)
+
+
+ASKS = "-m addrtype --dst-type LOCAL"
+
+
+def verdicts(answer):
+    """What an answer says by condition, in words."""
+    return {
+        case.conditions: {outcome.verdict: float(odds) for odds, outcome in case.outcomes}
+        for case in answer.cases
+    }
+
+
+OWN = ("10.0.0.1 is one of the node's addresses",)
+OTHER = ("10.0.0.1 is not one of the node's addresses",)
+
+
+@pytest.mark.parametrize(
+    "rule", [f"{ASKS}", f"-m statistic --mode random --probability 0.5 {ASKS} -j RETURN"]
+)
+def test_what_a_rule_asked_of_the_node_stays_open_where_its_ways_meet_again(rule):
+    answer = trace(nat(f"-A PREROUTING {rule}"), question_packet("10.0.0.1", 80))
+    assert verdicts(answer) == {OWN: {"INPUT": 1.0}, OTHER: {"FORWARD": 1.0}}
+    assert not any("own address" in text for text in answer.assumptions)
+
+
+def test_a_destination_is_the_nodes_own_for_those_too_of_whom_no_rule_asked():
+    answer = trace(nat(f"-A PREROUTING -s 10.0.0.0/8 {ASKS}"), question_packet("10.0.0.1", 80))
+    assert verdicts(answer) == {OWN: {"INPUT": 1.0}, OTHER: {"FORWARD": 1.0}}
+
+
+def test_what_is_forwarded_is_no_address_of_the_node():
+    ruleset = nat(f"-A POSTROUTING {ASKS} -j SNAT --to-source 10.0.0.9")
+    answer = trace(ruleset, question_packet("10.0.0.1", 80))
+    assert verdicts(answer) == {(): {"FORWARD": 1.0}}
+    assert "10.0.0.1 is not the node's own address" in answer.assumptions
+    assert answer.questions == ()
+
+
+def test_broadcasts_are_delivered():
+    assert verdicts(trace(nat(), question_packet("255.255.255.255", 80))) == {(): {"INPUT": 1.0}}
+    ruleset = nat("-A PREROUTING -m addrtype --dst-type BROADCAST")
+    known = verdicts(trace(ruleset, question_packet("10.0.0.255", 80)))
+    assert [*known.values()] == [{"INPUT": 1.0}, {"FORWARD": 1.0}]
+    assert "broadcast address" in next(iter(known))[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from natc.analysis.diff.fates import Questions, Term, terms_of
-from natc.netfilter.packet import Domain, Open, Packet
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.trace.host_node import HostNode
@@ -16,6 +16,8 @@ from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
 from natc.values import evolve, field, frozen
 
+_LOCAL = frozenset({"LOCAL"})
+
 
 @frozen
 class AskingNode(OpenNode):
@@ -25,23 +27,12 @@ class AskingNode(OpenNode):
     itself have to be compared, too.
     """
 
-    def _sides(self, state: State) -> tuple[State | None, State | None]:
-        address = state.packet.dst
-        if isinstance(address, Open):
-            return super()._sides(state)
-        kind = self.kind(state, address)
-        if not isinstance(kind, Open):
-            return (state, None) if kind == "LOCAL" else (None, state)
-        own, others = (
-            state.narrowed(kind, part) if part else None
-            for part in _parted(state.facts.domain(kind), frozenset({"LOCAL"}))
-        )
-        return own, others
+    def _sides(self, state: State, types: frozenset[str]) -> tuple[State | None, State | None]:
+        """Broadcasts go where others go, as the other side may not tell them."""
+        return super()._sides(state, _LOCAL)
 
-
-def _parted(domain: Domain | None, part: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    assert isinstance(domain, frozenset)
-    return domain & part, domain - part
+    def _told(self, address: int) -> bool:
+        return False
 
 
 @frozen(eq=False)
