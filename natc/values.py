@@ -9,11 +9,15 @@ A :func:`value` is made by the hundred thousand. At run time attrs makes a value
 fields past a lock, one call a field: 1.9 us for an endpoint of nine fields, against 0.45 us without the
 lock. Of a cluster of 10,000 services that was a third of compiling it. So these are frozen for mypy,
 which refuses to set a field anywhere in natc; only the lock at run time is left out.
+
+``evolve`` runs the constructor, which for a value of twenty fields costs several times what the copy itself
+does; a trace of 5,000 endpoints makes half a million copies. Frozen values without slots can be copied as
+dictionaries by :func:`changed`; with ``|`` a state takes 0.6 us, filling an empty one 1.0.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, field, fields
 
@@ -78,4 +82,14 @@ else:
             setattr(cls, name, late(name))
 
 
-__all__ = ["define", "evolve", "field", "fields", "frozen", "value"]
+T = TypeVar("T")
+
+
+def changed(value: T, **changes: Any) -> T:
+    """Return a copy of a frozen, slotless value with some fields replaced."""
+    copy = object.__new__(type(value))
+    object.__setattr__(copy, "__dict__", value.__dict__ | changes)
+    return copy
+
+
+__all__ = ["changed", "define", "evolve", "field", "fields", "frozen", "value"]

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from natc.text.blueprints import Blueprint, as_kept, key_of
-from natc.text.delivered import FILE, checksums, shortened
 from natc.text.grammar import FRAME
 from natc.text.reader import read
-from natc.text.shape_cache import Shelf
+from natc.text.shapes.blueprints import Blueprint, as_kept, key_of
+from natc.text.shapes.cache import Shelf
+from natc.text.shapes.delivered import FILE, checksums, shortened
 from tests.support import GOLDEN
 
 

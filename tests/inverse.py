@@ -7,9 +7,9 @@ from natc.analysis.who import NODE, OWN, who
 from natc.netfilter.packet import question_packet
 from natc.probability import total
 from natc.text.reader import read
+from natc.trace.answer.outcome import MASQUERADE
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
-from natc.trace.outcome import MASQUERADE
+from natc.trace.node.view import OpenNode
 
 NODES = {4: "192.0.2.1", 6: "2001:db8::1"}
 #: Of the pods of a large dump so many are asked about, at most.

@@ -25,7 +25,7 @@ from natc.netfilter.packet import protocol_number, question_packet
 from natc.probability import total
 from natc.text.reader import read
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
 
 #: Names every extension that rules may use, so that natc needs one parser for all rulesets.
 OPENING = (

@@ -1,7 +1,10 @@
 """The house itself: floors point down, and what belongs together is complete."""
 
 import ast
+import re
 import tomllib
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,8 @@ FLOORS = {
     "cli": 6, "__main__": 7, "__init__": 7,
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
+#: Rooms whose ``__init__.py`` says what is where.
+TOURS = [path for path in MODULES if path.name == "__init__.py" and "\n* ``" in path.read_text()]
 
 
 def imports_of(path: Path) -> set[str]:
@@ -46,6 +51,42 @@ def test_imports_point_down(path):
 def test_every_room_has_a_floor():
     rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in MODULES}
     assert rooms <= FLOORS.keys()
+
+
+@pytest.mark.parametrize("tour", TOURS, ids=lambda path: path.parent.name)
+def test_a_tour_names_every_module_of_its_room(tour):
+    named = set(re.findall(r"``(\w+\.py)``", tour.read_text()))
+    assert named == {path.name for path in tour.parent.glob("*.py")} - {"__init__.py"}
+
+
+def test_the_tour_of_the_house_names_modules_that_are_there():
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text()))
+    there = ["/" + path.relative_to(ROOT).as_posix() for path in [*MODULES, *(ROOT / "tests").rglob("*.py")]]
+    assert len(named) > 60
+    assert {name for name in named if not any(path.endswith("/" + name) for path in there)} == set()
+
+
+REFERENCE = re.compile(r":(?:mod|class|func|data|meth|attr):`~?(natc\.[\w.]+)`")
+
+
+def stands_for_something(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    with suppress(ModuleNotFoundError):
+        found: object = import_module(name)
+        return True
+    module, _, own = name.rpartition(".")
+    with suppress(ModuleNotFoundError):
+        found = import_module(module)
+        return hasattr(found, own)
+    module, _, kind = module.rpartition(".")
+    found = getattr(import_module(module), kind)
+    return hasattr(found, own) or own in getattr(found, "__annotations__", ())
+
+
+def test_docstrings_name_what_is_there():
+    named = {name for path in MODULES for name in REFERENCE.findall(path.read_text())}
+    assert len(named) > 60
+    assert [name for name in sorted(named) if not stands_for_something(name)] == []
 
 
 def test_only_one_module_imports_scapy():

@@ -14,10 +14,10 @@ import re
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from natc.analysis.chain_forms import ChainForms, Effects, Known, numbered
-from natc.analysis.chain_odds import Alternative, Alternatives, literal
+from natc.analysis.chains.forms import ChainForms, Effects, Known, numbered
+from natc.analysis.chains.odds import Alternative, Alternatives, literal
+from natc.analysis.chains.sheets import Folder, Sheets
 from natc.analysis.own_address import own_address
-from natc.analysis.sheets import Folder, Sheets
 from natc.collector import collector_paused
 from natc.netfilter.header import Header
 from natc.netfilter.matches.comment import Comment
@@ -31,8 +31,8 @@ from natc.probability import NEVER, Odds
 from natc.values import define, evolve, field, frozen, value
 
 if TYPE_CHECKING:
+    from natc.trace.answer.outcome import Distribution
     from natc.trace.machine import Machine
-    from natc.trace.outcome import Distribution
 
 #: The widest distance from 1/n that rounding to 31 bits explains is 2 to the minus this.
 _EXPLAINED = 30
@@ -258,7 +258,7 @@ class _Auditor:
         Few dumps need one: its modules are a hundredth of auditing a large dump.
         """
         from natc.trace.machine import Machine
-        from natc.trace.node import OpenNode
+        from natc.trace.node.view import OpenNode
 
         node = None if address is None else OpenNode(frozenset({int(ip_address(address))}))
         return Machine.of(self.translating, node)

@@ -20,8 +20,8 @@ from natc.errors import UsageError
 from natc.netfilter.intervals import Intervals, union
 from natc.netfilter.packet import Open
 from natc.probability import Odds, total
-from natc.trace.outcome import Endpoint
-from natc.trace.wording import phrase
+from natc.trace.answer.outcome import Endpoint
+from natc.trace.answer.wording import phrase
 from natc.values import evolve, frozen
 
 #: So many sets of conditions are worked out. Where each node masquerades all but its own pods, as with

@@ -8,7 +8,7 @@ from natc.netfilter.kinds.addresses import address_of
 from natc.netfilter.ruleset import Ruleset
 
 if TYPE_CHECKING:
-    from natc.netfilter.host import Host
+    from natc.netfilter.node.host import Host
 
 #: Stands for an address of the node where every one takes NodePorts (RFC 5737, RFC 3849).
 ANY_NODE = {4: "192.0.2.1", 6: "2001:db8::1"}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
-from natc.analysis.chain_graph import ALL_PROTOCOLS, ChainGraph
+from natc.analysis.chains.graph import ALL_PROTOCOLS, ChainGraph
 from natc.analysis.implication import Asked, implies, impossible
 from natc.netfilter.condition import All, In
 from natc.netfilter.intervals import Intervals

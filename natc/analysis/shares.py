@@ -20,18 +20,18 @@ from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import Open, Packet, question_packet
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds
-from natc.trace.cases import cases_of
-from natc.trace.lists import is_of_lists, says_yes
+from natc.trace.answer.cases import cases_of
+from natc.trace.answer.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
+from natc.trace.answer.wording import phrase
+from natc.trace.chain.lists import is_of_lists, says_yes
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
-from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece
+from natc.trace.node.view import OpenNode
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import Step, Trail
-from natc.trace.wording import phrase
 from natc.values import evolve, frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.host import Host
+    from natc.netfilter.node.host import Host
 
 #: What a packet brings to whichever node it comes, by the kinds of open values.
 BROUGHT = ("source", "source port", "incoming interface")
@@ -123,9 +123,9 @@ def shares_of(content: bytes, name: str, asked: Asked, *, table: str | None = No
     ``name`` is what errors call it, ``table`` that of lines that name none. Raises
     :class:`~natc.errors.NatcError` for what cannot be read.
     """
-    from natc.text.delivered import known_shapes
     from natc.text.files import source_of
     from natc.text.pasted import read_pasted
+    from natc.text.shapes.delivered import known_shapes
 
     source = source_of(content, name)
     read, _ = read_pasted(source.text, file=name, table=table, cache=known_shapes())
@@ -142,7 +142,7 @@ def shares_of(content: bytes, name: str, asked: Asked, *, table: str | None = No
 def _machine(ruleset: Ruleset, own: str, asked: Asked, host: Host | None, sets: Any) -> Machine:
     start = NOTHING_SHOWN if sets is None else Start(sets=sets)
     if host is not None:
-        from natc.trace.host_node import HostNode
+        from natc.trace.node.host_node import HostNode
 
         return Machine.of(ruleset, HostNode(host), start=start)
     addresses = frozenset[int]() if asked.dst else frozenset({int(ip_address(own))})

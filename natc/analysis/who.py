@@ -19,17 +19,17 @@ from natc.netfilter.packet import Open, question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds, total
-from natc.trace.host_node import HostNode
+from natc.trace.answer.outcome import MASQUERADE, Case, Endpoint, Outcome
+from natc.trace.answer.wording import service_of
 from natc.trace.machine import Machine
-from natc.trace.node import NodeView, OpenNode
-from natc.trace.outcome import MASQUERADE, Case, Endpoint, Outcome
+from natc.trace.node.host_node import HostNode
+from natc.trace.node.view import NodeView, OpenNode
 from natc.trace.starting import NOTHING_SHOWN, Start
-from natc.trace.wording import service_of
 from natc.values import define, evolve, field, frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.host import Host
     from natc.netfilter.ipset.all_sets import Sets
+    from natc.netfilter.node.host import Host
 
 #: What a pod sees as a packet's source: the sender's own address, or the node's.
 OWN, NODE = "own", "node"

@@ -72,9 +72,9 @@ def report_of(content: bytes, name: str, table: str | None, output: str) -> Repo
     """
     from natc.analysis.audit import audit
     from natc.report.audit import audit_json, audit_lines
-    from natc.text.delivered import known_shapes
     from natc.text.files import text_of
     from natc.text.pasted import read_pasted
+    from natc.text.shapes.delivered import known_shapes
 
     ruleset, _ = read_pasted(text_of(content, name), file=name, table=table, cache=known_shapes())
     services = audit(ruleset)

@@ -9,13 +9,13 @@ import click
 from natc.errors import NodeError, printable
 
 if TYPE_CHECKING:
-    from natc.text.bundle import Bundle
-    from natc.trace.node import NodeView
+    from natc.text.node.bundle import Bundle
+    from natc.trace.node.view import NodeView
 
 
 def node_in(bundle: Bundle, family: int) -> NodeView | None:
     """Return the node of a bundle; None, with a word on standard error, where its routes are not known."""
-    from natc.trace.host_node import HostNode
+    from natc.trace.node.host_node import HostNode
 
     try:
         host = bundle.host(family)

@@ -10,7 +10,7 @@ from typing import Any
 
 from natc.cli.start import only, starts_of
 from natc.errors import UsageError
-from natc.trace.capture_file import Frame, frames
+from natc.trace.capture.capture_file import Frame, frames
 
 #: Bytes of a capture below which nobody needs to see how far it has come.
 _LONG = 4_000_000
@@ -21,8 +21,8 @@ _STEP = 5000
 def show_capture(dump: str, asked: dict[str, Any]) -> None:
     """Replay a capture packet by packet, keeping no more than the node's state and the flows."""
     from natc.text.files import read_dump, read_source
-    from natc.trace.capture import replay_capture
-    from natc.trace.host_node import node_from_file
+    from natc.trace.capture.replaying import replay_capture
+    from natc.trace.node.host_node import node_from_file
     from natc.trace.replay import Replay
 
     source = read_source(dump)

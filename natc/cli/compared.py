@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from natc.analysis.diff.sides import Side
     from natc.kube.model import Cluster
     from natc.netfilter.ruleset import Ruleset
-    from natc.text.bundle import Bundle
+    from natc.text.node.bundle import Bundle
     from natc.text.revised import Revision
-    from natc.trace.node import NodeView
+    from natc.trace.node.view import NodeView
 
 #: What every Kubernetes object has, in YAML or JSON, and what every dump has.
 _MANIFEST = re.compile(r'^\s*(?:-\s+)?apiVersion\s*:|"apiVersion"\s*:', re.MULTILINE)
@@ -169,8 +169,8 @@ def _compiled(one: Input, other: Input, asked: dict[str, Any]) -> Input:
         return one
     from attrs import asdict
 
-    from natc.analysis.verify import config_of, likeliest
-    from natc.analysis.written import Shown
+    from natc.analysis.drift.verify import config_of, likeliest
+    from natc.analysis.drift.written import Shown
     from natc.compile import compile as compile_cluster
     from natc.compile.layouts import NEWEST
 

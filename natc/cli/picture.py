@@ -9,8 +9,8 @@ from natc.cli.output import emit
 
 if TYPE_CHECKING:
     from natc.analysis.destination import Said
-    from natc.trace.near_miss import NearMiss
-    from natc.trace.outcome import Distribution
+    from natc.trace.answer.near_miss import NearMiss
+    from natc.trace.answer.outcome import Distribution
 
 
 def show_picture(output: str, answer: Distribution, said: Said | None, misses: Sequence[NearMiss]) -> None:

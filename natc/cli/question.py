@@ -13,8 +13,8 @@ from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
-    from natc.text.bundle import Bundle
-    from natc.trace.node import NodeView
+    from natc.text.node.bundle import Bundle
+    from natc.trace.node.view import NodeView
 
 
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID")
@@ -89,7 +89,7 @@ def _packet_of_expression(asked: dict[str, Any], interface: str | None, mark: in
 
 def node_of(asked: dict[str, Any], packet: Packet, bundle: Bundle | None = None) -> NodeView | None:
     """Return what is known of the node: a node file, its addresses, what a bundle has of it, or nothing."""
-    from natc.trace.node import OpenNode
+    from natc.trace.node.view import OpenNode
 
     if asked["node"] and asked["node_ip"]:
         raise UsageError("--node says which addresses the node has: --node-ip cannot be given beside it")
@@ -105,7 +105,7 @@ def node_of(asked: dict[str, Any], packet: Packet, bundle: Bundle | None = None)
 
 
 def _node_of_file(asked: dict[str, Any], packet: Packet) -> NodeView:
-    from natc.trace.host_node import node_from_file
+    from natc.trace.node.host_node import node_from_file
 
     node = node_from_file(asked["node"])
     if node.host.family != packet.family:

@@ -13,8 +13,8 @@ from natc.cli.start import agreed, start_options, starts_of
 from natc.errors import DumpError, ManifestError, UsageError
 
 if TYPE_CHECKING:
-    from natc.netfilter.host import Host
-    from natc.text.bundle import Bundle
+    from natc.netfilter.node.host import Host
+    from natc.text.node.bundle import Bundle
     from natc.trace.starting import Start
 
 

@@ -11,11 +11,11 @@ from natc.cli.flags import Command, with_options
 from natc.errors import NodeError, UsageError
 
 if TYPE_CHECKING:
-    from natc.netfilter.conntrack import Connections
+    from natc.netfilter.conntrack.tracker import Connections
     from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.ruleset import Ruleset
-    from natc.text.bundle import Bundle
-    from natc.text.recent import Seen
+    from natc.text.node.bundle import Bundle
+    from natc.text.node.recent import Seen
     from natc.trace.starting import Lists, Start
 
 T = TypeVar("T")

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from natc.netfilter.packet import Packet
     from natc.netfilter.ruleset import Ruleset
     from natc.text.files import Source
-    from natc.trace.listing import Listing
+    from natc.trace.answer.listing import Listing
+    from natc.trace.answer.near_miss import NearMiss
+    from natc.trace.answer.outcome import Distribution
     from natc.trace.machine import Machine
-    from natc.trace.near_miss import NearMiss
-    from natc.trace.outcome import Distribution
     from natc.trace.starting import Start
 
 
@@ -144,7 +144,7 @@ def _misses(machine: Machine, answer: Distribution) -> tuple[NearMiss, ...]:
     """Return the rules that nearly matched; they would have to be looked for in the whole dump."""
     if machine.program.ruleset.lazy or answer.arrives_translated:
         return ()
-    from natc.trace.near_miss import near_misses
+    from natc.trace.answer.near_miss import near_misses
 
     return near_misses(machine, answer)
 

@@ -14,7 +14,7 @@ from natc.collector import collector_paused
 from natc.errors import NatcError
 
 if TYPE_CHECKING:
-    from natc.analysis.verify import Verified
+    from natc.analysis.drift.verify import Verified
 
 
 @click.command("verify", cls=GoFlagsCommand)
@@ -57,10 +57,10 @@ def _verified(
     dump: str, table: str | None, manifests: tuple[str, ...], config_file: str | None, given: dict[str, Any]
 ) -> Verified:
     """Compare a dump: one that most lines prove good is read with care only where they do not."""
-    from natc.analysis.verify import verify
-    from natc.text.delivered import known_shapes
+    from natc.analysis.drift.verify import verify
     from natc.text.files import read_source
     from natc.text.pasted import not_all
+    from natc.text.shapes.delivered import known_shapes
     from natc.text.unproved import NotProvedError, Unproved
 
     source = read_source(dump)

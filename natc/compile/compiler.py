@@ -45,8 +45,8 @@ def compile(cluster: Cluster, config: ProxyConfig) -> Ruleset:  # noqa: A001 - t
     Tables stand in the order in which legacy iptables-save shows them. Raises NatcError where that
     kube-proxy would crash on the cluster, or iptables-restore would refuse its text.
     """
-    from natc.text.delivered import known_shapes
     from natc.text.reader import read
+    from natc.text.shapes.delivered import known_shapes
 
     text = node_text(cluster, config)
     try:

@@ -30,8 +30,8 @@ from natc.kube.addresses import canonical_ip
 from natc.kube.model import Cluster
 from natc.kube.proxy_names import SERVICE_PORT
 from natc.netfilter.ruleset import Ruleset
-from natc.text.delivered import known_shapes
 from natc.text.reader import read
+from natc.text.shapes.delivered import known_shapes
 from natc.text.writer import Printer
 from natc.values import define, field, frozen
 

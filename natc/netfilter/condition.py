@@ -15,7 +15,7 @@ from natc.netfilter.intervals import numbers
 from natc.values import field, frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.connection import Connection
+    from natc.netfilter.conntrack.connection import Connection
     from natc.netfilter.extension import Term
     from natc.netfilter.kinds.ports import PortRange
     from natc.netfilter.memory import Memory

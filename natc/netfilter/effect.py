@@ -15,9 +15,9 @@ from natc.netfilter.kinds.ports import PortRange
 from natc.values import field, frozen
 
 if TYPE_CHECKING:
+    from natc.netfilter.conntrack.zone import Zone
     from natc.netfilter.memory import Memory
     from natc.netfilter.packet import Packet
-    from natc.netfilter.zone import Zone
 
 
 class Effect:

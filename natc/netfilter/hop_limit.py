@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natc.netfilter.effect import Change
 from natc.netfilter.packet import Packet
-from natc.netfilter.values import changed
+from natc.values import changed
 
 
 def hop_change(value: int | None, increase: int | None, decrease: int | None) -> Change:

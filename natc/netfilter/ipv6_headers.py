@@ -7,7 +7,7 @@ behind them, net/ipv6/exthdrs_core.c.
 from __future__ import annotations
 
 from natc.netfilter.packet import ExtensionHeaders, Open, Packet
-from natc.netfilter.values import changed
+from natc.values import changed
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 #: The numbers of headers behind which there is another one. ESP hides what is behind it.

@@ -14,7 +14,7 @@ from natc.report.document import odds_json, whole_json
 from natc.report.lines import Line, counted, line
 from natc.report.lines import Part as Piece
 from natc.report.rule_text import by_address
-from natc.trace.outcome import Endpoint
+from natc.trace.answer.outcome import Endpoint
 
 _SEEN = {OWN: "the sender's own address", NODE: "the node's address (masquerade)"}
 _LOST = {

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from natc.netfilter.packet import Domain, Open, Packet
-from natc.trace.outcome import Case
-from natc.trace.wording import phrase
+from natc.trace.answer.outcome import Case
+from natc.trace.answer.wording import phrase
 
 Known = Mapping[Open, Domain]
 

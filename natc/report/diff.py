@@ -20,8 +20,8 @@ from natc.report.conditions import in_few
 from natc.report.document import odds_json
 from natc.report.lines import Line, Part, counted, line
 from natc.report.rule_text import percent, words_of
-from natc.trace.outcome import MASQUERADE, Endpoint
-from natc.trace.wording import condition_texts, phrase
+from natc.trace.answer.outcome import MASQUERADE, Endpoint
+from natc.trace.answer.wording import condition_texts, phrase
 from natc.values import evolve, frozen
 
 #: What is said of where a packet ends; nothing of one that is sent on.

@@ -13,7 +13,7 @@ from natc.report.conditions import conditions_of, in_few, when
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
-from natc.trace.outcome import MASQUERADE, Case, Distribution, Outcome
+from natc.trace.answer.outcome import MASQUERADE, Case, Distribution, Outcome
 from natc.values import frozen
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ rule is summed up from the ends of the parts. With session affinity, of 15,000 c
 from __future__ import annotations
 
 from natc.probability import CERTAIN, Odds
-from natc.trace.outcome import Distribution, Outcome
+from natc.trace.answer.outcome import Distribution, Outcome
 from natc.trace.state import Step, Trail
 from natc.values import define, field, value
 

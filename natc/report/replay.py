@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from natc.report.document import SCHEMA
 from natc.report.lines import Line, Part, counted, line
-from natc.trace.capture import Row
-from natc.trace.departures import Decision
+from natc.trace.capture.departures import Decision
+from natc.trace.capture.replaying import Row
 from natc.values import define, field
 
 T = TypeVar("T")

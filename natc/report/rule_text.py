@@ -11,7 +11,7 @@ from natc.netfilter.rule import Rule
 from natc.probability import Odds
 
 if TYPE_CHECKING:
-    from natc.trace.outcome import Endpoint
+    from natc.trace.answer.outcome import Endpoint
 
 #: Bits of odds whose numbers a line has room for: four draws of 31, and 38 digits.
 _WRITTEN_OUT = 124

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from natc.netfilter.packet import Open, Packet
 from natc.report.document import odds_json
 from natc.report.json_pieces import Recurring
-from natc.trace.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
+from natc.trace.answer.outcome import MASQUERADE, Case, Distribution, Endpoint, Outcome, Piece, Question
+from natc.trace.answer.wording import condition_texts
 from natc.trace.state import Step
-from natc.trace.wording import condition_texts
 from natc.values import define, field
 
 #: How many random rules that were passed by are listed with an outcome.
 _LISTED = 64
 
 if TYPE_CHECKING:
-    from natc.trace.listing import Listing
-    from natc.trace.near_miss import NearMiss
+    from natc.trace.answer.listing import Listing
+    from natc.trace.answer.near_miss import NearMiss
     from natc.trace.tee import Copied
 
 

@@ -13,12 +13,12 @@ from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
 from natc.report.rule_text import by_address, exact, percent, words_of
 from natc.report.why import why_lines
-from natc.trace.outcome import Case, Distribution, Endpoint, Question
-from natc.trace.wording import phrase, service_of
+from natc.trace.answer.outcome import Case, Distribution, Endpoint, Question
+from natc.trace.answer.wording import phrase, service_of
 
 if TYPE_CHECKING:
-    from natc.trace.listing import Listing
-    from natc.trace.near_miss import NearMiss
+    from natc.trace.answer.listing import Listing
+    from natc.trace.answer.near_miss import NearMiss
 
 #: How many targets a person is shown before "and N more".
 _SHOWN = 20

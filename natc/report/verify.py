@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from natc.analysis.drift_codes import CODES
-from natc.analysis.verify import Verified
+from natc.analysis.drift.codes import CODES
+from natc.analysis.drift.verify import Verified
 from natc.report.findings import finding_json, finding_line
 from natc.report.lines import Line, Part, counted, line
 

@@ -10,7 +10,7 @@ from natc.report.conditions import conditions_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import exact, words_of
-from natc.trace.outcome import Distribution
+from natc.trace.answer.outcome import Distribution
 from natc.trace.state import Step
 
 #: How many rules of one chain a person is shown before "and N more".

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 from natc.netfilter.packet import Packet, question_packet
 from natc.netfilter.targets.dnat import Dnat
 from natc.probability import CERTAIN, Odds
-from natc.trace.lists import says_yes
+from natc.trace.answer.outcome import Case, Distribution, Outcome
+from natc.trace.answer.wording import service_of
+from natc.trace.chain.lists import says_yes
 from natc.trace.machine import trace
-from natc.trace.node import OpenNode
-from natc.trace.outcome import Case, Distribution, Outcome
-from natc.trace.wording import service_of
+from natc.trace.node.view import OpenNode
 from natc.values import define, field
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """What natc keeps between runs: two files in the user's cache directory.
 
 They lie in natc's folder below ``XDG_CACHE_HOME``, by default ``~/.cache``; on macOS ``~/Library/Caches``:
-``shapes.json`` (:mod:`natc.text.shape_cache`) and ``dumps.json`` (:mod:`natc.text.good_dumps`). Deleting them
-costs nothing but time.
+``shapes.json`` (:mod:`natc.text.shapes.cache`) and ``dumps.json`` (:mod:`natc.text.good_dumps`). Deleting
+them costs nothing but time.
 
 * A file names the natc, the grammar and the Lark it was made with; with others it is not read.
 * It is replaced as a whole by renaming, so a reader sees the old one or the new one. When two write

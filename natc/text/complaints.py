@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from natc.errors import DumpError, Span
 from natc.netfilter.opaque import OPAQUE_MATCHES
 from natc.text.grammar import Grammar, extensions
-from natc.text.parsed import nearest_match
+from natc.text.shapes.parsed import nearest_match
 from natc.text.source import BYTE_ORDER_MARK
 from natc.values import evolve
 

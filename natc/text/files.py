@@ -12,11 +12,11 @@ from natc.values import frozen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from natc.netfilter.conntrack import Connections
+    from natc.netfilter.conntrack.tracker import Connections
     from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.ruleset import Ruleset
-    from natc.text.bundle import Bundle
-    from natc.text.recent import Seen as SeenAddress
+    from natc.text.node.bundle import Bundle
+    from natc.text.node.recent import Seen as SeenAddress
     from natc.text.revised import Seen
 
 #: How dumps are decoded and encoded: bytes that are not UTF-8 survive as lone surrogates.
@@ -62,11 +62,11 @@ def read_dump(
     """Read the dump in a file, packed or not; ``-`` is standard input.
 
     ``family``, ``problems``, ``table``, ``parts`` and ``lazy`` are those of :func:`natc.text.reader.read`.
-    With ``cache`` the shapes of lines are kept for the next dump (:mod:`natc.text.shape_cache`). Raises
+    With ``cache`` the shapes of lines are kept for the next dump (:mod:`natc.text.shapes.cache`). Raises
     :class:`~natc.errors.DumpError` when the file cannot be read or is no ruleset.
     """
-    from natc.text.delivered import known_shapes
     from natc.text.reader import read  # here, so that writing a text does not pay for reading one
+    from natc.text.shapes.delivered import known_shapes
 
     text, name = _text_of(path)
     kept = known_shapes() if cache else None
@@ -89,8 +89,8 @@ def read_pasted_dump(
     Returns the ruleset and notes on what was passed over (:func:`natc.text.pasted.read_pasted`). ``seen`` is
     that of :func:`natc.text.reader.read`.
     """
-    from natc.text.delivered import known_shapes
     from natc.text.pasted import read_pasted
+    from natc.text.shapes.delivered import known_shapes
 
     text, name = _text_of(path)
     kept = known_shapes() if cache else None
@@ -127,27 +127,27 @@ def _bundle_in(content: bytes, name: str) -> Bundle | None:
     """Return the bundle that some bytes are, or None when they do not begin as a tar does."""
     if not content.startswith(_TAR_MAGIC, _TAR_MAGIC_AT):
         return None
-    from natc.text.bundle import Bundle
+    from natc.text.node.bundle import Bundle
 
     return Bundle.of(content, name)
 
 
 def read_set_file(path: str | Path) -> Sets:
     """Read the text of ``ipset save`` in a file; raise :class:`~natc.errors.NodeError` for what is none."""
-    from natc.text.ipset import read_sets
+    from natc.text.node.ipset import read_sets
 
     return read_sets(read_bytes(path, error=NodeError).decode(**ENCODING), name_of(path))
 
 
 def read_connection_file(path: str | Path) -> Connections:
     """Read the text of ``conntrack -L`` in a file; raise :class:`~natc.errors.NodeError` for what is none."""
-    from natc.text.conntrack import read_connections
+    from natc.text.node.conntrack import read_connections
 
     return read_connections(read_bytes(path, error=NodeError).decode(**ENCODING), file=name_of(path))
 
 
 def read_recent_file(path: str | Path) -> tuple[SeenAddress, ...]:
     """Read a file of /proc/net/xt_recent; raise :class:`~natc.errors.NodeError` for what is none."""
-    from natc.text.recent import read_recent
+    from natc.text.node.recent import read_recent
 
     return read_recent(read_bytes(path, error=NodeError).decode(**ENCODING), name_of(path))

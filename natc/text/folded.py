@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from natc.netfilter.hooks import BUILTIN_CHAINS, VERDICTS
 from natc.netfilter.opaque import OPAQUE_TARGETS
 from natc.netfilter.ruleset import Book, Chain, Passage
-from natc.text.runs import NAME
+from natc.text.shapes.runs import NAME
 from natc.values import define, field
 
 if TYPE_CHECKING:

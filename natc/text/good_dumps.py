@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from natc.text.cache_file import CacheFile
-    from natc.text.shape_cache import Kept
 
-#: Texts shorter than this are read in no time.
-LARGE = 1 << 20
 #: How many digests are kept, the latest.
 _MOST = 100
 _STEP = 1 << 18
@@ -63,20 +60,17 @@ class GoodDumps:
 class Proof:
     """Whether a text is known to be good, and where to note it when it has been read."""
 
-    digest: str = ""
-    given: bool = False
-    _dumps: GoodDumps | None = None
+    digest: str
+    given: bool
+    _dumps: GoodDumps
 
     @classmethod
-    def of(cls, text: str, cache: Kept | None) -> Proof:
-        """Look a text up; one that is not large is proved each time."""
-        dumps = cache.dumps if cache and len(text) >= LARGE else None
-        if dumps is None:
-            return cls()
+    def of(cls, text: str, dumps: GoodDumps) -> Proof:
+        """Look a text up."""
         digest = digest_of(text)
         return cls(digest, digest in dumps, dumps)
 
     def note(self) -> None:
         """Keep that the text was read and found good."""
-        if self._dumps is not None and not self.given:
+        if not self.given:
             self._dumps.add(self.digest)

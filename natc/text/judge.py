@@ -13,8 +13,8 @@ from natc.values import define
 
 if TYPE_CHECKING:
     from natc.netfilter.opaque import Opaque
-    from natc.text.blueprints import Blueprint
     from natc.text.grammar import Grammar
+    from natc.text.shapes.blueprints import Blueprint
 
 
 @define
@@ -33,7 +33,7 @@ class Judge:
         from lark.exceptions import UnexpectedInput
 
         from natc.text.complaints import complaint
-        from natc.text.parsed import ShapeError, blueprint
+        from natc.text.shapes.parsed import ShapeError, blueprint
 
         parser = self._grammar(grammar.blocks_named(f" {line}"))
         try:
@@ -47,7 +47,7 @@ class Judge:
 
     def respelled(self, line: str) -> str:
         """Return a rule in the spelling of a save, as far as iptables-restore knows other spellings."""
-        from natc.text.parsed import IMPLIED
+        from natc.text.shapes.parsed import IMPLIED
         from natc.text.spelling import respelled
 
         return respelled(line, self._grammar(grammar.blocks_hinted(line, IMPLIED)), self.family, IMPLIED)

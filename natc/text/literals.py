@@ -12,7 +12,7 @@ from natc.errors import DumpError
 from natc.netfilter.extension import Extension, OptionError
 from natc.netfilter.header import Header, Protocol
 from natc.netfilter.rule import Part, Shape
-from natc.text.shapes import LineShape, has_protocol
+from natc.text.shapes.line_shape import LineShape, has_protocol
 from natc.text.source import Source
 from natc.values import frozen
 

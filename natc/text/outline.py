@@ -45,7 +45,7 @@ class Outline:
     """Whether the careful look is needed anyway."""
 
     def add_lines(self, text: str, start: int, end: int) -> None:
-        """Note the rules of a run (:attr:`natc.text.shapes.LineShape.wording` says which those are)."""
+        """Note the rules of a run: ``LineShape.wording`` (:mod:`natc.text.shapes.line_shape`) says which."""
         for found in _ALIKE.finditer(text, start, end):
             self.leads.setdefault(found[1], set()).update(_NAMED.findall(text, *found.span()))
             _, asked = _NO_INTERFACE.get(found[1], ("", ""))

@@ -11,7 +11,7 @@ from natc.netfilter.ruleset import Ruleset
 
 if TYPE_CHECKING:
     from natc.text.revised import Seen
-    from natc.text.shape_cache import Kept
+    from natc.text.shapes.cache import Kept
     from natc.text.tidy import Tidied
 
 #: What iptables-save says when it does not show everything.

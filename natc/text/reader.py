@@ -1,12 +1,13 @@
 """iptables-save text into a :class:`~natc.netfilter.ruleset.Ruleset`.
 
 The idea: a dump of 175,000 rules is written in some twenty shapes. Lark parses the first line of a shape;
-:mod:`natc.text.shapes` turns the result into a regular expression, and later lines of that shape only pass
-through the expression. Whatever no known expression takes goes to Lark, and so do all errors: Lark stays
-the judge of the syntax (:mod:`natc.text.judge`). The shape of a line is first guessed from the line before,
-then looked for among the shapes with the same option words (:mod:`natc.text.known_shapes`). Shapes that
-turn out to be common are put into one expression that takes line after line (:mod:`natc.text.runs`), and
-what was read stays text until somebody asks for it (:mod:`natc.text.folded`).
+:mod:`natc.text.shapes.line_shape` turns the result into a regular expression, and later lines of that shape
+only pass through the expression. Whatever no known expression takes goes to Lark, and so do all errors: Lark
+stays the judge of the syntax (:mod:`natc.text.judge`). The shape of a line is first guessed from the line
+before, then looked for among the shapes with the same option words (:mod:`natc.text.shapes.known`). Shapes
+that turn out to be common are put into one expression that takes line after line
+(:mod:`natc.text.shapes.runs`), and what was read stays text until somebody asks for it
+(:mod:`natc.text.folded`).
 
 What a line means beyond its syntax is checked by :mod:`natc.text.literals` (values in range) and
 :mod:`natc.text.tables` (chains that exist); lines that only people write are carried out by
@@ -28,23 +29,25 @@ from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.ruleset import Ruleset
 from natc.text.dumps import SAVED, Dump, dumps_in
 from natc.text.folded import end_of_lines
-from natc.text.good_dumps import Proof
-from natc.text.known_shapes import KnownShapes, option_words
 from natc.text.literals import Literals
-from natc.text.recognise import Found
-from natc.text.runs import Runs
-from natc.text.shapes import LineShape, line_shapes
+from natc.text.shapes.known import KnownShapes, option_words
+from natc.text.shapes.line_shape import LineShape, line_shapes
+from natc.text.shapes.recognise import Found
+from natc.text.shapes.runs import Runs
 from natc.text.source import BYTE_ORDER_MARK, Source
 from natc.text.tables import LONGEST_CHAIN_NAME, Tables
 from natc.values import define, evolve, field
 
 if TYPE_CHECKING:
+    from natc.text.good_dumps import Proof
     from natc.text.judge import Judge
     from natc.text.revised import Seen
-    from natc.text.shape_cache import Kept
+    from natc.text.shapes.cache import Kept
 
 #: Names are read by extension first; a chain may have taken the name of an opaque one.
 _USUAL = Opaque()
+#: Texts shorter than this are read in no time, so it is not kept that they are good.
+LARGE = 1 << 20
 #: How many lines of a text that names no table are looked at to tell which it is.
 _FIRST_LINES = 1000
 #: How many shapes are remembered as having followed a shape, the latest first.
@@ -102,11 +105,12 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
         dumps = [evolve(dumps[0], family=family)]
     strict = not (lazy or noflush or problems is not None or missing is not None)
     usual = strict and not (family or table)
-    proof = Proof.of(text, cache if usual else None)
-    vouched = seen is not None and usual and not proof.given and seen.vouches_for(dumps)
+    proof = _proof_of(text, cache) if usual else None
+    given = proof is not None and proof.given
+    vouched = seen is not None and usual and not given and seen.vouches_for(dumps)
     tables = partial(
         Tables, keep=noflush, unnamed=table, missing=missing, parts=parts, seen=seen,
-        proved=proof.given or vouched, together=proof.given,
+        proved=given or vouched, together=given,
     )  # fmt: skip
     reader = partial(_Reader, cache=cache, problems=problems)
     try:
@@ -120,11 +124,21 @@ def read(  # noqa: PLR0913 - all but the text are rarely given
     if cache:
         cache.save()
     good = all(each.tables.usual for each in readers)
-    if good and not vouched:
+    if proof and good and not vouched:
         proof.note()
     if seen:
         seen.note(dumps, usual=good and strict)
     return dumped[0] if len(dumped) == 1 else Ruleset.joined(dumped, family or dumped[0].family)
+
+
+def _proof_of(text: str, cache: Kept | None) -> Proof | None:
+    """Look up whether a text is known to be good; one that is not large is proved each time."""
+    dumps = cache.dumps if cache and len(text) >= LARGE else None
+    if dumps is None:
+        return None
+    from natc.text.good_dumps import Proof
+
+    return Proof.of(text, dumps)
 
 
 def _reader_of(

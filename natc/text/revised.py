@@ -229,8 +229,8 @@ def _is_special(table: str, names: set[str]) -> bool:
 
 def outline_of(table: str, rules: Sequence[str], names: set[str], dump: Dump) -> Outline | None:
     """Read some rules of a table with these chains by themselves; None if anything about them is unusual."""
-    from natc.text.delivered import known_shapes
     from natc.text.reader import read
+    from natc.text.shapes.delivered import known_shapes
 
     named = dict.fromkeys(name for line in rules for name in _NAMES.findall(line) if name in names)
     builtin = BUILTIN_CHAINS[table]

@@ -16,7 +16,7 @@ from natc.netfilter.ruleset import Ruleset, Table
 from natc.text.dumps import SAVED, Dump, starred
 from natc.text.reader import read
 from natc.text.revised import LARGE, outline_of
-from natc.text.shape_cache import Kept
+from natc.text.shapes.cache import Kept
 from natc.values import define
 
 #: More lines than this are read faster with the rest of the text.

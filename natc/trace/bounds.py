@@ -15,7 +15,7 @@ from natc.netfilter.effect import Change, Effect, ExchangeMarks, Nothing, Rememb
 from natc.netfilter.hooks import SEQUENCES
 from natc.netfilter.rule import Jump
 from natc.probability import CERTAIN, DRAW_ONE, NEVER, Odds, drawn
-from natc.trace.program import Action, Program, ReadyChain
+from natc.trace.chain.program import Action, Program, ReadyChain
 from natc.trace.state import State
 from natc.trace.way import Way
 from natc.values import define, field

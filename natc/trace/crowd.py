@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 
 from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.packet import Domain, Facts, Open, Packet
-from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds
 from natc.trace.state import Crowd, Member, State, Trail
+from natc.values import changed
 
 #: Fewer states than this go on by themselves.
 WORTH_IT = 16

@@ -7,17 +7,16 @@ from ipaddress import ip_address
 from typing import Any
 
 from natc.errors import NatcError
-from natc.netfilter import sending
-from natc.netfilter.host import Host
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS
+from natc.netfilter.node import sending
+from natc.netfilter.node.host import Host
 from natc.netfilter.packet import Packet, protocol_number
-from natc.netfilter.values import changed
 from natc.netfilter.wire import encode, tcp_options
-from natc.trace.capture_file import Frame
-from natc.trace.frames import packet_of_frame
-from natc.trace.policy import flow_of
+from natc.trace.capture.capture_file import Frame
+from natc.trace.capture.frames import packet_of_frame
+from natc.trace.node.policy import flow_of
 from natc.trace.state import State
-from natc.values import define, frozen
+from natc.values import changed, define, frozen
 
 Entry = Mapping[str, Any]
 

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.packet import OWNER, Open, Packet
 from natc.netfilter.ruleset import Ruleset
-from natc.netfilter.values import changed
-from natc.trace.chains import ChainWalk, Tally
-from natc.trace.effects import Effects
-from natc.trace.lists import Runs
-from natc.trace.node import NodeView, OpenNode
-from natc.trace.outcome import MASQUERADE, Caveats, Distribution, Endpoint, Outcome, Piece
-from natc.trace.program import Program
+from natc.trace.answer.outcome import MASQUERADE, Caveats, Distribution, Endpoint, Outcome, Piece
+from natc.trace.chain.effects import Effects
+from natc.trace.chain.lists import Runs
+from natc.trace.chain.program import Program
+from natc.trace.chain.walk import ChainWalk, Tally
+from natc.trace.node.view import NodeView, OpenNode
 from natc.trace.search import CrowdedError, branches, merged
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
-from natc.trace.tracking import FirstPacket, Tracker
+from natc.trace.tracking.tracker import FirstPacket, Tracker
 from natc.trace.way import Way
-from natc.values import frozen
+from natc.values import changed, frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.host import Host
-    from natc.trace.listing import Listing
+    from natc.netfilter.node.host import Host
+    from natc.trace.answer.listing import Listing
 
 #: So many states of one packet that differ in what is known of open values are followed, no more: 31 sets
 #: that nobody showed made 13,000 pieces and cases without end, their rules' questions 40.
@@ -119,8 +118,8 @@ class Machine:
 
         With a ``limit`` no more than so many are listed.
         """
+        from natc.trace.answer.listing import Listing
         from natc.trace.bounds import bound_of
-        from natc.trace.listing import Listing
 
         tracker = self._tracker(packet, self.node.host)
         way, start = self._prepared(packet, origin, tracker, self._asked(packet, origin, tracker))
@@ -149,7 +148,7 @@ class Machine:
         )
         state = State(packet, local=origin == "local", hook_mark=packet.mark, memory=memory)
         if packet.family == 6 and not state.local:
-            from natc.trace.martians import vanishes
+            from natc.trace.node.martians import vanishes
 
             if gone := vanishes(packet):
                 state = changed(state, verdict="NO_ROUTE", reason=gone)
@@ -160,7 +159,7 @@ class Machine:
         state = packet.ctstate or "NEW"
         if self.start.connections is None or state in ("INVALID", "RELATED"):
             return FirstPacket(state, host)
-        from natc.trace.listed import ListedConnections
+        from natc.trace.tracking.listed import ListedConnections
 
         has_nat = "nat" in self.program.ruleset.tables
         return ListedConnections(state, host, table=self.start.connections, has_nat=has_nat)

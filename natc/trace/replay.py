@@ -10,30 +10,29 @@ from itertools import chain, islice
 from typing import Any
 
 from natc.errors import NatcError
-from natc.netfilter.conntrack import Connections, Settings
-from natc.netfilter.datagrams import TABLE
-from natc.netfilter.host import Host
+from natc.netfilter.conntrack.datagrams import TABLE
+from natc.netfilter.conntrack.tracker import Connections, Settings
 from natc.netfilter.ipset.all_sets import Sets
 from natc.netfilter.ipset.lookup import SETS
 from natc.netfilter.ipv6_headers import is_refused, whole
 from natc.netfilter.memory import Memory
+from natc.netfilter.node.host import Host
 from natc.netfilter.ruleset import Ruleset
-from natc.netfilter.values import changed
 from natc.probability import Odds
 from natc.text.checks import check_loadable
 from natc.trace.bounds import bound_of
-from natc.trace.host_node import HostNode
+from natc.trace.chain.program import ReadyRule
 from natc.trace.injection import Entry, Sender, Sent, reply_entry
 from natc.trace.machine import Machine
-from natc.trace.program import ReadyRule
+from natc.trace.node.host_node import HostNode
 from natc.trace.responses import Response, response_to
 from natc.trace.results import MOST_BRANCHES, Result, open_result, result_of
 from natc.trace.search import branches
 from natc.trace.starting import NOTHING_SHOWN, Lists, Start, asks_for_counts, with_lists
 from natc.trace.state import State
-from natc.trace.table_tracking import TableTracker
+from natc.trace.tracking.table import TableTracker
 from natc.trace.way import Way
-from natc.values import define, field, frozen
+from natc.values import changed, define, field, frozen
 
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
 _TICK = 0.001

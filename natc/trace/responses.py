@@ -9,18 +9,17 @@ include/net/netfilter/nf_reject.h, net/ipv4/icmp.c, net/ipv6/icmp.c.
 
 from __future__ import annotations
 
-from natc.netfilter import route_matches, sending
-from natc.netfilter.fib import NO_ROUTE, Flow
-from natc.netfilter.host import Host
 from natc.netfilter.ipv6_headers import NOTHING
+from natc.netfilter.node import route_matches, sending
+from natc.netfilter.node.fib import NO_ROUTE, Flow
+from natc.netfilter.node.host import Host
+from natc.netfilter.node.source6 import select_source6
 from natc.netfilter.packet import NOBODY, Packet
-from natc.netfilter.source6 import select_source6
 from natc.netfilter.targets.reject import ICMP_ANSWERS
-from natc.netfilter.values import changed
 from natc.netfilter.wire import sums_up, transport
 from natc.trace.state import NO_BINDING, State
-from natc.trace.table_tracking import closed
-from natc.values import frozen
+from natc.trace.tracking.table import closed
+from natc.values import changed, frozen
 
 _RESET = "tcp-reset"
 _ICMP = {4: 1, 6: 58}

@@ -17,7 +17,7 @@ from natc.netfilter.intervals import all_addresses
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, extension_headers
 from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
 from natc.netfilter.wire import tcp_options
-from natc.trace.frames import of_headers
+from natc.trace.capture.frames import of_headers
 
 #: The layers an expression may name, and the scapy module each lives in.
 LAYERS = {

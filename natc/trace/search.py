@@ -9,11 +9,10 @@ from itertools import count
 from typing import Any
 
 from natc.netfilter.packet import Facts, Open, Packet
-from natc.netfilter.values import changed
 from natc.probability import Odds, total
 from natc.trace.crowd import each, met, told_apart
 from natc.trace.state import State, Trail
-from natc.values import frozen
+from natc.values import changed, frozen
 
 Stepper = Callable[[State], list[State]]
 

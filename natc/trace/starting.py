@@ -16,7 +16,7 @@ from natc.netfilter.ruleset import Ruleset
 from natc.values import evolve, field, frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.conntrack import Connections
+    from natc.netfilter.conntrack.tracker import Connections
     from natc.netfilter.ipset.all_sets import Sets
     from natc.netfilter.memory import Memory
     from natc.netfilter.recent import Entry

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from natc.netfilter.conntrack.zone import NO_ZONE, Zone
 from natc.netfilter.packet import NO_FACTS, Domain, Facts, Open, OpenMark, Packet, overlap
 from natc.netfilter.rule import Rule
-from natc.netfilter.values import changed
-from natc.netfilter.zone import NO_ZONE, Zone
 from natc.probability import CERTAIN, Odds
-from natc.values import define, field, frozen, value
+from natc.values import changed, define, field, frozen, value
 
 if TYPE_CHECKING:
-    from natc.netfilter.connection import Connection
+    from natc.netfilter.conntrack.connection import Connection
     from natc.netfilter.memory import Memory
     from natc.trace.tee import Copies
 

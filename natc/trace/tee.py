@@ -14,10 +14,9 @@ from typing import Any
 
 from natc.netfilter.effect import Copy
 from natc.netfilter.packet import NOBODY, Open, Packet
-from natc.netfilter.values import changed
-from natc.trace.node import NodeView
+from natc.trace.node.view import NodeView
 from natc.trace.state import NO_BINDING, State, Trail
-from natc.values import evolve, field, value
+from natc.values import changed, evolve, field, value
 
 #: So many times a copy is copied again as it comes in over lo: as often as a hop limit can be lowered.
 MOST = 256

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
 from natc.netfilter.packet import Packet
-from natc.netfilter.values import changed
-from natc.trace.chains import ChainWalk
+from natc.trace.chain.walk import ChainWalk
 from natc.trace.crowd import goes_to, routed, told_apart
-from natc.trace.node import NodeView
+from natc.trace.node.view import NodeView
 from natc.trace.split import Split
 from natc.trace.state import NOWHERE, State
-from natc.trace.tracking import Tracker
-from natc.values import frozen
+from natc.trace.tracking.tracker import Tracker
+from natc.values import changed, frozen
 
 
 @frozen

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from natc.analysis.audit import audit
-from natc.analysis.chain_odds import THIS_NODE
+from natc.analysis.chains.odds import THIS_NODE
 from natc.cli import run
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read

@@ -12,7 +12,7 @@ from natc.netfilter.intervals import Intervals, all_addresses
 from natc.probability import CERTAIN, Odds
 from natc.report.balance import balance_json, balance_lines
 from natc.text.reader import read
-from natc.trace.outcome import Endpoint
+from natc.trace.answer.outcome import Endpoint
 
 POD, OTHER = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)
 ASKED = Asked(None, 30090)

@@ -8,7 +8,7 @@ from natc.analysis.own_address import own_address
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
 from tests.property.test_shadows import PACKETS, dumps
 from tests.support import GOLDEN, case_id, present, shared_cases
 

@@ -7,9 +7,9 @@ import pytest
 
 from natc.analysis.diff.changes import compare
 from natc.analysis.diff.sides import Side
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.text.reader import read
-from natc.trace.host_node import HostNode
+from natc.trace.node.host_node import HostNode
 from tests.pairs import Maker
 from tests.support import shared
 from tests.trace.live_worlds import WORLD4

@@ -13,7 +13,7 @@ import pytest
 
 from natc.cli import run
 from natc.cli.collect import script
-from natc.text.bundle import Bundle
+from natc.text.node.bundle import Bundle
 from tests.bundles import RULES, bundle
 from tests.support import lacking, need_kernel
 

@@ -18,12 +18,12 @@ from natc.errors import ErrorList, NatcError
 from natc.kube.endpoints import complete
 from natc.kube.manifests import load
 from natc.kube.sources import Source
-from natc.text.conntrack import read_connections, write_connections
 from natc.text.files import ENCODING
-from natc.text.ipset import read_sets, write_sets
+from natc.text.node.conntrack import read_connections, write_connections
+from natc.text.node.ipset import read_sets, write_sets
 from natc.text.reader import read
 from natc.text.writer import restore, save
-from natc.trace.host_node import node_from_file
+from natc.trace.node.host_node import node_from_file
 from tests.support import GOLDEN, SHARED
 
 #: Longest seed, in lines: what is longer is cut to a window.

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from typing import Any
 
-from natc.netfilter.fib import Flow
+from natc.netfilter.node.fib import Flow
 
 
 def number(text: str) -> int:

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import frozen
 
-from natc.netfilter.connection import ICMP, ICMPV6, Status, Tuple
-from natc.netfilter.conntrack import Datagram
-from natc.netfilter.conntrack_sctp import SctpPacket
-from natc.netfilter.host import Host
-from natc.netfilter.tcp_segment import Segment
+from natc.netfilter.conntrack.connection import ICMP, ICMPV6, Status, Tuple
+from natc.netfilter.conntrack.sctp import SctpPacket
+from natc.netfilter.conntrack.tcp_segment import Segment
+from natc.netfilter.conntrack.tracker import Datagram
+from natc.netfilter.node.host import Host
 from tests.netfilter.nodes import number
 from tests.support import need_kernel, shared
 

@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset.all_sets import CounterLimits, Sets
 from natc.netfilter.ipset.members import Device, Entry, PortPart
 from natc.netfilter.ipset.probe import Probe
-from natc.text.ipset import read_sets, write_sets
+from natc.netfilter.node.iproute import Prefix
+from natc.text.node.ipset import read_sets, write_sets
 from tests.netfilter.nodes import number
 from tests.support import need_kernel
 

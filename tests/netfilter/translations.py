@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from natc.netfilter.connection import Connection, Tuple
+from natc.netfilter.conntrack.connection import Connection, Tuple
 from natc.netfilter.kinds.nat import NatTarget
-from natc.netfilter.nat_mapping import Mapping
+from natc.netfilter.nat.mapping import Mapping
 from tests.netfilter.nodes import number
 
 CLIENT, VIP, POD, NODE = map(number, ("192.168.1.77", "10.96.0.10", "10.244.1.5", "192.168.1.10"))

@@ -14,7 +14,7 @@ from natc.netfilter.packet import NO, question_packet
 from natc.testing import clusters
 from natc.testing.clusters import NODES
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
 
 OWN = "192.0.2.1"
 #: None is an address of a service: a sender cannot have the address it sends to.
@@ -42,7 +42,9 @@ def traced(ruleset, asked, sender):
     """Where a sender's first packet goes, and how often, by natc trace."""
     dst = asked.dst or OWN
     own = {int(question_packet(OWN).dst)} if asked.dst is None else set()
-    answer = Machine.of(ruleset, OpenNode(frozenset(own))).trace(question_packet(dst, asked.port, proto=asked.proto, src=sender))
+    answer = Machine.of(ruleset, OpenNode(frozenset(own))).trace(
+        question_packet(dst, asked.port, proto=asked.proto, src=sender)
+    )
     found = {}
     for case in answer.cases:
         if all(value.kind == "recent" and known == NO for value, known in case.known.items()):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.analysis import chain_moulds
 from natc.analysis.audit import audit
-from natc.analysis.sheets import Sheets
+from natc.analysis.chains import moulds as chain_moulds
+from natc.analysis.chains.sheets import Sheets
 from natc.text.reader import read
 
 #: Rules of a chain; E is replaced by a chain of an endpoint, @ by its address.

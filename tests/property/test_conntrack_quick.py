@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.netfilter.conntrack_quick import Stream
-from natc.netfilter.conntrack_tcp import first_segment, next_segment
-from natc.netfilter.tcp_segment import Segment, TcpState
+from natc.netfilter.conntrack.quick import Stream
+from natc.netfilter.conntrack.tcp import first_segment, next_segment
+from natc.netfilter.conntrack.tcp_segment import Segment, TcpState
 
 
 def established(draw):

@@ -6,15 +6,15 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
 from natc.trace import crowd
-from natc.trace.host_node import HostNode
-from natc.trace.lists import Runs
+from natc.trace.chain.lists import Runs
+from natc.trace.chain.program import Program
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
-from natc.trace.program import Program
+from natc.trace.node.host_node import HostNode
+from natc.trace.node.view import OpenNode
 
 TABLES = {
     "filter": ("FORWARD", "OUTPUT"),

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from natc.analysis.drift_codes import CODES
+from natc.analysis.drift.codes import CODES
+from natc.analysis.drift.verify import compare, compare_written
+from natc.analysis.drift.written import Shown
 from natc.analysis.service_chains import comment_of, jump_of, kind_of, name_in, owners
-from natc.analysis.verify import compare, compare_written
-from natc.analysis.written import Shown
 from natc.compile import compile as compile_cluster
 from natc.errors import DumpError
-from natc.text.delivered import known_shapes
 from natc.text.reader import read
+from natc.text.shapes.delivered import known_shapes
 from natc.text.unproved import NotProvedError, Unproved
 from tests.compile.cases import cluster_of, config_of
 from tests.support import GOLDEN, case_id, present, shared_cases

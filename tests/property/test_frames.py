@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.trace.capture_file import Frame
-from natc.trace.frames import plain_packet
+from natc.trace.capture.capture_file import Frame
+from natc.trace.capture.frames import plain_packet
 from natc.trace.scapy_packets import dissected
 
 numbers = {bits: st.integers(0, (1 << bits) - 1) for bits in (3, 8, 13, 16, 20, 32)}

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from natc.netfilter.packet import YES, question_packet
 from natc.probability import CERTAIN, total
 from natc.text.reader import read
-from natc.trace.lists import FirstList, Runs, possible
+from natc.trace.chain.lists import FirstList, Runs, possible
+from natc.trace.chain.program import Program
 from natc.trace.machine import Machine
-from natc.trace.program import Program
 
 LISTS = ("one", "two", "three", "four")
 SOURCES = ("10.244.0.1", "10.244.0.9", "192.0.2.1")

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from natc.netfilter.packet import open_mark, question_packet
-from natc.netfilter.values import changed
 from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
-from natc.trace.cells import Part, cells
+from natc.trace.answer.cells import Part, cells
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
+from natc.values import changed
 
 #: How many rulesets are tried; by hand ``NATC_MERGED=5000``.
 COUNT = int(os.environ.get("NATC_MERGED", "40"))

@@ -13,14 +13,14 @@ from attrs import frozen
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.netfilter.packet import YES, open_mark, question_packet
-from natc.netfilter.values import changed
 from natc.text.reader import read
-from natc.trace.cases import HAIRPIN
-from natc.trace.host_node import HostNode
+from natc.trace.answer.cases import HAIRPIN
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.host_node import HostNode
+from natc.trace.node.view import OpenNode
+from natc.values import changed
 from tests.trace.live_rules import dumps
 from tests.trace.live_worlds import worlds
 

@@ -6,11 +6,11 @@ from ipaddress import ip_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.netfilter.datagrams import TABLE
-from natc.netfilter.host import Host
+from natc.netfilter.conntrack.datagrams import TABLE
+from natc.netfilter.node.host import Host
 from natc.text.reader import read
-from natc.trace.capture import replay_capture
-from natc.trace.capture_file import Frame
+from natc.trace.capture.capture_file import Frame
+from natc.trace.capture.replaying import replay_capture
 from natc.trace.replay import Replay
 
 HOST = {
@@ -140,7 +140,7 @@ def test_a_udp_flow_that_was_answered_is_new_no_more():
 
 
 def test_most_packets_of_a_flow_are_known():
-    from natc.trace.repeats import Repeats
+    from natc.trace.capture.repeats import Repeats
 
     text = "\n".join(["*filter", ":FORWARD ACCEPT [0:0]", "COMMIT", ""])
     run = Replay(Host.from_node(HOST), read(text))

@@ -5,9 +5,9 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natc.analysis.chain_graph import ChainGraph
+from natc.analysis.chains.graph import ChainGraph
+from natc.analysis.chains.sheets import Sheets
 from natc.analysis.shadows import Impossible, shadows
-from natc.analysis.sheets import Sheets
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
 from natc.trace.machine import Machine

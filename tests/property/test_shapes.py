@@ -8,12 +8,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from natc.errors import NatcError
-from natc.text import reader, runs
+from natc.text import reader
 from natc.text.dumps import family_of
 from natc.text.grammar import all_blocks
-from natc.text.known_shapes import KnownShapes
 from natc.text.reader import read
-from natc.text.shape_cache import ShapeCache
+from natc.text.shapes import runs
+from natc.text.shapes.cache import ShapeCache
+from natc.text.shapes.known import KnownShapes
 from natc.text.writer import save
 from tests.support import GOLDEN
 

@@ -12,7 +12,7 @@ from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
 from natc.trace.bounds import bound_of
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
 from natc.trace.search import branches
 
 CHAINS = ("A", "B", "C")

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from natc import load
 from natc.netfilter.packet import question_packet
 from natc.trace.machine import Machine
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
 from tests.support import GOLDEN
 
 CASE = GOLDEN / "kube-proxy/1.29.1-901"

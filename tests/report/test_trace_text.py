@@ -5,14 +5,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.netfilter.packet import question_packet
 from natc.report.trace_text import headline, trace_lines
 from natc.text.reader import read
-from natc.trace.host_node import HostNode
+from natc.trace.answer.near_miss import near_misses
 from natc.trace.machine import Machine
-from natc.trace.near_miss import near_misses
-from natc.trace.node import OpenNode
+from natc.trace.node.host_node import HostNode
+from natc.trace.node.view import OpenNode
 from tests.trace.dumps import service
 
 MARKED = """*nat

@@ -14,7 +14,7 @@ from natc.kube.model import (
     Service,
     ServicePort,
 )
-from natc.trace.node import OpenNode
+from natc.trace.node.view import OpenNode
 from tests.support import GOLDEN
 
 #: The node whose rules are asked, its addresses, and the network of the pods.

@@ -7,8 +7,8 @@ import pytest
 
 from natc.compile import compile as compile_cluster
 from natc.netfilter.packet import question_packet
+from natc.trace.answer.outcome import MASQUERADE
 from natc.trace.machine import Machine
-from natc.trace.outcome import MASQUERADE
 from tests.testing.flows import case_name, cases, cluster_of, config_of, family_of, node_of, origin_of
 
 VERSIONS = ("1.26", "1.27", "1.28", "1.29", "1.30", "1.31", "1.33", "newer")

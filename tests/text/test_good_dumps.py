@@ -4,10 +4,10 @@ import pytest
 
 from natc.errors import DumpError
 from natc.netfilter.packet import question_packet
-from natc.text import good_dumps
+from natc.text import good_dumps, reader
 from natc.text.outline import Outline
 from natc.text.reader import read
-from natc.text.shape_cache import ShapeCache
+from natc.text.shapes.cache import ShapeCache
 from natc.text.writer import save
 from natc.trace.machine import Machine
 from tests.support import GOLDEN
@@ -18,7 +18,7 @@ HEAD = "*nat\n:PREROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
 
 @pytest.fixture(autouse=True)
 def every_dump_is_large(monkeypatch):
-    monkeypatch.setattr(good_dumps, "LARGE", 1)
+    monkeypatch.setattr(reader, "LARGE", 1)
 
 
 @pytest.fixture

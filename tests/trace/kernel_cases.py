@@ -9,9 +9,9 @@ from pathlib import Path
 from attrs import define, field
 
 from natc.errors import NatcError
-from natc.netfilter.host import Host
 from natc.netfilter.ipset.all_sets import Sets
-from natc.text.ipset import read_sets
+from natc.netfilter.node.host import Host
+from natc.text.node.ipset import read_sets
 from natc.text.reader import read
 from natc.trace.replay import Replay
 

@@ -5,9 +5,9 @@ Facts: net/netfilter/xt_connbytes.c, nf_conntrack_acct.c.
 
 import pytest
 
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.netfilter.packet import question_packet
-from natc.text.conntrack import read_connections
+from natc.text.node.conntrack import read_connections
 from natc.text.reader import read
 from natc.trace.machine import Machine
 from natc.trace.replay import Replay

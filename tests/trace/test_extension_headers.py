@@ -6,8 +6,8 @@ from natc.netfilter.ipv6_headers import CUT_SHORT
 from natc.netfilter.packet import question_packet
 from natc.netfilter.wire import encode
 from natc.text.reader import read
-from natc.trace.capture_file import Frame
-from natc.trace.frames import plain_packet
+from natc.trace.capture.capture_file import Frame
+from natc.trace.capture.frames import plain_packet
 from natc.trace.machine import trace
 from natc.trace.replay import replay
 from natc.trace.scapy_packets import dissected, packet_of_expression

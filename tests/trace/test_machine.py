@@ -10,8 +10,8 @@ from natc.netfilter.packet import Open, question_packet
 from natc.probability import CERTAIN, Odds, total
 from natc.text.reader import read
 from natc.trace import trace
+from natc.trace.answer.outcome import MASQUERADE
 from natc.trace.machine import Machine
-from natc.trace.outcome import MASQUERADE
 from tests.support import GOLDEN
 from tests.trace.dumps import endpoint, nat, service
 
@@ -147,8 +147,8 @@ def test_the_sender_is_open_by_user_and_the_source_is_the_nodes():
 
 
 def test_a_known_node_gives_the_masquerade_address():
-    from natc.netfilter.host import Host
-    from natc.trace.host_node import HostNode
+    from natc.netfilter.node.host import Host
+    from natc.trace.node.host_node import HostNode
 
     node = {
         "interfaces": [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.text.reader import read
 from natc.trace.replay import Replay
 

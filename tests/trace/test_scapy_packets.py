@@ -5,8 +5,8 @@ import pytest
 from natc.errors import NatcError, UsageError
 from natc.netfilter.packet import Open
 from natc.trace import trace
-from natc.trace.capture_file import frames
-from natc.trace.frames import packet_of_frame
+from natc.trace.capture.capture_file import frames
+from natc.trace.capture.frames import packet_of_frame
 from natc.trace.scapy_packets import packet_of_expression, packet_of_scapy
 from tests.trace.dumps import service
 

@@ -8,11 +8,11 @@ from natc.errors import NodeError
 from natc.netfilter.packet import question_packet
 from natc.netfilter.recent import Entry
 from natc.probability import CERTAIN
-from natc.text.conntrack import read_connections
-from natc.text.ipset import read_sets
-from natc.text.recent import read_recent
+from natc.text.node.conntrack import read_connections
+from natc.text.node.ipset import read_sets
+from natc.text.node.recent import read_recent
+from natc.trace.answer.near_miss import near_misses
 from natc.trace.machine import Machine
-from natc.trace.near_miss import near_misses
 from natc.trace.starting import Start
 from tests.trace.dumps import nat, service
 

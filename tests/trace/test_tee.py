@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from natc.netfilter.host import Host
+from natc.netfilter.node.host import Host
 from natc.netfilter.packet import question_packet
 from natc.text.reader import read
-from natc.trace.host_node import HostNode
 from natc.trace.machine import trace
+from natc.trace.node.host_node import HostNode
 from natc.trace.replay import Replay, replay
 from tests.support import GOLDEN
 

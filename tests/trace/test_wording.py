@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from natc.netfilter.intervals import Intervals
-from natc.trace.wording import set_words
+from natc.trace.answer.wording import set_words
 
 
 @given(st.sampled_from([(32, IPv4Address), (128, IPv6Address)]), st.data())

@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from natc.analysis.chains.sheets import Folder, Sheets
 from natc.analysis.service_chains import jump_of
-from natc.analysis.sheets import Folder, Sheets
 from natc.netfilter.condition import All, Condition, In, Not, Some
 from natc.netfilter.intervals import Intervals
 from natc.values import define, field

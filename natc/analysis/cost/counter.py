@@ -9,12 +9,12 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
 from natc.analysis.audit import Service
+from natc.analysis.chains.sheets import Folder
 from natc.analysis.cost.classes import Classes
 from natc.analysis.cost.truths import Arrival
 from natc.analysis.cost.walk import Walker
 from natc.analysis.cost.ways import ON, Range, either, total
 from natc.analysis.own_address import ANY_NODE, own_address
-from natc.analysis.sheets import Folder
 from natc.netfilter.hooks import SEQUENCES
 from natc.netfilter.kinds.ports import Ports
 from natc.netfilter.packet import Number, Open, Packet, question_packet

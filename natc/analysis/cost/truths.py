@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from natc.analysis.chain_odds import literal
+from natc.analysis.chains.odds import literal
 from natc.netfilter.condition import (
     ALWAYS,
     AddressType,

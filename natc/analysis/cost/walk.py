@@ -3,8 +3,8 @@
 A chain is walked for a packet whose destination is known, and nothing else of it (:mod:`.truths`). Rules
 that ask for another destination are counted without being looked at, by the index that the trace uses too.
 Chains that ask nothing of the destination cost every packet of a protocol the same. Of chains on one sheet
-(:mod:`natc.analysis.sheets`) those are walked once whose rules say the same and lead to chains that cost the
-same: endpoints are numbered, and each chain has its own beside that.
+(:mod:`natc.analysis.chains.sheets`) those are walked once whose rules say the same and lead to chains that
+cost the same: endpoints are numbered, and each chain has its own beside that.
 
 Measured on 11,000 destinations and 61,000 chains, CPU: 0.6 s; chain by chain 1.4.
 """
@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 
-from natc.analysis.chain_odds import literal
+from natc.analysis.chains.odds import literal
+from natc.analysis.chains.sheet import Line, Sheet, Values, Word
+from natc.analysis.chains.sheets import Sheets
 from natc.analysis.cost.truths import LOOK, Arrival, Plan, Truth, Truths
 from natc.analysis.cost.ways import ACCEPTED, ENDED, PASSED, SENT, Walk, Ways
-from natc.analysis.sheet import Line, Sheet, Values, Word
-from natc.analysis.sheets import Sheets
 from natc.netfilter.effect import Answer, Masquerade, Redirect, Translate, Verdict
 from natc.netfilter.rule import Rule, Shape
 from natc.netfilter.targets.dnat import Dnat
-from natc.trace.index import ChainIndex, index_of
+from natc.trace.chain.index import ChainIndex, index_of
 from natc.values import define, field, frozen
 
 #: Endpoints by their numbers.

@@ -5,11 +5,11 @@ Facts: nf_reject_ipv4.c, nf_reject_ipv6.c, net/ipv4/icmp.c, net/ipv6/icmp.c.
 
 from __future__ import annotations
 
-from natc.netfilter import route_matches
 from natc.netfilter.intervals import Intervals, union
+from natc.netfilter.node import route_matches
 from natc.netfilter.packet import Facts, Open, Packet
-from natc.trace.node import NodeView, local_question, plain_type
-from natc.trace.outcome import Outcome
+from natc.trace.answer.outcome import Outcome
+from natc.trace.node.view import NodeView, local_question, plain_type
 from natc.trace.responses import ERRORS, FOR_MANY
 
 

@@ -14,14 +14,14 @@ from natc.analysis.diff.differing import Written
 from natc.netfilter.condition import All, Condition, In, Not, Remembered, Some, conjuncts
 from natc.netfilter.effect import Translate
 from natc.netfilter.intervals import Intervals, number, numbers
-from natc.netfilter.iproute import PolicyRule, Prefix
 from natc.netfilter.memory import Memory
+from natc.netfilter.node.iproute import PolicyRule, Prefix
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain
 from natc.netfilter.targets.dnat import Dnat
 from natc.netfilter.targets.redirect import Redirect
-from natc.trace.node import NodeView, OpenNode
+from natc.trace.node.view import NodeView, OpenNode
 from natc.values import frozen
 
 #: Options that ask for the destination's address, and one that asks for a single port of it.

@@ -11,10 +11,9 @@ from natc.analysis.diff.sides import Answer, Side
 from natc.analysis.diff.witness import Witness, witness_of
 from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Rule
-from natc.netfilter.values import changed
 from natc.probability import NEVER, Odds, total
-from natc.trace.outcome import MASQUERADE
-from natc.values import evolve, field, frozen
+from natc.trace.answer.outcome import MASQUERADE
+from natc.values import changed, evolve, field, frozen
 
 #: So many packets are looked at for more contrasts, beside one that is there already.
 _TRIED = 6

@@ -14,11 +14,10 @@ from natc.analysis.diff.answered import is_answered
 from natc.netfilter.packet import YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
-from natc.netfilter.values import changed
 from natc.probability import Odds
-from natc.trace.node import NodeView
-from natc.trace.outcome import Distribution, Endpoint, Outcome, Piece
-from natc.values import evolve, frozen
+from natc.trace.answer.outcome import Distribution, Endpoint, Outcome, Piece
+from natc.trace.node.view import NodeView
+from natc.values import changed, evolve, frozen
 
 Known = Mapping[Open, Domain]
 #: A rule in the text of a question that each rule asks for itself.

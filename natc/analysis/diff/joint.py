@@ -15,7 +15,7 @@ from typing import Any
 from natc.analysis.diff.fates import Fate, Known, Term, is_question
 from natc.netfilter.packet import Domain, Facts, Open
 from natc.probability import NEVER, Odds, total
-from natc.trace.cells import Part, cells, fact, order
+from natc.trace.answer.cells import Part, cells, fact, order
 from natc.values import field, frozen
 
 #: A choice for every open value that matters.

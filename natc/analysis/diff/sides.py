@@ -8,10 +8,10 @@ from natc.analysis.diff.fates import Questions, Term, terms_of
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
-from natc.trace.host_node import HostNode
+from natc.trace.answer.outcome import Distribution
 from natc.trace.machine import Machine
-from natc.trace.node import NodeView, OpenNode
-from natc.trace.outcome import Distribution
+from natc.trace.node.host_node import HostNode
+from natc.trace.node.view import NodeView, OpenNode
 from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
 from natc.values import evolve, field, frozen
@@ -82,7 +82,7 @@ class Answer:
     def names(self) -> tuple[str, str]:
         """Return the service that the rules on the way name, and the whole comment; empty without one."""
         from natc.netfilter.matches.comment import comment_of
-        from natc.trace.wording import service_of
+        from natc.trace.answer.wording import service_of
 
         steps: list[Any] = [step for piece in self.found.pieces for step in piece.outcome.path]
         for step in steps:

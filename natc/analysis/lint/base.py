@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from natc.analysis.audit import Service, audit
-from natc.analysis.chain_graph import ChainGraph
+from natc.analysis.chains.graph import ChainGraph
+from natc.analysis.chains.sheets import Folder
 from natc.analysis.findings import Finding
-from natc.analysis.sheets import Folder
 from natc.errors import DumpError
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Chain, Ruleset

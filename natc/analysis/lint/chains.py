@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from natc.analysis.chain_graph import ChainGraph
+from natc.analysis.chains.graph import ChainGraph
 from natc.analysis.lint.base import Dump
 from natc.analysis.service_chains import kind_of, name_in, owners
 from natc.analysis.shadows import Impossible, is_zero, shadows

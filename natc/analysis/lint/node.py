@@ -15,8 +15,8 @@ from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.packet import question_packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
+from natc.trace.answer.outcome import Outcome
 from natc.trace.machine import Machine
-from natc.trace.outcome import Outcome
 
 Found = Iterator[tuple[int, str, str]]
 

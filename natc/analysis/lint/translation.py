@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from natc.analysis.chain_graph import ChainGraph
-from natc.analysis.chain_odds import literal
+from natc.analysis.chains.graph import ChainGraph
+from natc.analysis.chains.odds import literal
 from natc.analysis.lint.base import EVERY_LOCALNET, Dump
 from natc.analysis.service_chains import jump_of, name_in
 from natc.netfilter.matches.comment import comment_of

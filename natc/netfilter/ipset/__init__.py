@@ -7,7 +7,7 @@
   two is changed.
 * ``lookup.py``: how a rule asks them.
 
-Reading and writing the text of ``ipset save`` is in :mod:`natc.text.ipset`.
+Reading and writing the text of ``ipset save`` is in :mod:`natc.text.node.ipset`.
 
 Facts: net/netfilter/ipset/ of Linux 6.18, net/netfilter/xt_set.c; the man page ipset(8).
 """

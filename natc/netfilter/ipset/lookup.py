@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from natc.netfilter.intervals import Intervals, masked, numbers, union
-from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset.all_sets import Sets
 from natc.netfilter.ipset.one_set import IpSet
 from natc.netfilter.ipset.probe import Probe
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.words import unquoted
+from natc.netfilter.node.iproute import Prefix
 from natc.netfilter.packet import Open, OpenMark, Packet
 from natc.values import frozen
 

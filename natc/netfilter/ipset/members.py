@@ -1,13 +1,13 @@
 """What a set consists of: its type, its options and its members.
 
 A member is an :class:`Entry`, whose ``parts`` are values in the order of the set's dimensions:
-:class:`~natc.netfilter.iproute.Prefix` for addresses and networks, :class:`PortPart`, :class:`Device`,
+:class:`~natc.netfilter.node.iproute.Prefix` for addresses and networks, :class:`PortPart`, :class:`Device`,
 bytes for hardware addresses, numbers for marks, texts for the names of sets.
 """
 
 from __future__ import annotations
 
-from natc.netfilter.iproute import Prefix
+from natc.netfilter.node.iproute import Prefix
 from natc.values import field, frozen
 
 #: The dimensions of each type of set.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset.members import TYPES, Device, Entry, Part, Parts, SetOptions
 from natc.netfilter.ipset.probe import READERS, Probe
+from natc.netfilter.node.iproute import Prefix
 from natc.values import evolve
 
 #: Types whose sets hold no family of their own and so look at packets of both.

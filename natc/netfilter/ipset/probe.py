@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from natc.netfilter.iproute import Prefix
 from natc.netfilter.ipset.members import Device, Part, PortPart
+from natc.netfilter.node.iproute import Prefix
 from natc.values import frozen
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.condition import Condition, OfConnection
-from natc.netfilter.connection import Connection
+from natc.netfilter.conntrack.connection import Connection
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
@@ -51,7 +51,7 @@ class Cluster(Match):
 
     def _holds(self, connection: Connection, direction: int) -> bool:
         """Whoever opened the connection decides, in both directions; of IPv6 only the first word."""
-        from natc.netfilter.nat_mapping import jenkins, words_of
+        from natc.netfilter.nat.mapping import jenkins, words_of
 
         assert self.nodes is not None and self.total is not None and self.seed is not None
         original = connection.original

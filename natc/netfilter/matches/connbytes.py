@@ -15,7 +15,7 @@ from natc.netfilter.matches import register_match
 from natc.values import frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.connection import Connection
+    from natc.netfilter.conntrack.connection import Connection
 
 _LARGEST = 2**64 - 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from natc.netfilter.condition import Condition, Remembered, Unknown
-from natc.netfilter.datagrams import TABLE, datagram_of
+from natc.netfilter.conntrack.datagrams import TABLE, datagram_of
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.addresses import PrefixLength

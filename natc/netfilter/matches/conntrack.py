@@ -16,7 +16,7 @@ from natc.netfilter.matches import register_match
 from natc.values import frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.connection import Connection
+    from natc.netfilter.conntrack.connection import Connection
 
 #: The order in which libxt_conntrack prints states.
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
@@ -133,7 +133,8 @@ class Conntrack(Match):
 
 
 def _has_any(connection: Connection, words: frozenset[str]) -> bool:
-    from natc.netfilter.connection import Status  # here: few rules ask, and a usual trace needs no table
+    # here: few rules ask, and a usual trace needs no table
+    from natc.netfilter.conntrack.connection import Status
 
     return any(Status[word] in connection.status for word in words)
 

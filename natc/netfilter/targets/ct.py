@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from natc.netfilter.conntrack.zone import MARK_ZONE, Zone
 from natc.netfilter.effect import Effect, Track
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.numbers import number
 from natc.netfilter.kinds.words import Name, WordSet
 from natc.netfilter.targets import register_target
-from natc.netfilter.zone import MARK_ZONE, Zone
 from natc.values import frozen
 
 #: The events of connections and of expectations, in the order they are printed.

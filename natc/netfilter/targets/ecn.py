@@ -10,8 +10,7 @@ from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
-from natc.netfilter.values import changed
-from natc.values import frozen
+from natc.values import changed, frozen
 
 
 @register_target("ECN")

@@ -13,8 +13,7 @@ from natc.netfilter.kinds.addresses import PrefixLength
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
-from natc.netfilter.values import changed
-from natc.values import frozen
+from natc.values import changed, frozen
 
 #: What can be hashed whole by naming it, and the field it fills.
 PARTS = {
@@ -107,7 +106,7 @@ class Hmark(Target):
 
     def _marked(self, packet: Packet) -> Packet:
         """Give a packet its mark; an ICMP error gets that of the packet it quotes."""
-        from natc.netfilter.nat_mapping import jenkins
+        from natc.netfilter.nat.mapping import jenkins
 
         hashed = packet if packet.inner is None else packet.inner
         assert self.seed is not None and self.modulus is not None and isinstance(hashed.proto, int)

@@ -11,8 +11,7 @@ from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.numbers import number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
-from natc.netfilter.values import changed
-from natc.values import frozen
+from natc.values import changed, frozen
 
 #: TCP options by name (RFC 9293, 7323, 2018, 2385).
 TCP_OPTIONS = {"mss": 2, "wscale": 3, "sack-permitted": 4, "sack": 5, "timestamp": 8, "md5": 19}

@@ -12,8 +12,7 @@ from natc.netfilter.kinds.masked import Masked, Tos
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
-from natc.netfilter.values import changed
-from natc.values import frozen
+from natc.values import changed, frozen
 
 
 @frozen

@@ -15,7 +15,7 @@ from natc.report.picture.crossings import Crossing, Crossings, translation
 from natc.report.picture.graph import Graph, Kind, Place, Row, Shares, Way
 from natc.report.rule_text import exact, percent, words_of
 from natc.report.trace_text import headline
-from natc.trace.outcome import Case, Distribution, Outcome
+from natc.trace.answer.outcome import Case, Distribution, Outcome
 from natc.trace.state import Step
 from natc.values import define, field
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from natc.netfilter.effect import Redirect, Translate
 from natc.netfilter.rule import Rule
-from natc.trace.outcome import Outcome
+from natc.trace.answer.outcome import Outcome
 from natc.trace.state import Step, Trail
 from natc.values import define, field, frozen
 

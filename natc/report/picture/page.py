@@ -22,10 +22,10 @@ from natc.report.picture.prune import pruned
 from natc.report.picture.svg import svg_lines, text
 from natc.report.rule_text import exact, percent
 from natc.report.trace_text import headline
-from natc.trace.outcome import Distribution, Outcome
+from natc.trace.answer.outcome import Distribution, Outcome
 
 if TYPE_CHECKING:
-    from natc.trace.near_miss import NearMiss
+    from natc.trace.answer.near_miss import NearMiss
 
 #: How many outcomes the table lists, and up to how many it is open from the beginning.
 _LISTED, _OPEN = 1000, 16
