@@ -193,6 +193,8 @@ class Remembered(Condition):
     spread: Callable[[Memory, Packet], Condition | None] | None = field(default=None, eq=False)
     """For a packet that leaves open what is looked up: the same question as a condition on the packet,
     None where there is none. Not given: nothing that is looked up can be open."""
+    of_connection: Callable[[Connection | None], Probe] | None = field(default=None, eq=False)
+    """The probe to ask for a packet of a connection, where it looks at that."""
 
 
 @frozen

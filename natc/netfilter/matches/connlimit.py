@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.conntrack.datagrams import TABLE, datagram_of
@@ -13,7 +14,14 @@ from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
+from natc.netfilter.zone import NO_ZONE
 from natc.values import frozen
+
+if TYPE_CHECKING:
+    from natc.netfilter.connection import Connection
+
+#: States of TCP in which a connection no longer counts (already_closed).
+_OVER = frozenset({"TIME_WAIT", "CLOSE"})
 
 
 @register_match("connlimit")
@@ -43,20 +51,54 @@ class Connlimit(Match):
         return values
 
     def condition(self) -> Condition:
-        return Remembered(self, Unknown(f"-m connlimit {' '.join(self.words())}", "rate"))
+        unknown = Unknown(f"-m connlimit {' '.join(self.words())}", "rate")
+        return Remembered(_Count(self), unknown, of_connection=partial(_Count, self))
+
+    def network_of(self, packet: Packet) -> int:
+        """Return the network that a packet's connection counts for, as the packet's header says by now."""
+        address = packet.dst if self.daddr else packet.src
+        assert isinstance(address, int) and self.mask is not None
+        return address >> (packet.bits - self.mask)
+
+    def holds(self, count: int) -> bool:
+        """Tell whether so many connections are as many as asked for."""
+        limit = self.above or self.upto
+        assert limit is not None
+        return (count > limit.value) is (self.above is not None)
+
+
+@frozen
+class _Count:
+    """Counts the connection of one packet among those that a rule has seen (net/netfilter/nf_conncount.c)."""
+
+    limit: Connlimit
+    connection: Connection | None = None
+    """What the packet belongs to; a packet of none counts by its own header."""
 
     def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
-        """Count the connections of the packet's network that this rule has seen and that still exist."""
+        """Count the connections of the packet's network that this rule has seen and that still exist.
+
+        The kernel clears its list of those that are gone once in a tick of its clock (1 to 10 ms), and not
+        before: packets are taken to come further apart. None where none is left, the packet's own being
+        over: such a packet the kernel drops.
+        """
         table = memory.get(TABLE)
         if table is None:
             return None, memory
-        here = datagram_of(packet).key()
-        address = packet.dst if self.daddr else packet.src
-        assert isinstance(address, int) and self.mask is not None
-        key = ("connlimit", rule, address >> (packet.bits - self.mask))
-        alive = tuple(seen for seen in memory.get(key, ()) if seen != here and table.find(seen))
-        counted = (*alive, here)
-        limit = self.above or self.upto
-        assert limit is not None
-        over = len(counted) > limit.value
-        return over is (self.above is not None), memory.with_value(key, counted)
+        own = self.connection
+        here = (own.original, own.zone) if own else (datagram_of(packet).key(), NO_ZONE)
+        key = ("connlimit", rule, self.limit.network_of(packet))
+        counted = tuple(seen for seen in memory.get(key, ()) if seen != here and _is_open(table.find(*seen)))
+        if own is None or _counts(own):
+            counted = (*counted, here)
+        return self.limit.holds(len(counted)) if counted else None, memory.with_value(key, counted)
+
+
+def _is_open(found: tuple[Connection, int] | None) -> bool:
+    """Tell whether there is an entry of a connection that still counts."""
+    return found is not None and _counts(found[0])
+
+
+def _counts(connection: Connection) -> bool:
+    """Tell whether a connection is not one of TCP that is over."""
+    return connection.protocol is None or connection.protocol.state not in _OVER

@@ -233,7 +233,8 @@ def _remembered(asker: Asker, condition: Remembered, state: State) -> Answer:
         spread = condition.spread(memory, state.packet)
         if spread is not None:
             return _forgetting(asker.ask(spread, state), condition, state)
-    truth, memory = condition.probe.consult(memory, state.packet, asker.rule)
+    probe = condition.of_connection(state.binding.connection) if condition.of_connection else condition.probe
+    truth, memory = probe.consult(memory, state.packet, asker.rule)
     if truth is None:
         return asker.ask(condition.unknown, state)
     return [Split(truth, changed(state, memory=memory))]
