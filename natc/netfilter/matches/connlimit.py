@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.conntrack.datagrams import TABLE, datagram_of
+from natc.netfilter.conntrack.zone import NO_ZONE
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.addresses import PrefixLength
@@ -14,11 +15,10 @@ from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
 from natc.netfilter.memory import Memory
 from natc.netfilter.packet import Packet
-from natc.netfilter.zone import NO_ZONE
 from natc.values import frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.connection import Connection
+    from natc.netfilter.conntrack.connection import Connection
 
 #: States of TCP in which a connection no longer counts (already_closed).
 _OVER = frozenset({"TIME_WAIT", "CLOSE"})
