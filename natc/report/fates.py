@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING
 
 from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.matches.mark import Mark
+from natc.netfilter.packet import Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.targets.mark import SetMark
-from natc.report.conditions import conditions_of, in_few, when
+from natc.report.conditions import (
+    Known,
+    Lines,
+    alternatives,
+    in_few,
+    in_words,
+    knowns_of,
+    lines_of,
+    shared,
+    when,
+)
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import percent
@@ -23,6 +34,8 @@ if TYPE_CHECKING:
 _SHOWN = 20
 #: How many conditions of one fate have room in its line, and how many are listed below it.
 _IN_A_LINE, _LISTED = 4, 8
+#: How many characters of them have room there.
+_LONG = 400
 #: How many lines behind one translation are named.
 _FEW = 3
 _MASQUERADED = "masqueraded"
@@ -139,26 +152,84 @@ def fate_lines(answer: Distribution, trees: Mapping[str, Tree]) -> Iterator[Line
             fates.setdefault(own.pop(), set()).add(index)
         else:
             mixed.append(case)
-    for fate, places in fates.items():
-        cases = [answer.cases[index] for index in sorted(places)]
-        texts = [] if len(cases) == len(answer.cases) else conditions_of(answer.packet, cases)
-        yield from _with_conditions(fate, texts)
-        bits = _masquerade_bits(trees, places) if fate.source == _MASQUERADED else fate.mark
-        given_by = _marking(trees) if bits else ()
-        marks = {number for number, given, marked in given_by if given & bits and marked & places}
-        if marks:
-            yield line("    ", Part(_because(sorted(marks)), "dim"))
+    say = _Words(answer.packet, lines_of(answer.questions))
+    found = [_Ending(fate, places, _conditions(answer, places)) for fate, places in fates.items()]
+    last = _left_to_last(found, say)
+    for ending in found:
+        if ending is not last:
+            yield from _ending_lines(ending, say, trees)
     for case in mixed:
-        yield from _mixed(case)
+        yield from _mixed(case, say)
+    if last is not None:
+        yield line("  ", last.fate.part(), " in all other cases")
+        yield from _marks(last, trees)
 
 
-def _with_conditions(fate: Fate, texts: Sequence[str]) -> Iterator[Line]:
+@frozen
+class _Words:
+    """Says conditions on a packet."""
+
+    packet: Packet
+    lines: Lines
+
+    def of(self, known: Known) -> str:
+        return in_words(self.packet, known, self.lines)
+
+
+@frozen(eq=False)
+class _Ending:
+    """How packets end in some of the cases, and under which conditions."""
+
+    fate: Fate
+    places: set[int]
+    conditions: Sequence[Known]
+
+
+def _conditions(answer: Distribution, places: set[int]) -> Sequence[Known]:
+    """Return the conditions of some cases, none where these are all."""
+    cases = [answer.cases[index] for index in sorted(places)]
+    return [] if len(cases) == len(answer.cases) else knowns_of(cases)
+
+
+def _left_to_last(endings: Sequence[_Ending], say: _Words) -> _Ending | None:
+    """Return the ending with the longest conditions, if these are long: it is what the others leave."""
+    if len(endings) == 1:
+        return None
+    longest = max(endings, key=lambda ending: sum(map(len, map(say.of, ending.conditions))), default=None)
+    return longest if longest and not _fits([*map(say.of, longest.conditions)]) else None
+
+
+def _fits(texts: Sequence[str]) -> bool:
+    return len(texts) <= _IN_A_LINE and sum(map(len, texts)) <= _LONG
+
+
+def _ending_lines(ending: _Ending, say: _Words, trees: Mapping[str, Tree]) -> Iterator[Line]:
+    yield from _with_conditions(ending, say)
+    yield from _marks(ending, trees)
+
+
+def _marks(ending: _Ending, trees: Mapping[str, Tree]) -> Iterator[Line]:
+    """Yield the lines that gave a packet the mark to which it owes its end."""
+    fate, places = ending.fate, ending.places
+    bits = _masquerade_bits(trees, places) if fate.source == _MASQUERADED else fate.mark
+    given_by = _marking(trees) if bits else ()
+    marks = {number for number, given, marked in given_by if given & bits and marked & places}
+    if marks:
+        yield line("    ", Part(_because(sorted(marks)), "dim"))
+
+
+def _with_conditions(ending: _Ending, say: _Words) -> Iterator[Line]:
     """Yield a fate with its conditions in its line; many, each of which is enough, on lines of their own."""
-    if len(texts) <= _IN_A_LINE:
-        yield line("  ", fate.part(), f" when {', or '.join(texts)}" if texts else "")
+    part, conditions = ending.fate.part(), ending.conditions
+    texts = [say.of(known) for known in conditions]
+    if _fits(texts) or len(texts) == 1:
+        yield line("  ", part, f" when {', or '.join(texts)}" if texts else "")
         return
-    yield line("  ", fate.part(), f" when one of {len(texts)} conditions holds:")
-    for text in sorted(texts, key=len)[:_LISTED]:
+    common, rests = shared(conditions)
+    texts = alternatives(map(say.of, rests))
+    number = f"one of {len(texts)} conditions holds"
+    yield line("  ", part, f" when {say.of(common)}, and {number}:" if common else f" when {number}:")
+    for text in texts[:_LISTED]:
         yield line(f"    {text}")
     if len(texts) > _LISTED:
         yield line(f"    and {len(texts) - _LISTED} more (--output json lists all)")
@@ -210,8 +281,8 @@ def _because(lines: list[int]) -> str:
     return f"for the mark that line {' or '.join(few)} has it given"
 
 
-def _mixed(case: Case) -> Iterator[Line]:
-    yield line(f"  {when([in_few(case.conditions)])}:")
+def _mixed(case: Case, say: _Words) -> Iterator[Line]:
+    yield line(f"  {when([in_few(case.conditions, say.lines)])}:")
     groups: dict[Fate, list[str]] = {}
     for odds, outcome in case.outcomes:
         groups.setdefault(fate_of(outcome), []).append(f"{percent(odds)} {outcome.dnat or ''}".strip())

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from natc.netfilter.packet import Open, Packet
 from natc.probability import CERTAIN, Odds
-from natc.report.conditions import conditions_of, in_few, when
+from natc.report.conditions import conditions_of, in_words, lines_of, when
 from natc.report.fates import fate_lines, fate_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import sections
 from natc.report.rule_text import by_address, exact, percent, words_of
 from natc.report.why import why_lines
 from natc.trace.answer.outcome import Case, Distribution, Endpoint, Question
-from natc.trace.answer.wording import phrase, service_of
+from natc.trace.answer.wording import service_of
 
 if TYPE_CHECKING:
     from natc.trace.answer.listing import Listing
@@ -96,9 +96,10 @@ def _targets(answer: Distribution) -> Iterator[Line]:
     for case, shared in answer.shares():
         shares.setdefault(_ordered(shared), []).append(case)
     found = sorted(shares.items(), key=lambda share: -len(share[0]))[:_BLOCKS]
+    lines = lines_of(answer.questions)
     for rows, cases in found:
         if len(shares) > 1:
-            yield line(f"{when(conditions_of(answer.packet, cases))}:")
+            yield line(f"{when(conditions_of(answer.packet, cases, lines))}:")
         yield from _share_table(rows)
         yield line()
     if len(shares) > len(found):
@@ -165,7 +166,7 @@ def branch_lines(listing: Listing) -> Iterator[Line]:
     """Yield one line a branch, its odds, where to, how it ends and when, and behind all what they hang on."""
     for piece in listing:
         outcome = piece.outcome
-        conditions = in_few(phrase(listing.packet, v, d) for v, d in piece.facts.known.items())
+        conditions = in_words(listing.packet, piece.facts.known, lines_of(listing.questions))
         yield line(
             Part(f"  {percent(piece.odds):>9}", "bold green"),
             f"   {outcome.dnat or 'no translation'}   {fate_of(outcome).part().text}",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from natc.netfilter.hooks import SEQUENCES
 from natc.probability import CERTAIN
-from natc.report.conditions import conditions_of
+from natc.report.conditions import conditions_of, lines_of
 from natc.report.lines import Line, Part, line
 from natc.report.path_tree import Node, Tree
 from natc.report.rule_text import exact, words_of
@@ -117,5 +117,5 @@ def _factor(node: Node) -> str:
 def _only_when(cases: set[int], answer: Distribution) -> str:
     """Return the conditions under which a rule is met."""
     chosen = [case for index, case in enumerate(answer.cases) if index in cases]
-    text = ", or ".join(conditions_of(answer.packet, chosen))
+    text = ", or ".join(conditions_of(answer.packet, chosen, lines_of(answer.questions)))
     return f"   only when {text}" if len(text) <= _CONDITION_WIDTH else "   not always"

@@ -122,19 +122,18 @@ class Machine:
         from natc.trace.bounds import bound_of
 
         tracker = self._tracker(packet, self.node.host)
-        way, start = self._prepared(packet, origin, tracker, self._asked(packet, origin, tracker))
+        try:
+            node = self._asked(packet, origin, tracker)
+        except CrowdedError:
+            return self._at_once().branches(packet, origin, limit)
+        way, start = self._prepared(packet, origin, tracker, node)
         finals = branches(way.step, way.start(start), bound_of(way))
         granted = self._taken_for_granted(tracker, packet)
         return Listing(packet, origin, limit, finals, self._caveats(packet, origin, way), granted)
 
     def _asked(self, packet: Packet, origin: str, tracker: Tracker) -> NodeView:
         """Return the node with all that is asked of it on any way: a branch knows only its own."""
-        if self.node.host is not None:
-            return self.node
-        try:
-            return self._explored(packet, origin, tracker)[0].node
-        except CrowdedError:
-            return self._at_once()._asked(packet, origin, tracker)
+        return self._explored(packet, origin, tracker)[0].node
 
     def _prepared(
         self, packet: Packet, origin: str, tracker: Tracker, node: NodeView, *, rows: bool = False

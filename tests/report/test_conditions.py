@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from natc.netfilter.packet import Open
-from natc.report.conditions import conditions_of, in_few, simplest
+from natc.report.conditions import alternatives, conditions_of, in_few, shared, simplest
 from natc.report.trace_text import trace_lines
 from tests.report.pictures import answer
 
@@ -112,3 +112,33 @@ def test_a_service_with_affinity_stays_readable(endpoints):
     assert "  forwarded, source kept" in found
     assert len(found) < 130
     assert max(map(len, found)) < 300
+
+
+@given(st.lists(boxes, min_size=1, max_size=6))
+def test_what_conditions_share_is_said_once(cases):
+    common, rests = shared(cases)
+    assert [{**common, **rest} for rest in rests] == cases
+    assert all(value not in rest for value in common for rest in rests)
+
+
+def has(name):
+    return f"set {name} has the packet's src"
+
+
+def test_sets_are_said_together_those_that_have_not_behind_those_that_have():
+    denied = [f"not: {has(name)}" for name in "ab"]
+    assert in_few([denied[0], has("c")]) == f"{has('c')} and not: {has('a')}"
+    both = "neither of the sets a and b has the packet's src"
+    assert in_few([*denied, has("c"), "port is 80"]) == f"port is 80 and {has('c')} and {both}"
+    assert in_few(map(has, "abcdefg")) == "the sets a, b, c and 4 more have the packet's src"
+
+
+def test_rules_are_said_by_their_lines():
+    lines = {f"all of: {name}": number for number, name in enumerate("abcdefg", 1)}
+    asked = [*lines]
+    assert in_few(asked[:1], lines) == "line 1 matches"
+    assert in_few([f"not: {asked[0]}"], lines) == "line 1 does not match"
+    denied = [f"not: {asked[n]}" for n in (2, 3, 4, 6)]
+    assert in_few([*denied, asked[5]], lines) == "line 6 matches and none of lines 3-5 and 7 matches"
+    assert alternatives(["line 7 matches", "line 2 matches", "a"]) == ["one of lines 2 and 7 matches", "a"]
+    assert alternatives(["line 7 matches"]) == ["line 7 matches"]

@@ -7,7 +7,7 @@ import pytest
 
 from natc.netfilter.node.host import Host
 from natc.netfilter.packet import question_packet
-from natc.report.trace_text import headline, trace_lines
+from natc.report.trace_text import branch_lines, headline, trace_lines
 from natc.text.reader import read
 from natc.trace.answer.near_miss import near_misses
 from natc.trace.machine import Machine
@@ -123,14 +123,45 @@ def test_branches_come_out_of_chains_nested_by_the_thousand():
     assert str(only.outcome.dnat) == "10.1.1.1:80"
 
 
-def test_many_conditions_of_one_fate_are_listed_below_it():
-    sets = "\n".join(
-        f"-A PREROUTING -m set --match-set S{n} src -m set --match-set T{n} src -j DROP" for n in range(6)
+def sets_asked(*targets):
+    """A dump whose rules each ask for two sets that nobody showed."""
+    rules = "\n".join(
+        f"-A PREROUTING -m set --match-set S{n} src -m set --match-set T{n} src {target}"
+        for n, target in enumerate(targets)
     )
-    found = lines(read(f"*raw\n:PREROUTING ACCEPT [0:0]\n{sets}\nCOMMIT\n"), "10.0.0.1")
-    place = found.index("  forwarded, source kept when one of 64 conditions holds:")
+    return f"*raw\n:PREROUTING ACCEPT [0:0]\n:A -\n{rules}\n-A A -s 10.0.0.0/8 -j DROP\nCOMMIT\n"
+
+
+def asking_sets(*targets):
+    return lines(read(sets_asked(*targets)), "10.0.0.1")
+
+
+def test_many_conditions_of_one_fate_are_listed_below_it():
+    found = asking_sets(*["-j MARK --set-xmark 0x1/0x1"] * 5, *["-j A"] * 3)
+    begins = "  dropped, by line 12 of raw A when source in 10.0.0.0/8, and one of 15 conditions holds:"
+    place = found.index(begins)
+    assert found[place + 1] == "    lines 8 and 9 match"
     assert all(text.startswith("    ") for text in found[place + 1 : place + 10])
-    assert found[place + 9] == "    and 56 more (--output json lists all)"
+    assert found[place + 9] == "    and 7 more (--output json lists all)"
+    assert found[place + 10] == "  forwarded, source kept in all other cases"
+
+
+def test_rules_that_ask_several_things_at_once_are_said_by_their_lines():
+    found = asking_sets(*["-j RETURN"] * 7, *["-j DROP"] * 3)
+    text = "  dropped, by line 12 of raw PREROUTING when line 12 matches and none of lines 4-11 matches"
+    assert text in found
+    assert "  forwarded, source kept in all other cases" in found
+    assert "  all of: set S8 has the packet's src; set T8 has the packet's src   line 12: " in "".join(found)
+
+
+def test_a_list_of_branches_puts_as_much_together_as_the_merged_answer():
+    ruleset = read(sets_asked(*["-j RETURN"] * 7, *["-j DROP"] * 3))
+    listing = Machine.of(ruleset).branches(question_packet("10.0.0.1", 80))
+    found = [str(one) for one in branch_lines(listing)]
+    assert sum("dropped, by line 12" in text for text in found) == 1
+    assert any(
+        text.endswith("when line 12 matches and none of lines 4-11 matches   1 / 2^0") for text in found
+    )
 
 
 TWO_PORTS = """\
