@@ -9,6 +9,7 @@ comparison of rulesets. What a condition looks at is named by the packet's own f
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from natc.netfilter.intervals import numbers
@@ -92,12 +93,19 @@ ALWAYS = All()
 NEVER = Some()
 
 
+class Drops(Enum):
+    """The kernel drops a packet when a rule asks about it (``hotdrop``), whether it matches or not."""
+
+    UNMATCHED = False
+    MATCHED = True
+
+
 @frozen
 class Computed(Condition):
     """Whatever ``holds`` says of a packet whose fields ``needs`` are known; else a question."""
 
     needs: tuple[str, ...]
-    holds: Callable[[Packet], bool | None] = field(eq=False)
+    holds: Callable[[Packet], bool | Drops | None] = field(eq=False)
     """None of a packet for which it stays a question all the same."""
     question: str
     """Tells conditions apart: two with the same question have the same answer for the same packet."""

@@ -95,7 +95,8 @@ class Change(Effect):
     """Rewrites fields of the packet; the fields in ``needs`` must be known."""
 
     needs: tuple[str, ...]
-    change: Callable[[Packet], Packet] = field(eq=False)
+    change: Callable[[Packet], Packet | None] = field(eq=False)
+    """None of a packet that is dropped, because its header is malformed."""
 
 
 @frozen

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-from natc.netfilter.condition import Condition, Unknown
+from natc.netfilter.condition import ALWAYS, Condition, Unknown
 from natc.netfilter.effect import Effect, Undecided
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.ports import ALL_PORTS, PortRange
@@ -281,6 +281,8 @@ class Match(Extension):
 
     asks_nothing: ClassVar[bool] = False
     """Whether it is a remark, true of every packet."""
+    header_size: ClassVar[int] = 0
+    """Bytes of the protocol's header that it needs: the kernel drops a packet that has fewer."""
 
     @property
     def kept_at(self) -> Hashable:
@@ -294,6 +296,17 @@ class Match(Extension):
     def condition(self) -> Condition:
         """Return what the match asks of a packet; without a definition, a question left open."""
         return Unknown(f"-m {' '.join([self.shown_name, *self.words()])}")
+
+    def guard(self, *, nft: bool) -> Condition:
+        """Return what is asked before that of a packet with a malformed header.
+
+        ``nft`` under nf_tables, which has expressions of its own for some matches.
+        """
+        if not self.header_size:
+            return ALWAYS
+        from natc.netfilter.guards import needs
+
+        return needs(self.header_size)
 
 
 class Target(Extension):

@@ -6,6 +6,7 @@ behind them, net/ipv6/exthdrs_core.c.
 
 from __future__ import annotations
 
+from natc.netfilter.condition import Drops
 from natc.netfilter.packet import ExtensionHeaders, Open, Packet
 from natc.values import changed
 
@@ -16,9 +17,11 @@ EXTENSION_HEADERS = frozenset({HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DE
 NOTHING = 59
 _FRAGMENT_SIZE = 8
 
-#: Of a packet one of whose headers is cut short: the kernel drops it where a rule looks for such a header.
-CUT_SHORT = Open("extension headers", "cut short")
-_SHORTEST = 8
+#: Of a packet that was not captured as far as its headers go.
+NOT_CAPTURED = Open("extension headers", "not captured")
+#: Bytes of a header that must be there for the next one to be found.
+_NEEDED = {FRAGMENT: 4, ROUTING: 4}
+_NEXT_AND_SIZE = 2
 
 
 def extension_headers(
@@ -26,23 +29,28 @@ def extension_headers(
 ) -> tuple[ExtensionHeaders | Open, int, int]:
     """Return the headers from ``start`` on, the number of what follows them, and where that begins.
 
-    ``number`` is the first one's; the packet ends at ``end``. Nothing is looked for in a later fragment.
+    ``number`` is the first one's; the packet ends at ``end``. Nothing is looked for in a later fragment. The
+    last header may be longer than the packet; where one is cut so short that what follows cannot be told, its
+    own number is returned (ipv6_find_hdr).
     """
     found: list[tuple[int, bytes]] = []
     while number in EXTENSION_HEADERS:
-        if min(end, len(data)) - start < _SHORTEST:
-            return CUT_SHORT, number, start
-        header = data[start : start + _size(number, data[start + 1])]
-        if start + len(header) > end or len(header) < _size(number, header[1]):
-            return CUT_SHORT, number, start
+        if end - start < _NEEDED.get(number, _NEXT_AND_SIZE):
+            break
+        if len(data) - start < _NEEDED.get(number, _NEXT_AND_SIZE):
+            return NOT_CAPTURED, number, start
+        size = size_of(number, data[start + 1])
+        header = data[start : min(start + size, end)]
+        if len(data) < min(start + size, end):
+            return NOT_CAPTURED, number, start
         found.append((number, header))
-        number, start = header[0], start + len(header)
+        number, start = header[0], start + size
         if found[-1][0] == FRAGMENT and fragment_of(header) & 0x1FFF:
             break
     return tuple(found), number, start
 
 
-def _size(number: int, length: int) -> int:
+def size_of(number: int, length: int) -> int:
     """Return a header's size in bytes; ``length`` is its second byte."""
     if number == FRAGMENT:
         return _FRAGMENT_SIZE
@@ -66,6 +74,33 @@ def header_of(packet: Packet, number: int) -> bytes | None:
     return next((header for kind, header in headers_of(packet) if kind == number), None)
 
 
+def whole_header(packet: Packet, number: int) -> bytes | bool | Drops:
+    """Return the first header with that number, or what a match for it says of a packet without it.
+
+    The kernel drops a packet in which it is cut short, or another one is before it was found.
+    """
+    header = header_of(packet, number)
+    if header is None:
+        return Drops.UNMATCHED if packet.malformed is not None and packet.malformed.is_lost else False
+    return Drops.UNMATCHED if is_cut(number, header) else header
+
+
+def is_lost_at(packet: Packet, number: int) -> bool:
+    """Whether what a packet carries cannot be told because its header with that number is cut short."""
+    return packet.malformed is not None and packet.malformed.is_lost and packet.proto == number
+
+
+def is_cut(number: int, header: bytes) -> bool:
+    """Whether the packet ends inside a header."""
+    return len(header) < size_of(number, header[1])
+
+
+def has_authentication(packet: Packet) -> bool:
+    """Whether a packet is known to have an authentication header among its extension headers."""
+    known = packet.extensions
+    return isinstance(known, tuple) and any(number == AUTHENTICATION for number, _ in known)
+
+
 def whole(packet: Packet) -> Packet:
     """Return a packet that is no fragment without the fragment header it may have."""
     if not isinstance(packet.extensions, tuple) or not any(kind == FRAGMENT for kind, _ in packet.extensions):
@@ -74,7 +109,7 @@ def whole(packet: Packet) -> Packet:
     kept: list[tuple[int, bytes]] = []
     removed, following = 0, packet.proto
     for kind, header in reversed(packet.extensions):
-        if kind == FRAGMENT:
+        if kind == FRAGMENT and not is_cut(kind, header):
             removed += _FRAGMENT_SIZE
         else:
             kept.insert(0, (kind, bytes([following]) + header[1:]))
@@ -95,10 +130,14 @@ def is_refused(packet: Packet) -> bool:
     say by its two highest bits that the packet is not to be dropped for that.
     """
     if not isinstance(packet.extensions, tuple) or not packet.extensions:
-        return False
+        return is_lost_at(packet, HOP_BY_HOP)
     number, header = packet.extensions[0]
     if number != HOP_BY_HOP:
         return False
+    return is_cut(number, header) or _has_refused_option(header)
+
+
+def _has_refused_option(header: bytes) -> bool:
     place, padding, options = 2, 0, 0
     while place < len(header):
         option = _option(header, place)

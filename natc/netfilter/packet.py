@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from natc.netfilter.header import PROTOCOLS
 from natc.netfilter.intervals import ALL_NAMES, ALL_PORTS, Intervals, all_addresses, name, numbers
 from natc.netfilter.kinds.addresses import text_of
 from natc.values import field, frozen, value
+
+if TYPE_CHECKING:
+    from natc.netfilter.malformed import Malformed
 
 #: The values an open field may have: a set of ordered values, or a few words.
 Domain = Intervals | frozenset[Any]
@@ -133,6 +136,9 @@ class Packet:
     """The packet that an ICMP error quotes."""
     chunk: Number = None
     """Type of the first SCTP chunk."""
+    malformed: Malformed | None = None
+    """Set where a header is cut short or contradicts itself; the fields behind are then there as far as they
+    can be read."""
 
     def __hash__(self) -> int:
         """Of what differs between packets most; equal packets have equal hashes."""

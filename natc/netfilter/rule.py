@@ -158,6 +158,16 @@ class Rule:
         asking = [part for part in parts if part != ALWAYS]
         return both(*asking)
 
+    def careful_condition(self, *, nft: bool) -> Condition:
+        """Return what the rule asks of a packet with odd headers, of which :attr:`condition` takes too much
+        for granted."""
+        from natc.netfilter.guards import careful_header
+
+        parts = [careful_header(self.header, nft=nft)]
+        for match in self.matches:
+            parts += [match.guard(nft=nft), match.condition()]
+        return both(*(part for part in parts if part != ALWAYS))
+
     @property
     def counters(self) -> str | None:
         """``[packets:bytes]`` as written before the rule, if it was."""

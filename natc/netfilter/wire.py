@@ -34,6 +34,8 @@ def encode(packet: Packet) -> bytes:
 
 def transport(packet: Packet) -> bytes:
     """Return what is behind the IP headers: the protocol's own and the payload."""
+    if packet.malformed is not None:
+        return packet.malformed.data
     return _TRANSPORT.get(_number(packet.proto), _raw)(packet)
 
 
@@ -44,6 +46,17 @@ def sums_up(packet: Packet) -> bool:
     """
     body = transport(packet)
     is_pseudo = packet.family == 6 or packet.proto in (6, 17)
+    return checksum((_pseudo(packet, len(body)) if is_pseudo else b"") + body) in (0, 0xFFFF)
+
+
+def has_right_sum(packet: Packet, body: bytes) -> bool:
+    """Whether connection tracking finds the checksum right in ``body``, all that is behind the IP headers.
+
+    UDP may go without one. Those of other protocols are left alone, or no Internet checksums.
+    """
+    if packet.proto not in (1, 6, 17, 58) or (packet.proto == 17 and body[6:8] == b"\0\0"):
+        return True
+    is_pseudo = packet.proto != 1
     return checksum((_pseudo(packet, len(body)) if is_pseudo else b"") + body) in (0, 0xFFFF)
 
 

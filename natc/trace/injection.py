@@ -7,11 +7,12 @@ from ipaddress import ip_address
 from typing import Any
 
 from natc.errors import NatcError
-from natc.netfilter.ipv6_headers import EXTENSION_HEADERS
+from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, NOTHING
+from natc.netfilter.malformed import Malformed
 from natc.netfilter.node import sending
 from natc.netfilter.node.host import Host
 from natc.netfilter.packet import Packet, protocol_number
-from natc.netfilter.wire import encode, tcp_options
+from natc.netfilter.wire import encode, has_right_sum, tcp_options
 from natc.trace.capture.capture_file import Frame
 from natc.trace.capture.frames import packet_of_frame
 from natc.trace.node.policy import flow_of
@@ -82,7 +83,7 @@ def _packet(entry: Entry, family: int, ident: int) -> Packet:
     if family == 6 and number == 1 and not str(entry.get("proto")).isdecimal():
         number = 58
     payload = _payload(entry, number)
-    transport = _transport(entry, number, ident, family)
+    fields = _transport(entry, number, ident, family)
     given = entry.get("src")
     packet = Packet(
         family=family,
@@ -95,18 +96,23 @@ def _packet(entry: Entry, family: int, ident: int) -> Packet:
         fragment=entry.get("frag", 0),
         ident=ident,
         bad_checksum=bool(entry.get("badsum", 0)) and number in _SUMMED,
-        **transport,
+        **fields,
     )
-    if family == 6 and number in EXTENSION_HEADERS:
-        return _behind_headers(packet)
+    if "transport" in entry:
+        return _as_read(_with(packet, malformed=Malformed(str(entry["transport"]).encode("latin1"))))
+    if family == 6 and number in (*EXTENSION_HEADERS, NOTHING):
+        return _as_read(packet)
     return _with(packet, length=_length(packet))
 
 
-def _behind_headers(packet: Packet) -> Packet:
-    """Return the packet whose payload, as given, begins with an extension header, as a node reads it."""
-    read = packet_of_frame(Frame(0, _LINKTYPE_RAW, encode(packet)))
+def _as_read(packet: Packet) -> Packet:
+    """Return a packet that is given by its bytes as a node reads them."""
+    data = encode(packet)
+    read = packet_of_frame(Frame(0, _LINKTYPE_RAW, data))
     assert read is not None
-    return changed(read, link_source=packet.link_source)
+    between = sum(len(header) for _, header in read.extensions) if isinstance(read.extensions, tuple) else 0
+    wrong = not has_right_sum(read, data[(20 if read.family == 4 else 40) + between :])
+    return changed(read, bad_checksum=wrong, link_source=packet.link_source)
 
 
 def _payload(entry: Entry, number: int) -> bytes:

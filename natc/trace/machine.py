@@ -174,7 +174,8 @@ class Machine:
         ``node`` is the machine's as one trace asks it. With ``rows``, which a search must be made for,
         endpoints that rules in a row lead to are one step.
         """
-        chains = ChainWalk(self.program, node, Effects(tracker), Tally(), rows=rows)
+        nft = self.backend == "nft"
+        chains = ChainWalk(self.program, node, Effects(tracker), Tally(), nft=nft, rows=rows)
         return Way(chains, node, tracker, self.backend)
 
 

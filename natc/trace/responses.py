@@ -10,6 +10,7 @@ include/net/netfilter/nf_reject.h, net/ipv4/icmp.c, net/ipv6/icmp.c.
 from __future__ import annotations
 
 from natc.netfilter.ipv6_headers import NOTHING
+from natc.netfilter.malformed import lacks_header
 from natc.netfilter.node import route_matches, sending
 from natc.netfilter.node.fib import NO_ROUTE, Flow
 from natc.netfilter.node.host import Host
@@ -26,11 +27,11 @@ _ICMP = {4: 1, 6: 58}
 #: From this prefix length on an IPv6 network has no address for all its routers (RFC 6164).
 _POINT_TO_POINT = 127
 #: Protocols whose checksum REJECT leaves alone: it is optional, covers a part only, or is of another kind.
-_UNSUMMED = frozenset({33, 47, 50, 51, 132, 136})
+_UNSUMMED = frozenset({47, 50, 51, 132, 136})
 #: Types of addresses for which nobody answers by himself.
 FOR_MANY = frozenset({"BROADCAST", "MULTICAST"})
-#: ICMP types that are errors themselves: nobody answers them with an error.
-ERRORS = {1: frozenset({3, 4, 5, 11, 12}), 58: frozenset(range(128))}
+#: ICMP types that are errors themselves, or unknown: nobody answers them with an error.
+ERRORS = {1: frozenset({3, 4, 5, 11, 12, *range(19, 256)}), 58: frozenset(range(128))}
 
 
 @frozen
@@ -81,13 +82,17 @@ def _is_sound(packet: Packet) -> bool:
     """
     if not isinstance(packet.payload, bytes):
         return not packet.bad_checksum
-    if packet.family == 6 and (packet.proto == NOTHING or not transport(packet)):
+    is_lost = packet.malformed is not None and packet.malformed.is_lost
+    if packet.family == 6 and (is_lost or packet.proto == NOTHING or not transport(packet)):
         return False
-    return packet.proto in _UNSUMMED or sums_up(packet)
+    is_unsummed = packet.proto == 17 and transport(packet)[6:8] == b"\0\0"
+    return is_unsummed or packet.proto in _UNSUMMED or sums_up(packet)
 
 
 def _reset(old: Packet) -> Packet | None:
     """Answer a TCP packet with a reset; a reset is not answered, nor a packet with a bad checksum."""
+    if lacks_header(old):
+        return None
     assert isinstance(old.flags, frozenset)
     if "RST" in old.flags or old.bad_checksum or old.proto != 6:
         return None
@@ -118,7 +123,7 @@ def _next_expected(old: Packet) -> int:
 def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
     old = final.packet
     assert isinstance(old.src, int)
-    if old.proto in ERRORS and old.icmp_type in ERRORS[old.proto]:
+    if _is_error(old):
         return None
     if old.is_later_fragment or old.link_type != "unicast":
         return None
@@ -140,6 +145,16 @@ def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
         length=min(length, 548) + (28 if old.family == 4 else 48),
         tos=_error_tos(old),
     )
+
+
+def _is_error(packet: Packet) -> bool:
+    """Whether a packet is an ICMP error, or may be one: its type is not there, or none that is known."""
+    if packet.proto not in ERRORS:
+        return False
+    kind = packet.icmp_type
+    if packet.malformed is not None:
+        kind = next(iter(packet.malformed.data), None)
+    return kind is None or kind in ERRORS[packet.proto]
 
 
 def _anycast(host: Host, flow: Flow) -> bool:

@@ -110,7 +110,7 @@ def headers(packet: Packet, *, with_ttl: bool = True) -> Result:
     }
     if packet.extensions:  # the recorded answers do not look behind these
         return out | ({"ttl": packet.ttl, "tos": packet.tos} if with_ttl else {})
-    if packet.sport is not None:
+    if packet.dport is not None:
         out |= {"sport": packet.sport, "dport": packet.dport}
     if isinstance(packet.flags, frozenset):
         out["flags"] = "".join(letter for name, letter in _LETTERS.items() if name in packet.flags)
@@ -120,8 +120,8 @@ def headers(packet: Packet, *, with_ttl: bool = True) -> Result:
             out["icmp_id"] = packet.icmp_id
     if with_ttl:
         out |= {"ttl": packet.ttl, "tos": packet.tos}
-        if packet.inner is not None:
-            inner = headers(packet.inner)
+        if packet.icmp_type in _QUOTING.get(proto, ()):
+            inner = headers(packet.inner) if packet.inner is not None else {}
             out["inner"] = {key: inner[key] for key in _INNER if key in inner}
     return out
 

@@ -15,6 +15,7 @@ from typing import Any
 from natc.errors import NatcError, Span, UsageError
 from natc.netfilter.intervals import all_addresses
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, extension_headers
+from natc.netfilter.malformed import malformed_fields
 from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
 from natc.netfilter.wire import tcp_options
 from natc.trace.capture.frames import of_headers
@@ -153,12 +154,14 @@ def packet_of_scapy(found: Any) -> Packet:
     fields["ipsec"] = Open("question", "the packet is handled by IPsec", YES_OR_NO)
     link = _first(found, "Ether")
     fields["link_source"] = _mac(link) if link is not None else Open("link address")
-    return Packet(in_interface=INCOMING, ctstate="NEW", **fields)
+    is_invalid = fields.get("malformed") is not None
+    return Packet(in_interface=INCOMING, ctstate="INVALID" if is_invalid else "NEW", **fields)
 
 
 def dissected(link: int, data: bytes) -> Packet | None:
     """Return the IP packet of a captured frame, None when there is none; ``link`` is its LINKTYPE number."""
     import_module("scapy.layers.inet6")
+    import_module("scapy.layers.sctp")
     from scapy.config import conf
 
     kind = conf.l2types.num2layer.get(link)
@@ -208,7 +211,17 @@ def _fields(ip: Any) -> dict[str, Any]:
         }  # fmt: skip
         if ip.nh in EXTENSION_HEADERS:
             return fields | _behind_headers(ip)
-    return fields | _transport(ip.payload)
+    start = 40 if fields["family"] == 6 else 4 * int(ip.ihl)
+    return fields | (_malformed(ip, fields, start) or _transport(ip.payload))
+
+
+def _malformed(ip: Any, fields: dict[str, Any], start: int) -> dict[str, Any] | None:
+    """Return what can be read of a header that is malformed; None of one that is sound, or not all there."""
+    end = fields["length"]
+    if end > len(ip.original):
+        return None
+    behind = ip.original[start:end]
+    return malformed_fields(fields["family"], fields["proto"], behind, fields.get("fragment", 0))
 
 
 def _behind_headers(ip: Any) -> dict[str, Any]:
@@ -217,8 +230,10 @@ def _behind_headers(ip: Any) -> dict[str, Any]:
     headers, proto, place = extension_headers(data, int(ip.nh), 40, end)
     fields, behind = of_headers(headers), data[place:end]
     fields["proto"] = proto
-    if proto in EXTENSION_HEADERS or fields.get("fragment", 0) & 0x1FFF:
+    if isinstance(headers, Open) or fields.get("fragment", 0) & 0x1FFF:
         return fields | {"payload": behind}
+    if found := _malformed(ip, {"family": 6, "length": end, **fields}, place):
+        return fields | found
     alone = data[:4] + len(behind).to_bytes(2, "big") + bytes([proto]) + data[7:40] + behind
     return fields | _transport(type(ip)(alone).payload)
 

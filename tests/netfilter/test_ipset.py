@@ -41,7 +41,7 @@ def sets_of(*lines: str) -> Sets:
         ("hash:ip,port", ["10.96.0.10,tcp:80"], "dst,src", probe(), False),
         ("hash:ip,port", ["10.96.0.10,icmp:8/0"], "dst,dst", probe(proto=1, icmp=8 << 8), True),
         ("hash:ip,port", ["10.96.0.10,gre:0"], "dst,dst", probe(proto=47), True),
-        ("hash:ip,port", ["10.96.0.10,tcp:80"], "dst,dst", probe(later_fragment=True), False),
+        ("hash:ip,port", ["10.96.0.10,tcp:80"], "dst,dst", probe(lacks_header=True), False),
         ("hash:ip,port,ip", ["10.96.0.10,tcp:80,10.244.1.5"], "dst,dst,src", probe(), True),
         ("hash:ip,port,ip", ["10.96.0.10,tcp:80,10.244.1.6"], "dst,dst,src", probe(), False),
         ("hash:ip,port,net", ["10.96.0.10,tcp:80,10.244.0.0/16"], "dst,dst,src", probe(), True),

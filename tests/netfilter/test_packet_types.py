@@ -2,6 +2,7 @@
 
 import pytest
 
+from natc.netfilter.condition import Drops
 from natc.netfilter.packet import Packet
 from natc.text.reader import read
 
@@ -29,15 +30,15 @@ DATA, ABORT, SACK = b"\x00\x02\x00\x06ab\x00\x00", b"\x06\x01\x00\x04", b"\x03\x
         ("all DATA:Be", DATA, True),
         ("only DATA:BE", DATA, False),
         ("any SACK", SACK + b"\x03", True),
-        ("any DATA", SACK + b"\x03", None),
-        ("any DATA", b"\x03\x00\x00\x00", None),
-        ("any ALL", b"", None),
+        ("any DATA", SACK + b"\x03", Drops.UNMATCHED),
+        ("any DATA", b"\x03\x00\x00\x00", Drops.UNMATCHED),
+        ("any ALL", b"", Drops.UNMATCHED),
     ],
 )
 def test_chunks_are_looked_at_one_by_one(asked, payload, found):
     assert holds(f"-p sctp -m sctp --chunk-types {asked}", proto=132, payload=payload) is found
     inverted = holds(f"-p sctp -m sctp ! --chunk-types {asked}", proto=132, payload=payload)
-    assert inverted is (None if found is None else not found)
+    assert inverted is (Drops.MATCHED if found is Drops.UNMATCHED else not found)
 
 
 def test_a_packet_without_bytes_has_the_chunk_that_is_named():
@@ -50,8 +51,8 @@ def test_a_packet_without_bytes_has_the_chunk_that_is_named():
         (5, bytes([0, 9, 3, 5]), False),
         (5, bytes([0, 5, 2, 1]), True),
         (4, b"", False),
-        (3, b"", None),
-        (6, b"", None),
+        (3, b"", Drops.UNMATCHED),
+        (6, b"", Drops.UNMATCHED),
     ],
 )
 def test_options_of_dccp_stand_behind_its_header(words, option, found):
@@ -59,6 +60,6 @@ def test_options_of_dccp_stand_behind_its_header(words, option, found):
     assert holds("-p dccp -m dccp --dccp-option 5", proto=33, payload=header) is found
 
 
-def test_a_dccp_header_that_is_cut_short_is_a_question_and_a_later_fragment_has_none():
-    assert holds("-p dccp -m dccp --dccp-types DATA", proto=33, payload=bytes(11)) is None
+def test_a_packet_that_cuts_dccp_short_is_dropped_and_a_later_fragment_has_none():
+    assert holds("-p dccp -m dccp --dccp-types DATA", proto=33, payload=bytes(11)) is Drops.UNMATCHED
     assert holds("-p dccp -m dccp --dccp-types REQUEST", proto=33, payload=bytes(12), fragment=3) is False

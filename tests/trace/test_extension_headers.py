@@ -2,7 +2,7 @@
 
 import pytest
 
-from natc.netfilter.ipv6_headers import CUT_SHORT
+from natc.netfilter.ipv6_headers import NOT_CAPTURED
 from natc.netfilter.packet import question_packet
 from natc.netfilter.wire import encode
 from natc.text.reader import read
@@ -60,9 +60,26 @@ def test_a_captured_packet_is_what_stands_behind_its_headers(number, behind, num
     assert plain_packet(Frame(0.0, 101, data)) in (packet, None)
 
 
-def test_a_header_that_is_cut_short_leaves_all_of_them_open():
-    data = on_the_wire(60, DESTINATION[:6])
-    assert plain_packet(Frame(0.0, 101, data)).extensions == CUT_SHORT == dissected(101, data).extensions
+def test_headers_that_were_not_captured_stay_open():
+    data = on_the_wire(60, following(DESTINATION, 17) + UDP)[:46]
+    assert plain_packet(Frame(0.0, 101, data)).extensions == NOT_CAPTURED
+
+
+@pytest.mark.parametrize(
+    ("behind", "numbers", "proto", "is_lost"),
+    [
+        (following(DESTINATION, 17)[:6], [60], 17, False),
+        (following(DESTINATION, 60) + b"\x11", [60], 60, True),
+        (following(DESTINATION, 17) + UDP[:3], [60], 17, False),
+    ],
+)
+def test_a_packet_that_ends_in_a_header_is_malformed(behind, numbers, proto, is_lost):
+    data = on_the_wire(60, behind)
+    packet = plain_packet(Frame(0.0, 101, data))
+    assert ([kind for kind, _ in packet.extensions], packet.proto) == (numbers, proto)
+    assert packet.malformed.is_lost is is_lost
+    assert encode(packet) == data
+    assert dissected(101, data).malformed == packet.malformed
 
 
 def test_an_expression_may_name_them():
@@ -84,11 +101,9 @@ def test_a_question_leaves_them_open(rule):
     [
         (43, SEGMENTS + UDP, "-m srh"),
         (60, bytes.fromhex("11 00 1e05 61626364") + UDP, "-m dst --dst-opts 30"),
-        (135, bytes.fromhex("11 00 05 00 0000 0000"), "-p 135 -m mh"),
-        (108, b"abc", "-p 108 -m ipcomp"),
     ],
 )
-def test_what_the_kernel_drops_for_its_malformed_header_stays_open(proto, payload, rule):
+def test_what_later_kernels_drop_for_its_malformed_header_stays_open(proto, payload, rule):
     packet = {"origin": "eth0", "src": "fd00:1::5", "dst": "fd00:2::5", "proto": str(proto)}
     (result,) = replay(table(rule), NODE, [packet | {"payload": payload.decode("latin1")}])
     assert result["verdict"] == "OPEN"

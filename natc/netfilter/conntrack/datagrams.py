@@ -37,7 +37,7 @@ def datagram_of(packet: Packet) -> Datagram:
         packet.bad_checksum,
         datagram_of(packet.inner) if packet.inner else None,
         packet.length if isinstance(packet.length, int) else 0,
-        call is None,
+        call is None or packet.malformed is not None,
     )
 
 

@@ -10,6 +10,7 @@ from natc.netfilter.ipset.one_set import IpSet
 from natc.netfilter.ipset.probe import Probe
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.words import unquoted
+from natc.netfilter.malformed import lacks_header
 from natc.netfilter.node.iproute import Prefix
 from natc.netfilter.packet import Open, OpenMark, Packet
 from natc.values import frozen
@@ -136,6 +137,6 @@ def probe_of(packet: Packet) -> Probe:
         number(packet.mark),
         packet.link_source if isinstance(packet.link_source, bytes) else None,
         packet.link_destination,
-        packet.is_later_fragment,
+        lacks_header(packet),
         number(packet.length),
     )

@@ -40,7 +40,8 @@ class Probe:
     link_src: bytes | None = None
     """Hardware addresses; None where the packet has none (sent by the node, or over lo)."""
     link_dst: bytes | None = None
-    later_fragment: bool = False
+    lacks_header: bool = False
+    """Ports, or type and code of ICMP, cannot be read: of a later fragment, or a header cut short."""
     length: int = 0
 
 
@@ -67,13 +68,14 @@ def _network(found: IpSet, probe: Probe, source: bool) -> Part:
 
 
 def _port(found: IpSet, probe: Probe, source: bool) -> Part:
+    if probe.lacks_header:
+        return None
     port = probe.sport if source else probe.dport
     if found.type == "bitmap:port":
-        usable = probe.proto in (6, 17) and not probe.later_fragment
         inside = (found.options.first or 0) <= port <= (found.options.last or 0)
-        return PortPart(0, port) if usable and inside else None
+        return PortPart(0, port) if probe.proto in (6, 17) and inside else None
     if probe.proto in _PORTED:
-        return None if probe.later_fragment else PortPart(probe.proto, port)
+        return PortPart(probe.proto, port)
     if probe.proto in (_ICMP, _ICMPV6):
         return PortPart(probe.proto, probe.icmp)
     return PortPart(probe.proto, 0)

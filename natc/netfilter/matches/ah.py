@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.ipv6_headers import AUTHENTICATION, header_of
+from natc.netfilter.ipv6_headers import AUTHENTICATION, whole_header
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
@@ -45,13 +45,13 @@ class Ah(Match):
         needs = ("extensions", "proto", "payload")
         return Computed(needs, self._holds, f"-m ah {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool | None:
+    def _holds(self, packet: Packet) -> bool | Drops:
         """In IPv4 the protocol, in IPv6 an extension header; the kernel drops a packet that cuts it short."""
-        header = _header4(packet) if packet.family == 4 else header_of(packet, AUTHENTICATION)
-        if header is None:
-            return False
+        header = _header4(packet) if packet.family == 4 else whole_header(packet, AUTHENTICATION)
+        if not isinstance(header, bytes):
+            return header
         if len(header) < _SHORTEST:
-            return None
+            return Drops.UNMATCHED
         index, size = int.from_bytes(header[4:8], "big"), (header[1] + 2) * 4
         if not self.spi.holds(index in self.spi.value):
             return False
@@ -64,7 +64,7 @@ class Ah(Match):
 _SHORTEST = 12
 
 
-def _header4(packet: Packet) -> bytes | None:
+def _header4(packet: Packet) -> bytes | bool:
     """Return the header of an IPv4 packet; a fragment behind the first has none."""
     assert isinstance(packet.payload, bytes)
-    return None if packet.is_later_fragment else packet.payload
+    return False if packet.is_later_fragment else packet.payload

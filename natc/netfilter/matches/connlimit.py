@@ -9,6 +9,7 @@ from natc.netfilter.condition import Condition, Remembered, Unknown
 from natc.netfilter.conntrack.datagrams import TABLE, datagram_of
 from natc.netfilter.conntrack.zone import NO_ZONE
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.guards import needs_tuple
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.addresses import PrefixLength
 from natc.netfilter.kinds.numbers import Number
@@ -49,6 +50,9 @@ class Connlimit(Match):
         values.setdefault("mask", 32 if family == 4 else 128)
         values.setdefault("saddr", "daddr" not in values)
         return values
+
+    def guard(self, *, nft: bool) -> Condition:
+        return needs_tuple()
 
     def condition(self) -> Condition:
         unknown = Unknown(f"-m connlimit {' '.join(self.words())}", "rate")

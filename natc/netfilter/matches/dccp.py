@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.ports import PortRange, Ports
@@ -39,14 +39,14 @@ class Dccp(Match):
     def condition(self) -> Condition:
         return Computed(("payload",), self._holds, f"-m dccp {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool | None:
+    def _holds(self, packet: Packet) -> bool | Drops:
         """Read the header, with which the payload begins; the kernel drops a packet that cuts it short."""
         header = packet.payload
         assert isinstance(header, bytes)
         if packet.is_later_fragment:
             return False
         if len(header) < _SHORTEST:
-            return None
+            return Drops.UNMATCHED
         for place, asked in ((0, self.sport), (2, self.dport)):
             port = int.from_bytes(header[place : place + 2], "big")
             if asked is not None and not asked.holds(port in asked.value):
@@ -57,7 +57,7 @@ class Dccp(Match):
         if self.has_option is None:
             return True
         found = _has_option(header, kind, self.has_option.value)
-        return None if found is None else self.has_option.holds(found)
+        return Drops(self.has_option.inverted) if found is None else self.has_option.holds(found)
 
 
 #: Bytes of a header with a short sequence number; a long one takes four more.

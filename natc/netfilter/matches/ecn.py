@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from natc.netfilter.condition import Bits, Computed, Condition, both, term
+from natc.netfilter.condition import ALWAYS, Bits, Computed, Condition, both, term
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.guards import reads
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
@@ -27,6 +28,12 @@ class Ecn(Match):
 
     def needs_protocol(self, family: int) -> bool:
         return self.tcp_ece is not None or self.tcp_cwr is not None
+
+    def guard(self, *, nft: bool) -> Condition:
+        """TCP's bits are false, negated or not, of a packet whose header is too short for them."""
+        if self.tcp_ece is None and self.tcp_cwr is None:
+            return ALWAYS
+        return reads(20)
 
     def condition(self) -> Condition:
         return both(

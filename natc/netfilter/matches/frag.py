@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipv6_headers import FRAGMENT, fragment_of, header_of
+from natc.netfilter.ipv6_headers import FRAGMENT, fragment_of, whole_header
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
 from natc.netfilter.matches import register_match
@@ -38,11 +38,11 @@ class Frag(Match):
     def condition(self) -> Condition:
         return Computed(("extensions",), self._holds, f"-m frag {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool:
+    def _holds(self, packet: Packet) -> bool | Drops:
         """The kernel does not look at the length."""
-        header = header_of(packet, FRAGMENT)
-        if header is None:
-            return False
+        header = whole_header(packet, FRAGMENT)
+        if not isinstance(header, bytes):
+            return header
         place = fragment_of(header)
         if not self.id.holds(int.from_bytes(header[4:8], "big") in self.id.value):
             return False

@@ -7,9 +7,10 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.bucket import Bucket
-from natc.netfilter.condition import Condition, Remembered, Unknown
+from natc.netfilter.condition import ALWAYS, Condition, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.flow_ports import ports_of
+from natc.netfilter.guards import needs_tuple
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.addresses import PrefixLength
 from natc.netfilter.kinds.numbers import Number, number
@@ -218,6 +219,9 @@ class Hashlimit(Match):
         if isinstance(self.rate, ByteRate):
             return 1000 * (_BYTE_EXPIRE_BURST if self.burst else _BYTE_EXPIRE)
         return 1000 * self.rate.unit[1]
+
+    def guard(self, *, nft: bool) -> Condition:
+        return needs_tuple(ports_only=True) if {"srcport", "dstport"} & set(self.mode) else ALWAYS
 
     def condition(self) -> Condition:
         return Remembered(self, Unknown(f"-m hashlimit {' '.join(self.words())}", "rate"))

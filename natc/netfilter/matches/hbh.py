@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipv6_headers import HOP_BY_HOP, header_of
+from natc.netfilter.ipv6_headers import HOP_BY_HOP, whole_header
 from natc.netfilter.ipv6_options import Ipv6Option, Ipv6Options, options_hold
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
@@ -27,6 +27,6 @@ class Hbh(Match):
     def condition(self) -> Condition:
         return Computed(("extensions",), self._holds, f"-m hbh {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool | None:
-        header = header_of(packet, HOP_BY_HOP)
-        return False if header is None else options_hold(header, self.length, self.holds)
+    def _holds(self, packet: Packet) -> bool | Drops | None:
+        header = whole_header(packet, HOP_BY_HOP)
+        return options_hold(header, self.length, self.holds) if isinstance(header, bytes) else header

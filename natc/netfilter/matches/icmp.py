@@ -17,6 +17,7 @@ class Icmp(Match):
     """The type and the codes that match."""
 
     protocols: ClassVar[frozenset[int] | None] = frozenset({1})
+    header_size: ClassVar[int] = 8
     families: ClassVar[frozenset[int]] = frozenset({4})
 
     type: Term[IcmpType] | None = option("--icmp-type", IcmpKind(ICMP_NAMES), negatable=True, required=True)

@@ -17,6 +17,7 @@ class Icmp6(Match):
     """The type and the codes that match."""
 
     protocols: ClassVar[frozenset[int] | None] = frozenset({58})
+    header_size: ClassVar[int] = 8
     families: ClassVar[frozenset[int]] = frozenset({6})
 
     type: Term[IcmpType] | None = option(

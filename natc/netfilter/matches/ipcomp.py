@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, NumberRange, Numbers
@@ -34,13 +34,13 @@ class Ipcomp(Match):
     def condition(self) -> Condition:
         return Computed(("payload",), self._holds, f"-m ipcomp {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool | None:
+    def _holds(self, packet: Packet) -> bool | Drops:
         """The kernel does not look at the reserved bits; it drops what is cut short."""
         assert isinstance(packet.payload, bytes)
         if packet.is_later_fragment:
             return False
         if len(packet.payload) < _SHORTEST:
-            return None
+            return Drops.UNMATCHED
         return self.spi.holds(int.from_bytes(packet.payload[2:4], "big") in self.spi.value)
 
 

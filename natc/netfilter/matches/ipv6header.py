@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipv6_headers import NOTHING, headers_of
+from natc.netfilter.ipv6_headers import NOTHING, headers_of, is_cut
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
@@ -58,7 +58,9 @@ class Ipv6header(Match):
         """Soft and negated, none of the headers named may be there."""
         assert self.headers is not None
         wanted, inverted = self.headers.value, self.headers.inverted
-        found = frozenset(_BY_NUMBER[number] for number, _ in headers_of(packet)) | {_last(packet)}
+        found = _found(packet)
+        if found is None:
+            return False
         if self.soft:
             return not wanted & found if inverted else wanted <= found
         return (wanted == found) is not inverted
@@ -66,6 +68,16 @@ class Ipv6header(Match):
 
 _ESP = 50
 _BY_NUMBER = {0: "hop-by-hop", 60: "ipv6-opts", 43: "ipv6-route", 44: "ipv6-frag", 51: "ah"}
+
+
+def _found(packet: Packet) -> frozenset[str] | None:
+    """Return the headers of a packet, None where there is not even as much of one as says what follows it."""
+    headers, malformed = headers_of(packet), packet.malformed
+    found = frozenset(_BY_NUMBER[number] for number, _ in headers)
+    if malformed is None or not malformed.is_lost or (headers and is_cut(*headers[-1])):
+        return found | {_last(packet)}
+    assert isinstance(packet.proto, int)
+    return found | {_BY_NUMBER[packet.proto], "protocol"} if len(malformed.data) > 1 else None
 
 
 def _last(packet: Packet) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.ipv6_headers import NOTHING
 from natc.netfilter.kinds import Kind
@@ -60,13 +60,13 @@ class Mh(Match):
     def condition(self) -> Condition:
         return Computed(("payload",), self._holds, f"-m mh {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool | None:
+    def _holds(self, packet: Packet) -> bool | Drops:
         """The kernel drops what is cut short, and what has another header behind it."""
         assert isinstance(packet.payload, bytes)
         if packet.is_later_fragment:
             return False
         if len(packet.payload) < _SHORTEST or packet.payload[0] != NOTHING:
-            return None
+            return Drops.UNMATCHED
         return self.type.holds(packet.payload[2] in self.type.value)
 
 

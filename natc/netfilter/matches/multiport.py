@@ -46,6 +46,7 @@ class Multiport(Match):
     """The source ports, the destination ports, or either of the two."""
 
     protocols: ClassVar[frozenset[int] | None] = frozenset({6, 17, 33, 132, 136})
+    header_size: ClassVar[int] = 4
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("sports", "dports", "ports"),)
     one_of: ClassVar[tuple[str, ...]] = ("sports", "dports", "ports")
 

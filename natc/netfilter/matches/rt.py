@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from natc.netfilter.condition import Computed, Condition
+from natc.netfilter.condition import Computed, Condition, Drops
 from natc.netfilter.extension import Match, OptionError, Term, option
-from natc.netfilter.ipv6_headers import ROUTING, header_of
+from natc.netfilter.ipv6_headers import ROUTING, whole_header
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.addresses import Address, address
 from natc.netfilter.kinds.numbers import EVERY_NUMBER, Number, NumberRange, Numbers
@@ -59,10 +59,10 @@ class Rt(Match):
     def condition(self) -> Condition:
         return Computed(("extensions",), self._holds, f"-m rt {' '.join(self.words())} holds")
 
-    def _holds(self, packet: Packet) -> bool:
-        header = header_of(packet, ROUTING)
-        if header is None:
-            return False
+    def _holds(self, packet: Packet) -> bool | Drops:
+        header = whole_header(packet, ROUTING)
+        if not isinstance(header, bytes):
+            return header
         asked = ((self.type, header[2]), (self.length, len(header)))
         if any(term and not term.holds(value == term.value) for term, value in asked):
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from natc.netfilter.condition import All, Computed, Condition, both, port_condition
+from natc.netfilter.condition import All, Computed, Condition, Drops, both, port_condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.ports import PortRange, Ports
@@ -101,6 +101,7 @@ class Sctp(Match):
     """Source and destination port ranges, and the types of the packet's chunks."""
 
     protocols: ClassVar[frozenset[int] | None] = frozenset({132})
+    header_size: ClassVar[int] = 12
 
     sport: Term[PortRange] | None = option("--sport", Ports(), also=("--source-port",), negatable=True)
     dport: Term[PortRange] | None = option("--dport", Ports(), also=("--destination-port",), negatable=True)
@@ -113,13 +114,13 @@ class Sctp(Match):
         needs = ("payload", "chunk")
         return All((ports, Computed(needs, self._holds, f"-m sctp {' '.join(self.words())} holds")))
 
-    def _holds(self, packet: Packet) -> bool | None:
+    def _holds(self, packet: Packet) -> bool | Drops:
         """Look at one chunk after the other; the kernel drops a packet with one that is cut short."""
         assert self.chunks is not None
         if packet.is_later_fragment:
             return False
         found = self.chunks.value.among(_chunks_of(packet))
-        return None if found is None else self.chunks.holds(found)
+        return Drops(self.chunks.inverted) if found is None else self.chunks.holds(found)
 
 
 def _chunks_of(packet: Packet) -> Iterator[tuple[int, int] | None]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
-from natc.netfilter.ipv6_headers import ROUTING, header_of
+from natc.netfilter.ipv6_headers import ROUTING, header_of, is_cut
 from natc.netfilter.kinds.addresses import Network, NetworkKind
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.matches import register_match
@@ -55,7 +55,7 @@ class Srh(Match):
     def _holds(self, packet: Packet) -> bool | None:
         """With fewer segments than it says Linux 6.18 goes on, and kernels after it drop the packet."""
         header = header_of(packet, ROUTING)
-        if header is None or header[2] != _SEGMENT_ROUTING:
+        if header is None or is_cut(ROUTING, header) or header[2] != _SEGMENT_ROUTING:
             return False
         left, last = header[3], header[4]
         if 8 + (last + 1) * 16 > len(header):

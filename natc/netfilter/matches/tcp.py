@@ -64,6 +64,7 @@ class Tcp(Match):
     """What must be true of a packet's TCP header; never true of a fragment that has none."""
 
     protocols: ClassVar[frozenset[int] | None] = frozenset({6})
+    header_size: ClassVar[int] = 20
     negated_protocol: ClassVar[bool] = True
     completes_words: ClassVar[bool] = False
 
@@ -105,6 +106,15 @@ class Tcp(Match):
             term(self.flags, self._flags_set),
             term(self.tcp_option, self._has_option),
         )
+
+    def guard(self, *, nft: bool) -> Condition:
+        from natc.netfilter.guards import needs_fields, needs_options
+
+        if self.tcp_option is not None:
+            return needs_options()
+        if not nft or not self.words():
+            return super().guard(nft=nft)
+        return needs_fields(sport=self.sport, dport=self.dport, flags=self.flags)
 
     @staticmethod
     def _flags_set(flags: TcpFlags) -> Condition:

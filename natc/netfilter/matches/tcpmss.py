@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from natc.netfilter.condition import Computed, Condition
 from natc.netfilter.extension import Match, Term, option
+from natc.netfilter.guards import needs_options
 from natc.netfilter.kinds.numbers import NumberRange, Numbers
 from natc.netfilter.matches import register_match
 from natc.netfilter.packet import Packet
@@ -20,6 +21,9 @@ class TcpMss(Match):
     protocols: ClassVar[frozenset[int] | None] = frozenset({6})
 
     mss: Term[NumberRange] | None = option("--mss", Numbers(16, ordered=True), negatable=True, required=True)
+
+    def guard(self, *, nft: bool) -> Condition:
+        return needs_options()
 
     def condition(self) -> Condition:
         assert self.mss is not None

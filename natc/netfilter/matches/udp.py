@@ -17,6 +17,7 @@ class Udp(Match):
     """Source and destination port ranges."""
 
     protocols: ClassVar[frozenset[int] | None] = frozenset({17})
+    header_size: ClassVar[int] = 8
     negated_protocol: ClassVar[bool] = True
     completes_words: ClassVar[bool] = False
 
@@ -40,6 +41,13 @@ class Udp(Match):
         """Ports become expressions; of no port at all none is left."""
         shown = evolve(self, sport=ports_as_nft(self.sport), dport=ports_as_nft(self.dport))
         return shown if shown.words() or self == type(self)() else None
+
+    def guard(self, *, nft: bool) -> Condition:
+        if not nft or not self.words():
+            return super().guard(nft=nft)
+        from natc.netfilter.guards import needs_fields
+
+        return needs_fields(sport=self.sport, dport=self.dport)
 
     def condition(self) -> Condition:
         return both(port_condition("sport", self.sport), port_condition("dport", self.dport))

@@ -8,6 +8,7 @@ from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import Number
+from natc.netfilter.malformed import lacks_header
 from natc.netfilter.packet import Packet
 from natc.netfilter.targets import register_target
 from natc.values import changed, frozen
@@ -45,12 +46,17 @@ class SetEcn(Target):
     def effect(self) -> Effect:
         return Change(("flags", "tos"), self._changed)
 
-    def _changed(self, packet: Packet) -> Packet:
-        assert isinstance(packet.flags, frozenset) and isinstance(packet.tos, int)
+    def _changed(self, packet: Packet) -> Packet | None:
+        assert isinstance(packet.tos, int)
+        tos = packet.tos if self.ip_ect is None else packet.tos & 0xFC | self.ip_ect
         wanted = {"ECE": 0 if self.remove else self.ece, "CWR": 0 if self.remove else self.cwr}
+        if wanted == {"ECE": None, "CWR": None}:
+            return changed(packet, tos=tos)
+        if lacks_header(packet):
+            return None
         flags = packet.flags
+        assert isinstance(flags, frozenset)
         for name, value in wanted.items():
             if value is not None:
                 flags = flags | {name} if value else flags - {name}
-        tos = packet.tos if self.ip_ect is None else packet.tos & 0xFC | self.ip_ect
         return changed(packet, flags=flags, tos=tos)

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from natc.netfilter.effect import Change, Effect
 from natc.netfilter.extension import OptionError, Target, option
-from natc.netfilter.flow_ports import ports_of
+from natc.netfilter.flow_ports import Port, ports_of
+from natc.netfilter.ipv6_headers import AUTHENTICATION, has_authentication, header_of
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.addresses import PrefixLength
 from natc.netfilter.kinds.numbers import Number
-from natc.netfilter.packet import Packet
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.targets import register_target
 from natc.values import changed, frozen
 
@@ -109,25 +110,33 @@ class Hmark(Target):
         from natc.netfilter.nat.mapping import jenkins
 
         hashed = packet if packet.inner is None else packet.inner
-        assert self.seed is not None and self.modulus is not None and isinstance(hashed.proto, int)
+        proto, ports = _protocol_and_ports(hashed)
+        assert self.seed is not None and self.modulus is not None and isinstance(proto, int)
         ends = (
             _part(hashed.src, self.source_prefix, hashed),
             _part(hashed.dst, self.destination_prefix, hashed),
         )
-        number = jenkins([*sorted(ends), self._ports(hashed)], self.seed)
-        number ^= hashed.proto & (self.protocol_mask or 0)
+        number = jenkins([*sorted(ends), self._both(hashed, ports)], self.seed)
+        number ^= proto & (self.protocol_mask or 0)
         mark = (number * self.modulus >> 32) + (self.offset or 0) & 0xFFFFFFFF
         return changed(packet, mark=mark)
 
-    def _ports(self, packet: Packet) -> int:
+    def _both(self, packet: Packet, ports: tuple[Port, Port]) -> int:
         """Return both ports as one number, the larger one first; 0 for packets without."""
-        ports = ports_of(packet)
         if packet.fragment & 0x3FFF or not all(isinstance(port, int) for port in ports):
             return 0
         masks = _halves(self.spi_mask) or (self.sport_mask or 0, self.dport_mask or 0)
         fixed = _halves(self.spi) or (self.sport or 0, self.dport or 0)
         low, high = sorted(int(str(port)) & m | f for port, m, f in zip(ports, masks, fixed, strict=True))
         return high << 16 | low
+
+
+def _protocol_and_ports(packet: Packet) -> tuple[int | Open, tuple[Port, Port]]:
+    """Return what is hashed of a packet's protocol: nothing is looked for behind an authentication header."""
+    if has_authentication(packet):
+        header = header_of(packet, AUTHENTICATION) or b""
+        return AUTHENTICATION, (int.from_bytes(header[4:6], "big"), int.from_bytes(header[6:8], "big"))
+    return packet.proto, ports_of(packet)
 
 
 def _halves(index: int | None) -> tuple[int, int] | None:

@@ -38,8 +38,10 @@ class SetTcpMss(Target):
     def effect(self) -> Effect:
         return Change(("tcp_options", "payload", "length"), self._changed)
 
-    def _changed(self, packet: Packet) -> Packet:
+    def _changed(self, packet: Packet) -> Packet | None:
         """Lower the size a SYN announces; one that announces none gets the usual one (xt_TCPMSS.c)."""
+        if packet.malformed is not None:
+            return None
         assert isinstance(packet.tcp_options, tuple) and isinstance(packet.length, int)
         headers = 40 if packet.family == 4 else 60
         size = _MTU - headers if self.set is None else self.set

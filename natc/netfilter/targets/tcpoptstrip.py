@@ -46,8 +46,10 @@ class Tcpoptstrip(Target):
     def effect(self) -> Effect:
         return Change(("tcp_options",), self._changed)
 
-    def _changed(self, packet: Packet) -> Packet:
+    def _changed(self, packet: Packet) -> Packet | None:
         """Fill the place of each option with as many bytes that do nothing."""
+        if packet.malformed is not None:
+            return None
         assert isinstance(packet.tcp_options, tuple)
         blanked: list[tuple[int, bytes]] = []
         for kind, data in packet.tcp_options:

@@ -31,7 +31,7 @@ def kind_of(frame: Frame) -> tuple[Kind | None, int, int]:
         return None, 0, 0
     if proto == _TCP and size >= place + 20 and end >= place + 20:
         return (addresses, proto, ttl, tos, data[place + 13]), place, end
-    if proto == _UDP and end >= place + 8:
+    if proto == _UDP and 8 <= data[place + 4] << 8 | data[place + 5] <= end - place:
         return (addresses, proto, ttl, tos, 0), place, end
     if proto in _ECHOES and data[place] in (0, 8, 128, 129) and end >= place + 8:
         return (addresses[:-2] + data[place + 4 : place + 6], proto, ttl, tos, 0), place, end

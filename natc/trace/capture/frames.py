@@ -13,6 +13,7 @@ from struct import Struct
 from typing import Any
 
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, FRAGMENT, extension_headers, fragment_of
+from natc.netfilter.malformed import malformed_fields
 from natc.netfilter.packet import ExtensionHeaders, Open, Packet
 from natc.netfilter.wire import tcp_options
 from natc.trace.capture.capture_file import Frame
@@ -26,6 +27,7 @@ _FAMILIES = {b"\x08\x00": 4, b"\x86\xdd": 6}
 
 _TCP = Struct("!HHIIBBH")
 _UDP = Struct("!HHH")
+_PORTS, _SCTP, _UDPLITE = Struct("!HH"), 132, 136
 _ECHO = Struct("!BBxxH")
 _ICMP_ECHOES = {4: (1, (0, 8)), 6: (58, (128, 129))}
 _FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
@@ -101,8 +103,11 @@ def _ipv6(data: bytes, start: int) -> dict[str, Any] | None:
     if proto in EXTENSION_HEADERS:
         headers, proto, place = extension_headers(data, proto, place, end)
         between = of_headers(headers)
-    later = between.get("fragment", 0) & 0x1FFF or proto in EXTENSION_HEADERS
-    fields = {"payload": _payload(data, place, end)} if later else _transport(6, proto, data, place, end)
+    fragment = between.get("fragment", 0)
+    if fragment & 0x1FFF or isinstance(between.get("extensions"), Open):
+        fields: dict[str, Any] | None = {"payload": _payload(data, place, end)}
+    else:
+        fields = _transport(6, proto, data, place, end, fragment)
     if fields is None:
         return None
     return fields | between | {
@@ -118,7 +123,9 @@ def of_headers(headers: ExtensionHeaders | Open) -> dict[str, Any]:
     return {"extensions": headers, **({"fragment": fragments[0]} if fragments else {})}
 
 
-def _transport(family: int, proto: int, data: bytes, start: int, end: int) -> dict[str, Any] | None:
+def _transport(
+    family: int, proto: int, data: bytes, start: int, end: int, fragment: int = 0
+) -> dict[str, Any] | None:
     """Return the fields of a transport header, which with its payload ends at ``end``."""
     present = min(end, len(data)) - start
     if proto == 6 and present >= 20:
@@ -132,7 +139,18 @@ def _transport(family: int, proto: int, data: bytes, start: int, end: int) -> di
         kind, code, echo = _ECHO.unpack_from(data, start)
         payload = _payload(data, start + 8, end)
         return {"icmp_type": kind, "icmp_code": code, "icmp_id": echo, "payload": payload}
-    return None
+    return _rarer(family, proto, data[start:end], fragment) if end <= len(data) else None
+
+
+def _rarer(family: int, proto: int, body: bytes, fragment: int) -> dict[str, Any] | None:
+    """Return the fields of headers that are malformed, or of a protocol that is rare."""
+    found = malformed_fields(family, proto, body, fragment)
+    if found is not None or proto not in (_SCTP, _UDPLITE):
+        return found
+    sport, dport = _PORTS.unpack_from(body)
+    if proto == _UDPLITE:
+        return {"sport": sport, "dport": dport, "payload": body[8:]}
+    return {"sport": sport, "dport": dport, "payload": body[12:], "chunk": body[12]}
 
 
 def _tcp(data: bytes, start: int, end: int) -> dict[str, Any] | None:

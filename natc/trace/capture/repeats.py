@@ -145,7 +145,7 @@ class Repeats:
         known = self._sent(judged.packet, now, number)
         if judged.packet is not packet:
             known.result["seen"] = "as it left"
-        if kind is None or not isinstance(known, Repeated):
+        if kind is None or packet.malformed is not None or not isinstance(known, Repeated):
             return Careful(known.result, None, judged.decision)
         self._keep(kind, known)
         return Careful(known.result, known, judged.decision)

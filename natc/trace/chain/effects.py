@@ -103,7 +103,8 @@ def _remember(effects: Effects, effect: Remember, state: State, ready: ReadyRule
 def _change(effects: Effects, effect: Change, state: State, ready: ReadyRule) -> list[After]:
     if any(isinstance(getattr(state.packet, name), Open) for name in effect.needs):
         return _undecided(effects, Undecided(f"{ready.rule.text}: a field is open"), state, ready)
-    return [(changed(state, packet=effect.change(state.packet)), CONTINUE)]
+    after = effect.change(state.packet)
+    return [(state, DROP)] if after is None else [(changed(state, packet=after), CONTINUE)]
 
 
 def _translate(effects: Effects, effect: Translate, state: State, ready: ReadyRule) -> list[After]:

@@ -21,6 +21,7 @@ from natc.netfilter.condition import (
     Condition,
     ConnectionMark,
     DeviceGroup,
+    Drops,
     In,
     Not,
     OfConnection,
@@ -164,7 +165,12 @@ def _computed(asker: Asker, condition: Computed, state: State) -> Answer:
     if any(type(getattr(packet, name)) is Open for name in condition.needs):
         return question(state, Open("question", condition.question, YES_OR_NO))
     found = condition.holds(packet)
+    if isinstance(found, Drops):
+        return [Split(found.value, changed(state, verdict="DROP", reason=_UNREADABLE))]
     return question(state, Open("question", condition.question, YES_OR_NO)) if found is None else found
+
+
+_UNREADABLE = "the rule cannot read its header, which is cut short or malformed"
 
 
 def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:

@@ -8,7 +8,7 @@ from natc.errors import DumpError, Span
 from natc.netfilter.condition import Chance
 from natc.netfilter.effect import Copy, Effect
 from natc.netfilter.hooks import VERDICTS
-from natc.netfilter.packet import Open
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Jump, Rule
 from natc.trace import crowd
 from natc.trace.chain.effects import ACCEPT, CONTINUE, DROP, Effects
@@ -64,6 +64,8 @@ class ChainWalk:
     effects: Effects
     tally: Tally
     draws: Draws = field(factory=Draws)
+    nft: bool = False
+    """Whether it is nf_tables that goes through the rules."""
     rows: bool = False
     """Whether rules that lead to endpoints are taken as one, and the states behind them are crowds."""
 
@@ -79,6 +81,9 @@ class ChainWalk:
         chain = self.program.chain(table, frame.chain)
         assert chain is not None
         place = frame.index
+        packet = state.packet
+        if packet.malformed is not None or (self.nft and packet.extensions and _is_authenticated(packet)):
+            return self._step_carefully(state, table, chain)
         while (place := _following(chain, place, state)) < len(chain.rules):
             ready = chain.rule(place)
             self.tally.evaluated(ready)
@@ -92,6 +97,21 @@ class ChainWalk:
             if answer is not False:
                 return [after for one in answer for after in self._outcome(one, table, place, ready)]
             place += 1
+        return [self._end_of_chain(state, table)]
+
+    def _step_carefully(self, state: State, table: str, chain: ReadyChain) -> list[State]:
+        """Do what :meth:`step` does with a packet of which conditions take too much for granted."""
+        for place in range(state.frames[-1].index, len(chain.rules)):
+            ready = chain.rule(place)
+            self.tally.evaluated(ready)
+            condition = ready.rule.careful_condition(nft=self.nft)
+            answer = Asker(self.node, ready, self.draws).ask(condition, state)
+            if isinstance(answer, list):
+                self.tally.note(ready.rule, state, answer)
+            if answer is True:
+                answer = [Split(True, state)]
+            if answer is not False:
+                return [after for one in answer for after in self._outcome(one, table, place, ready)]
         return [self._end_of_chain(state, table)]
 
     def _shared_out(
@@ -135,10 +155,19 @@ class ChainWalk:
 
     def _outcome(self, one: Split, table: str, place: int, ready: ReadyRule) -> list[State]:
         step = Step(table, one.state.frames[-1].chain, ready.number, ready.rule, one.odds, one.truth)
+        if one.state.verdict:
+            return [self._dropped(one, table, place, ready)]
         if not one.truth:
             state = one.state.on_trail(step) if one.odds else one.state
             return [_at(state, place + 1)]
         return self._take(_at(one.state, place).on_trail(step), table, ready)
+
+    def _dropped(self, one: Split, table: str, place: int, ready: ReadyRule) -> State:
+        """Leave the table with a packet that was dropped while a rule looked at it."""
+        if not one.truth and not self.nft:
+            return changed(one.state, frames=())
+        step = Step(table, one.state.frames[-1].chain, ready.number, ready.rule)
+        return _finish(one.state.on_trail(step), DROP, _place(table, one.state, ready.number))
 
     def _take(self, state: State, table: str, ready: ReadyRule) -> list[State]:
         """Follow the action of a rule that matched."""
@@ -195,6 +224,13 @@ class ChainWalk:
 def _may_begin_a_row(ready: ReadyRule) -> bool:
     """Tell whether a rule only draws a number, or only asks one of the lists that are asked together."""
     return type(ready.condition) is Chance or first_list_of(ready.condition) is not None
+
+
+def _is_authenticated(packet: Packet) -> bool:
+    """Whether nf_tables sees another protocol than other parts of the kernel do."""
+    from natc.netfilter.ipv6_headers import has_authentication
+
+    return has_authentication(packet)
 
 
 def _following(chain: ReadyChain, place: int, state: State) -> int:
