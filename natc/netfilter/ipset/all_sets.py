@@ -44,6 +44,14 @@ class Sets:
         other._borrowed = set(self._sets)
         return other
 
+    def at(self, now: float) -> Sets:
+        """Return the sets as they are at a time, in seconds of the replay's clock: what has ended is gone."""
+        ended = [found.name for found in self if found.next_end <= now]
+        sets = self.copy() if ended else self
+        for name in ended:
+            sets.own(name).expire(now)
+        return sets
+
     def __iter__(self) -> Iterator[IpSet]:
         return iter(self._sets.values())
 
@@ -131,6 +139,7 @@ class Sets:
         *,
         exist: bool = False,
         timeout: int | None = None,
+        now: float = 0.0,
     ) -> bool:
         """``-j SET --add-set``: add what a packet shows; False when nothing was added."""
         found = self.get(name)
@@ -138,8 +147,10 @@ class Sets:
             return False
         if found.type == "list:set":
             names = [str(entry.parts[0]) for entry in found]
-            return any(self.add_packet(n, directions, probe, exist=exist, timeout=timeout) for n in names)
-        entry = found.entry_of(probe, directions, timeout) if found.sees(probe, directions) else None
+            return any(
+                self.add_packet(n, directions, probe, exist=exist, timeout=timeout, now=now) for n in names
+            )
+        entry = found.entry_of(probe, directions, timeout, now) if found.sees(probe, directions) else None
         return entry is not None and self.own(name).add(entry, exist=exist)
 
     def delete_packet(self, name: str, directions: tuple[str, ...], probe: Probe) -> bool:

@@ -7,6 +7,8 @@ bytes for hardware addresses, numbers for marks, texts for the names of sets.
 
 from __future__ import annotations
 
+from math import inf
+
 from natc.netfilter.node.iproute import Prefix
 from natc.values import field, frozen
 
@@ -66,7 +68,7 @@ class Entry:
     nomatch: bool = False
     """An exception: what falls under it is not in the set, whatever larger network holds it."""
     timeout: int | None = None
-    """Seconds left."""
+    """Seconds left at the time ``since``; 0 and None are for ever."""
     packets: int | None = None
     bytes: int | None = None
     comment: str | None = None
@@ -74,6 +76,13 @@ class Entry:
     """The words of skbmark, skbprio and skbqueue."""
     text: str | None = field(default=None, eq=False)
     """How it was written, for as long as nothing changed."""
+    since: float = field(default=0.0, eq=False)
+    """When its timeout began to run, in seconds of the replay's clock."""
+
+    @property
+    def end(self) -> float:
+        """When it goes, in seconds of the replay's clock."""
+        return self.since + self.timeout if self.timeout else inf
 
 
 @frozen

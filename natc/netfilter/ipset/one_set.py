@@ -6,6 +6,7 @@ Facts: net/netfilter/ipset/ip_set_hash_gen.h and the set types of Linux 6.18.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from natc.netfilter.ipset.members import TYPES, Device, Entry, Part, Parts, SetOptions
 from natc.netfilter.ipset.probe import READERS, Probe
@@ -32,10 +33,25 @@ class IpSet:
         self.options = options or SetOptions()
         self._members = {entry.parts: entry for entry in entries}
         self._lengths: list[tuple[int, ...]] | None = None
+        self._next_end: float | None = None
 
     def copy(self) -> IpSet:
         """Return a set that can be changed without changing this one."""
-        return IpSet(self.name, self.type, self.options, self._members.values())
+        other = IpSet(self.name, self.type, self.options, self._members.values())
+        other._next_end = self._next_end
+        return other
+
+    @property
+    def next_end(self) -> float:
+        """A time before which no member's timeout ends."""
+        if self._next_end is None:
+            self._next_end = min((entry.end for entry in self), default=inf)
+        return self._next_end
+
+    def expire(self, now: float) -> None:
+        """Forget the members whose timeout has ended."""
+        self._members = {entry.parts: entry for entry in self if entry.end > now}
+        self._lengths = self._next_end = None
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._members.values())
@@ -135,6 +151,7 @@ class IpSet:
             return False
         self._members[entry.parts] = entry
         self._lengths = None
+        self._next_end = min(self.next_end, entry.end)
         return True
 
     def move(self, parts: Parts, beside: Parts, *, behind: bool) -> bool:
@@ -157,7 +174,9 @@ class IpSet:
             packets, octets = (entry.packets or 0) + 1, (entry.bytes or 0) + length
             self._members[entry.parts] = evolve(entry, packets=packets, bytes=octets, text=None)
 
-    def entry_of(self, probe: Probe, directions: tuple[str, ...], timeout: int | None) -> Entry | None:
+    def entry_of(
+        self, probe: Probe, directions: tuple[str, ...], timeout: int | None, now: float = 0.0
+    ) -> Entry | None:
         """Return the member that ``-j SET`` adds or deletes for a packet; None when it has no such thing.
 
         Networks get the most specific length that the set has.
@@ -170,9 +189,10 @@ class IpSet:
         if self.dimensions[-1] == "iface":
             inward = directions[1] == "src"
             parts = (parts[0], Device(probe.in_interface if inward else probe.out_interface))
-        given = self.options.timeout if timeout is None else timeout
+        default = self.options.timeout
+        given = default if timeout is None or default is None else timeout  # without one the set has none
         counted = 0 if self.options.counters else None
-        return Entry(parts, timeout=given, packets=counted, bytes=counted)
+        return Entry(parts, timeout=given, packets=counted, bytes=counted, since=now)
 
     def _with_set_lengths(self, parts: Parts) -> Parts:
         longest = list(self._all_lengths()[0]) if self._members else []

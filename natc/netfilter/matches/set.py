@@ -67,7 +67,7 @@ class SetMatch(Match):
         known = memory.get(SETS)
         if known is None:
             return None, memory
-        sets = known.copy()
+        sets = known.at(memory.now).copy()
         found = sets.matches(
             self.lookup.value.name,
             self.lookup.value.directions,

@@ -136,9 +136,12 @@ def parse_route(text: str, family: int) -> Route:
             raise NodeError(f"route {text!r}: {word!r} is no word of a route")
     named = tuple(hop for hop in hops if hop != NextHop()) or (NextHop(),)
     values.setdefault("scope", _default_scope(kind, named[0]))
+    values.setdefault("table", TABLES["local" if kind in _OWN_KINDS else "main"])
     return Route(destination, kind, named, **values)
 
 
+#: Types of routes that ``ip route add`` puts into the table ``local`` unless another is named.
+_OWN_KINDS = frozenset({"local", "broadcast", "anycast", "nat"})
 #: Words of a route that change no decision of natc's, with one word each that belongs to them.
 _ROUTE_DETAILS = frozenset({
     "proto", "pref", "mtu", "advmss", "hoplimit", "initcwnd", "initrwnd", "rtt", "rttvar", "window",

@@ -52,14 +52,15 @@ class SetTarget(Target):
         known = memory.get(SETS)
         if known is None:
             return memory
-        sets, probe = known.copy(), probe_of(packet)
+        sets, probe = known.at(memory.now).copy(), probe_of(packet)
         unclear = [to.name for to in (self.add, self.delete) if to and leaves_open(sets, to, packet)]
         if unclear:
             for name in unclear:
                 sets.destroy(name)
             return memory.with_value(SETS, sets)
         if self.add is not None:
-            sets.add_packet(self.add.name, self.add.directions, probe, exist=self.exist, timeout=self.timeout)
+            to, given = self.add, self.timeout
+            sets.add_packet(to.name, to.directions, probe, exist=self.exist, timeout=given, now=memory.now)
         if self.delete is not None:
             sets.delete_packet(self.delete.name, self.delete.directions, probe)
         return memory.with_value(SETS, sets)

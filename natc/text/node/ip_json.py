@@ -59,7 +59,7 @@ def route_of(shown: Mapping[str, Any], family: int) -> Route:
     words = [shown.get("type", "unicast"), shown["dst"], *_hop_words(shown)]
     for name, word in (("prefsrc", "src"), ("metric", "metric"), ("tos", "tos"), ("scope", "scope")):
         words += [word, shown[name]] if name in shown else []
-    words += ["table", shown["table"]] if "table" in shown else []
+    words += ["table", shown.get("table", "main")]
     words += ["realm", shown["flow_to"]] if "flow_to" in shown else []
     for hop in shown.get("nexthops", ()):
         words += ["nexthop", *_hop_words(hop), "weight", hop.get("weight", 1)]

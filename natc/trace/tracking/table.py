@@ -138,8 +138,20 @@ class TableTracker:
         table, state = _forked(state)
         confirmed = table.confirm(connection)
         if confirmed is None:  # another entry has its tuples already
-            return [state if state.packet.proto in MAY_CLASH else _dropped(state)]
+            return [state if _may_clash(table, connection) else _dropped(state)]
         return [bound(state, confirmed, state.binding.direction)]
+
+
+def _may_clash(table: Connections, connection: Connection) -> bool:
+    """Tell whether a packet goes on although another entry has a tuple of its connection.
+
+    The kernel takes it for a packet of that entry, or puts this one beside it (nf_ct_resolve_clash); not
+    where answers would be taken for the other's.
+    """
+    other = table.clashing(connection)
+    same = other is not None and (other.original, other.reply) == (connection.original, connection.reply)
+    free = same or not table.taken(connection.reply, connection.zone)
+    return connection.original.proto in MAY_CLASH and free
 
 
 def _may_bind(packet: Packet) -> bool:

@@ -25,7 +25,8 @@ def prefix(text: str, length: int) -> Prefix:
             prefix("10.1.2.3", 32), hops=(NextHop("eth1"),), metric=7, table=100, tos=16, scope=253)),
         ("default nexthop via 10.0.0.1 dev a weight 2 nexthop via 10.0.0.2 dev b", Route(
             prefix("0.0.0.0", 0), hops=(NextHop("a", number("10.0.0.1"), 2), NextHop("b", number("10.0.0.2"))))),
-        ("local 10.9.0.0/16 dev lo", Route(prefix("10.9.0.0", 16), "local", (NextHop("lo"),), scope=254)),
+        ("local 10.9.0.0/16 dev lo", Route(
+            prefix("10.9.0.0", 16), "local", (NextHop("lo"),), table=255, scope=254)),
     ],
 )  # fmt: skip
 def test_a_route_reads(text: str, route: Route) -> None:
