@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from natc.cli.flags import no_cache
-from natc.cli.pasted import read_for_answers, table_option
-from natc.errors import printable
+from natc.cli.pasted import say_notes, table_option
+from natc.errors import DumpError, printable
 
 if TYPE_CHECKING:
+    from natc.analysis.audit import Service
     from natc.cli.fleet import Failed
 
 #: A dump's report, and its exit status.
@@ -43,9 +45,11 @@ def command(dumps: tuple[str, ...], table: str | None, output: str) -> int:
 
         work = partial(report_of, table=table, output=output)
         return _show_fleet(dumps, answers(dumps, all_cores(dumps, work)), output)
-    from natc.analysis.audit import audit
+    from natc.text.files import read_source
 
-    services = audit(read_for_answers(dumps[0], table))
+    source = read_source(dumps[0])
+    services, notes = _audited(source.text, source.name, table)
+    say_notes(source, notes)
     if output == "json":
         from natc.report.audit import audit_json
 
@@ -65,19 +69,40 @@ def _head() -> str:
     return f'{{"natc": {json.dumps(__version__)}, "schema": {SCHEMA}, '
 
 
+def _audited(text: str, name: str, table: str | None) -> tuple[tuple[Service, ...], list[str]]:
+    """Audit a dump, a large one without reading it in full if its sheets prove it good; say notes on it, too.
+
+    Raises :class:`~natc.errors.DumpError` for a rule that cannot be read.
+    """
+    from natc.analysis.audit import audit
+    from natc.text.pasted import not_all, read_pasted
+    from natc.text.shapes.delivered import known_shapes
+    from natc.text.unproved import NotProvedError, Unproved
+
+    cache = known_shapes()
+    unproved = None if table else Unproved.of(text, file=name, cache=cache)
+    if unproved is not None and unproved.ruleset.family == 4:  # no expression vouches for IPv6 addresses
+        from natc.analysis.chains.proof import prove
+        from natc.analysis.chains.sheets import Folder
+
+        folder = Folder(unproved.ruleset)
+        with suppress(DumpError, NotProvedError):
+            prove(unproved, folder)
+            cache.save()  # what Lark was asked about
+            return audit(unproved.ruleset, folder), not_all(unproved.ruleset)
+    ruleset, notes = read_pasted(text, file=name, table=table, cache=cache)
+    return audit(ruleset), notes
+
+
 def report_of(content: bytes, name: str, table: str | None, output: str) -> Report:
     """Return the audit of a dump: its report as text or JSON, and 0 or 1.
 
     ``table`` is that of lines that name none. Raises :class:`~natc.errors.DumpError` for what is no dump.
     """
-    from natc.analysis.audit import audit
     from natc.report.audit import audit_json, audit_lines
     from natc.text.files import text_of
-    from natc.text.pasted import read_pasted
-    from natc.text.shapes.delivered import known_shapes
 
-    ruleset, _ = read_pasted(text_of(content, name), file=name, table=table, cache=known_shapes())
-    services = audit(ruleset)
+    services, _ = _audited(text_of(content, name), name, table)
     status = 0 if all(service.fair for service in services) else 1
     if output == "json":
         return "".join(audit_json(services)), status

@@ -13,7 +13,7 @@ from typing import cast
 from natc.netfilter.condition import ALWAYS, Condition, both
 from natc.netfilter.extension import Match, Target, Use
 from natc.netfilter.header import Header
-from natc.values import frozen, value
+from natc.values import field, frozen, value
 
 
 @frozen
@@ -88,6 +88,9 @@ class Shape:
     """An expression of each literal. Among the lines of a book (:class:`natc.netfilter.ruleset.Book`) no rule
     of another shape fits the template with these; none where that is not known."""
 
+    good: Mapping[int, str] = field(factory=dict)
+    """By place an expression of words that are good there (:attr:`natc.netfilter.kinds.Kind.good`)."""
+
     unread: bool = False
     """Whether the rule could not be read: then ``%s`` of its template is the line as it was written."""
 
@@ -97,6 +100,11 @@ class Shape:
         yield from self.matches
         if self.target:
             yield self.target
+
+    @property
+    def free(self) -> set[int]:
+        """The places of words that are good on any line: the names of chains, and counters."""
+        return {place for place in (self.chain, self.jump, self.counters) if place is not None}
 
     @property
     def texts(self) -> list[str]:

@@ -127,6 +127,9 @@ class Later(Protocol):
     def in_order(self, names: Collection[str]) -> list[str]:
         """Return some chains in the order they were declared."""
 
+    def presume_together(self) -> None:
+        """Presume that the rules of each chain stand together."""
+
     def passage(self) -> Passage | None:
         """Return where all rules stand; None if those of a chain may stand apart, or were asked for."""
 
@@ -198,6 +201,11 @@ class Table:
     def policies(self) -> dict[str, str]:
         """The policies of the builtin chains by their names; no chain is made for that."""
         return {name: chain.policy for name, chain in self._chains.items() if chain.policy}
+
+    def presume_together(self) -> None:
+        """Presume that the rules of each chain stand together; who does has to prove it."""
+        if self.later is not None:
+            self.later.presume_together()
 
     @property
     def passage(self) -> Passage | None:

@@ -134,8 +134,8 @@ class Folded:
 
     text: str
     book: Book
-    _proved: bool = False
-    """Whether it was known before reading that the rules of each chain stand together."""
+    _presumed: bool = False
+    """Whether it was known before reading, or is to be proved, that each chain's rules stand together."""
     stretches: list[tuple[int, int, int]] = field(factory=list)
     """Where each begins and ends; for lines that declare chains, the number of the first, else 0."""
     _found: dict[str, Chain | None] = field(factory=dict)
@@ -154,7 +154,11 @@ class Folded:
     @property
     def together(self) -> bool:
         """Whether it is known that the rules of each chain stand together."""
-        return self._proved or (not self._unseen and self._places == len(self._appended))
+        return self._presumed or (not self._unseen and self._places == len(self._appended))
+
+    def presume_together(self) -> None:
+        """Presume that the rules of each chain stand together; who does has to prove it."""
+        self._presumed = True
 
     def declare(self, start: int, end: int, number: int) -> None:
         """Keep lines that declare chains which do not exist yet; ``number`` is that of the first."""

@@ -2,8 +2,9 @@
 
 Reading proves every line of a dump. Who compares it with rules that are known to be good has done that
 for all lines that are the same, so those are not looked at twice: the rest is read, and the tables are sound
-if the outline of the rest, and of the sorts of lines that are known, is (:mod:`natc.text.outline`). What
-cannot be shown so is to be read with care. Measured on 18.9 MB, CPU: 0.07 s instead of 0.23.
+if the outline of the rest, and of the sorts of lines that are known, is (:mod:`natc.text.outline`). Who puts
+all chains on sheets has shown it of every line. What cannot be shown so is to be read with care.
+Measured on 18.9 MB, CPU: 0.03 s instead of 0.23.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import re
 from collections.abc import Mapping, Sequence
 
 from natc.errors import DumpError
-from natc.netfilter.ruleset import Ruleset, Table
+from natc.netfilter.ruleset import Ruleset
 from natc.text.dumps import SAVED, Dump, starred
+from natc.text.outline import Outline
 from natc.text.reader import read
 from natc.text.revised import LARGE, outline_of
 from natc.text.shapes.cache import Kept
-from natc.values import define
+from natc.values import define, field
 
 #: More lines than this are read faster with the rest of the text.
 _MOST_LINES = 20_000
 #: The name of a table and the lines that declare its chains.
 _HEAD = re.compile(r"\*\S+\n(?::\S+ (?:-|ACCEPT|DROP) \[\d+:\d+\]\n)*+")
 _END = "COMMIT\n"
+#: What no outline proves.
+_GOTO = " -g "
 
 
 class NotProvedError(Exception):
@@ -35,21 +39,26 @@ class Unproved:
     """A dump whose rules stay text, and what is still to be shown of it."""
 
     ruleset: Ruleset
+    """In whose tables the rules of a chain are presumed to stand together."""
     _dump: Dump
-    proved: bool = False
+    _declared: dict[str, int]
+    """By table how many lines declare chains."""
+    _proved: set[str] = field(factory=set)
+    """The tables that have been proved sound."""
 
     @classmethod
     def of(cls, text: str, *, file: str, cache: Kept | None) -> Unproved | None:
         """Take a large dump as an iptables-save wrote it down at a glance; None for any other text."""
-        if len(text) < LARGE or SAVED.search(text) is None:
+        if len(text) < LARGE or _GOTO in text or SAVED.search(text) is None:
             return None
         try:
             ruleset = read(text, file=file, cache=cache, lazy=True)
         except DumpError:
             return None
-        if ruleset.dumps or not _is_usual(text, ruleset):
+        declared = _declared(text, ruleset)
+        if ruleset.dumps or declared is None:
             return None
-        return cls(ruleset, Dump(text, 1, ruleset.family))
+        return cls(ruleset, Dump(text, 1, ruleset.family), declared)
 
     def prove(self, lines: Mapping[str, Sequence[str]]) -> None:
         """Prove that all is good; raises NotProvedError where that is not certain.
@@ -60,35 +69,44 @@ class Unproved:
         for name, table in self.ruleset.tables.items():
             some = lines.get(name, ())
             blocks = table.blocks()
+            if len(some) > _MOST_LINES or (blocks is None and table.later is not None):
+                raise NotProvedError
             names = set(table.chains if blocks is None else blocks)
-            if len(some) > _MOST_LINES:
-                raise NotProvedError
             outline = outline_of(name, some, names, self._dump)
-            if outline is None or not outline.is_sound(name, names):
+            if outline is None:
                 raise NotProvedError
-        self.proved = True
+            self.prove_table(name, names, outline)
+
+    def prove_table(self, name: str, chains: set[str], outline: Outline) -> None:
+        """Prove that a table of good lines is sound; raises NotProvedError where that is not certain.
+
+        ``chains`` are the names that it declares, ``outline`` is that of all its lines. That each chain is
+        declared and its rules stand together has been shown.
+        """
+        if len(chains) != self._declared[name] or not outline.is_sound(name, chains):
+            raise NotProvedError
+        self._proved.add(name)
+
+    @property
+    def proved(self) -> bool:
+        """Whether all tables have been proved sound."""
+        return self._proved == self.ruleset.tables.keys()
 
 
-def _is_usual(text: str, ruleset: Ruleset) -> bool:
-    """Tell whether each table is a name, chains, each once, their rules, chain by chain, and COMMIT."""
-    places = [*starred(text)]
-    return len(places) == len(ruleset.tables) and all(
-        map(_is_framed, [text] * len(places), places, ruleset.tables.values())
-    )
-
-
-def _is_framed(text: str, place: int, table: Table) -> bool:
-    head = _HEAD.match(text, place)
-    if head is None or not text.startswith(f"*{table.name}\n", place):
-        return False
-    blocks, end = table.blocks(), head.end()
-    if blocks is None and table.later is not None:
-        return False
-    chains = table.chains if blocks is None else blocks
-    if text.count("\n", *head.span()) != len(chains) + 1:
-        return False
-    if blocks is not None and blocks.stretches:
-        if len(blocks.stretches) > 1 or blocks.stretches[0][0] != end:
-            return False
-        end = blocks.end()
-    return text.startswith(_END, end)
+def _declared(text: str, ruleset: Ruleset) -> dict[str, int] | None:
+    """Return by table how many lines declare chains, if each table is a name, these, rules and COMMIT."""
+    places, found = [*starred(text)], dict[str, int]()
+    if len(places) != len(ruleset.tables):
+        return None
+    for place, (name, table) in zip(places, ruleset.tables.items(), strict=True):
+        table.presume_together()
+        head = _HEAD.match(text, place)
+        if head is None or not text.startswith(f"*{name}\n", place):
+            return None
+        start = end = head.end()
+        if table.passage is not None:
+            _, start, end = table.passage
+        if start != head.end() or not text.startswith(_END, end):
+            return None
+        found[name] = text.count("\n", *head.span()) - 1
+    return found

@@ -232,7 +232,10 @@ class ChainForms:
                 reached.append([THIS_NODE] * many)
                 continue
             words = [word] if isinstance(word, str) else sheet.column(word)
-            places: _Column | None = destinations(words) if is_destination else self._straight_to(words)
+            if is_destination:  # a good one is shown as it stands
+                places: _Column | None = words if word in sheet.good else destinations(words)
+            else:
+                places = self._straight_to(words)
             if places is None:
                 pairs = self._pairs(words)
                 if pairs is None:

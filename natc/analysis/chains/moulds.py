@@ -3,6 +3,9 @@
 A mould is one expression for all of a chain, made of those of its shapes: fixed where the chains met so far
 are the same, with holes for the words in which they differ. A chain that no mould fits is read rule by
 rule; when some were, the next mould has holes where they differ. Long chains are on no sheet.
+
+Where the words met so far are certainly good a hole takes no others. So of a text whose lines have not been
+read (:mod:`natc.text.unproved`) moulds take the chains that they can vouch for, and the others are read.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from natc.values import define, field, frozen
 LONGEST = 100
 #: A mould is made of so many chains, the next one when twice as many have been read rule by rule.
 _OFTEN = 4
+#: So many chains written alike for which no mould vouches are read rule by rule in a text that is not proved.
+_PATIENCE = 1000
 #: The moulds that are tried on a chain: of as many lines, for names that begin alike, the latest first.
 _TRIED, _KIND = 8, 8
 #: So many moulds are tried before a chain's lines are counted.
@@ -36,6 +41,8 @@ _IN_A_ROW = 16
 class Reader:
     """Puts chains on sheets, a passage or a chain at a time."""
 
+    unproved: bool = False
+    """Whether lines have not been read: then a mould has to vouch for the chains that it takes."""
     forms: dict[tuple[Shape, ...], _Form] = field(factory=dict)
     longer: dict[str, list[Rule]] = field(factory=dict)
     _tried: dict[tuple[str, int], list[_Mould]] = field(factory=dict)
@@ -120,7 +127,7 @@ class Reader:
             return None
         shapes = tuple([rule.shape for rule in rules])
         if shapes not in self.forms:
-            self.forms[shapes] = _Form.of(rules)
+            self.forms[shapes] = _Form.of(rules, unproved=self.unproved)
         return self.forms[shapes].put(tuple([word for rule in rules for word in rule.values]))
 
 
@@ -153,11 +160,13 @@ class _Form:
     whole: Sheet
     """For chains that were read rule by rule, with a place for every literal."""
     sheets: list[Sheet]
+    unproved: bool = False
+    """As :attr:`Reader.unproved`."""
     _next: int = _OFTEN
     """With how many such chains a mould is made."""
 
     @classmethod
-    def of(cls, rules: Sequence[Rule]) -> _Form:
+    def of(cls, rules: Sequence[Rule], *, unproved: bool) -> _Form:
         """Return the form of chains like that of some rules."""
         lines, start = list[Line](), 0
         for rule in rules:
@@ -165,7 +174,7 @@ class _Form:
             lines.append(Line(rule.shape, tuple(range(start, end))))
             start = end
         whole = Sheet(tuple(lines))
-        return cls(whole, [whole])
+        return cls(whole, [whole], unproved)
 
     def put(self, values: Values) -> _Mould | None:
         """Take a chain with these literals; return the mould that is made with it, None for none."""
@@ -174,11 +183,22 @@ class _Form:
         if len(rows) < self._next or not all(line.shape.literals for line in self.whole.lines):
             return None
         self._next *= 2
-        sheet = Sheet(_with_holes(self.whole.lines, [*zip(*rows, strict=True)]))
-        if any(sheet.words == other.words for other in self.sheets):
+        columns = [*zip(*rows, strict=True)]
+        lines = _with_holes(self.whole.lines, columns)
+        sheet = Sheet(lines, good=_good(lines, self.whole.lines, columns))
+        if self.unproved and not sheet.is_vouched:
+            self._check_patience()
+            return None
+        if any((sheet.words, sheet.good) == (other.words, other.good) for other in self.sheets):
             return None
         self.sheets.append(sheet)
-        return _Mould.of(sheet, _expression(sheet.lines, self._jumps()))
+        return _Mould.of(sheet, _expression(sheet, self._jumps()))
+
+    def _check_patience(self) -> None:
+        if len(self.whole.rows) > _PATIENCE:
+            from natc.text.unproved import NotProvedError
+
+            raise NotProvedError
 
     def _jumps(self) -> list[str]:
         """Return how the chains begin to which each line leads: as much as tells them from all targets."""
@@ -210,16 +230,32 @@ def _with_holes(lines: Sequence[Line], columns: Sequence[Values]) -> tuple[Line,
     return tuple(out)
 
 
-def _expression(lines: Sequence[Line], jumps: Sequence[str]) -> str:
+def _good(lines: Sequence[Line], before: Sequence[Line], columns: Sequence[Values]) -> frozenset[Word]:
+    """Return the holes in lines whose words are certainly good in all chains met so far.
+
+    ``before`` are the lines with a place for every literal, ``columns`` their words.
+    """
+    good = set[Word]()
+    for line, whole in zip(lines, before, strict=True):
+        for place, expression in line.shape.good.items():
+            column, word = whole.words[place], line.words[place]
+            assert isinstance(column, int)
+            if isinstance(word, int) and all(map(re.compile(expression).fullmatch, columns[column])):
+                good.add(word)
+    return frozenset(good)
+
+
+def _expression(sheet: Sheet, jumps: Sequence[str]) -> str:
     """Return the expression of whole chains; its groups are the words that are not fixed, in their order.
 
     ``jumps`` says how the chains begin to which each line leads (:meth:`_Form._jumps`).
     """
     met, pieces = set[int](), list[str]()
-    for line, jump in zip(lines, jumps, strict=True):
+    for line, jump in zip(sheet.lines, jumps, strict=True):
         texts = [*map(re.escape, line.shape.texts)]
         pieces.append(texts[0])
-        for word, literal, text in zip(line.words, _literals(line.shape, jump), texts[1:], strict=True):
+        literals = _literals(line, sheet.good, jump)
+        for word, literal, text in zip(line.words, literals, texts[1:], strict=True):
             if isinstance(word, str):
                 pieces.append(re.escape(word))
             elif word in met:
@@ -229,20 +265,24 @@ def _expression(lines: Sequence[Line], jumps: Sequence[str]) -> str:
                 met.add(word)
             pieces.append(text)
         pieces.append(r"\n")
-    chain = lines[0].words[lines[0].shape.chain]
+    first = sheet.lines[0]
+    chain = first.words[first.shape.chain]
     assert isinstance(chain, int)
     return "".join(pieces) + rf"(?!(?:\[\d+:\d+\] )?-A \{chain + 1}[ \n])"
 
 
-def _literals(shape: Shape, jump: str) -> Sequence[str]:
+def _literals(line: Line, good: frozenset[Word], jump: str) -> Sequence[str]:
     """Return the expressions of a line's literals where chains that it leads to begin with ``jump``.
 
-    No target's name begins so; then these need not be looked at: the moulds of a dump of 10,000 services are
-    compiled in 4 ms, with the names of targets in 13.
+    Those of ``good`` words are for such only. No target's name begins with ``jump``; then these need not be
+    looked at: the moulds of a dump of 10,000 services are compiled in 4 ms, with the names of targets in 13.
     """
+    shape, literals = line.shape, [*line.shape.literals]
+    for place, expression in shape.good.items():
+        if line.words[place] in good:
+            literals[place] = expression
     if shape.jump is None or not jump:
-        return shape.literals
-    literals = [*shape.literals]
+        return literals
     bare = literals[shape.jump].removeprefix(no_target(OPAQUE_TARGETS))
     if bare != literals[shape.jump]:
         literals[shape.jump] = f"(?={re.escape(jump)}){bare}"

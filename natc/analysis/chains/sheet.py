@@ -39,6 +39,17 @@ class Sheet:
     lines: tuple[Line, ...]
     rows: list[Values] = field(factory=list)
     """Behind the words that lines name a row may have others."""
+    good: frozenset[Word] = frozenset()
+    """The places in rows whose words are certainly good (:attr:`natc.netfilter.rule.Shape.good`)."""
+
+    @property
+    def is_vouched(self) -> bool:
+        """Tell whether chains are good in whose rows only names, counters and good words are their own."""
+        return all(
+            isinstance(word, str) or word in self.good or place in line.shape.free
+            for line in self.lines
+            for place, word in enumerate(line.words)
+        )
 
     @property
     def words(self) -> list[tuple[Word, ...]]:

@@ -37,9 +37,13 @@ class Sheets:
     """The rules of chains that are on no sheet."""
 
     @classmethod
-    def of(cls, table: Table) -> Sheets:
-        """Read all chains of a table, from its text as far as they still stand there."""
-        reader = Reader()
+    def of(cls, table: Table, *, unproved: bool = False) -> Sheets:
+        """Read all chains of a table, from its text as far as they still stand there.
+
+        ``unproved`` says that its lines have not been read: all that is put on sheets are good rules then, or
+        :class:`~natc.errors.DumpError` is raised.
+        """
+        reader = Reader(unproved)
         if table.passage is not None:
             reader.read(*table.passage)
             return cls(table, reader.sheets(), reader.longer)
@@ -155,5 +159,5 @@ class Folder:
         if name not in self._tables:
             if name not in self.ruleset.tables:
                 return None
-            self._tables[name] = Sheets.of(self.ruleset.tables[name])
+            self._tables[name] = Sheets.of(self.ruleset.tables[name], unproved=self.ruleset.lazy)
         return self._tables[name]

@@ -106,7 +106,7 @@ def line_shapes(blueprint: Blueprint) -> list[LineShape]:
     }
     good = {place: kind.good or "" for place, kind in kinds.items()}
     strict = tuple(good.get(place, literal) for place, literal in enumerate(literals))
-    rule = evolve(rule, literals=literals, printed=_printed(blueprint, rule, kinds))
+    rule = evolve(rule, literals=literals, good=good, printed=_printed(blueprint, rule, kinds))
     as_saved = _begins_as_saved(blueprint)
     may_run = as_saved and _may_stand_in_runs(blueprint, rule)
     wording = _wording(blueprint, good) if may_run else None
