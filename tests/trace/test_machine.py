@@ -292,3 +292,19 @@ def test_broadcasts_are_delivered():
     known = verdicts(trace(ruleset, question_packet("10.0.0.255", 80)))
     assert [*known.values()] == [{"INPUT": 1.0}, {"FORWARD": 1.0}]
     assert "broadcast address" in next(iter(known))[0]
+
+
+@pytest.mark.parametrize(("words", "conditions"), [
+    ("--dport 80", {("DROP", ())}),
+    ("! --dport 80", {("FORWARD", ())}),
+    ("--dport 81 --dccp-types REQUEST", {("FORWARD", ())}),
+    ("--sport 1000:2000 --dport 80", {("DROP", ("source port is 1000-2000",)),
+                                      ("FORWARD", ("source port is not 1000-2000",))}),
+    ("--dport 80 --dccp-types ACK", {("DROP", ("-m dccp --dport 80 --dccp-types ACK holds",)),
+                                     ("FORWARD", ("-m dccp --dport 80 --dccp-types ACK does not hold",))}),
+])  # fmt: skip
+def test_of_dccp_only_what_stands_behind_the_ports_is_open(words, conditions):
+    ruleset = read(f"*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p dccp -m dccp {words} -j DROP\nCOMMIT\n")
+    answer = trace(ruleset, question_packet("10.0.0.1", 80, proto="dccp"))
+    found = {(outcome.verdict, case.conditions) for case in answer.cases for _, outcome in case.outcomes}
+    assert found == conditions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from natc.netfilter.condition import Computed, Condition, Drops
+from natc.netfilter.condition import All, Computed, Condition, Drops, Not, Some, both, port_condition
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.ports import PortRange, Ports
@@ -37,7 +37,13 @@ class Dccp(Match):
     has_option: Term[int] | None = option("--dccp-option", Number(1, 255), negatable=True)
 
     def condition(self) -> Condition:
-        return Computed(("payload",), self._holds, f"-m dccp {' '.join(self.words())} holds")
+        """Ask the packet of a question for its ports, and one from the wire for the bytes of its header."""
+        words = f"-m dccp {' '.join(self.words())} holds"
+        more = self.types is not None or self.has_option is not None
+        read = Computed(("payload",), self._holds, words)
+        ports = port_condition("sport", self.sport), port_condition("dport", self.dport)
+        told = Computed((), _has_ports, "the packet's ports are told")
+        return Some((All((told, both(*ports, read if more else None))), All((Not(told), read))))
 
     def _holds(self, packet: Packet) -> bool | Drops:
         """Read the header, with which the payload begins; the kernel drops a packet that cuts it short."""
@@ -58,6 +64,10 @@ class Dccp(Match):
             return True
         found = _has_option(header, kind, self.has_option.value)
         return Drops(self.has_option.inverted) if found is None else self.has_option.holds(found)
+
+
+def _has_ports(packet: Packet) -> bool:
+    return packet.dport is not None
 
 
 #: Bytes of a header with a short sequence number; a long one takes four more.

@@ -59,6 +59,10 @@ def _seen(packet: Packet, value: Open, domain: Domain) -> str:
     return value.subject if domain == YES else value.subject.replace(" was seen", " was not seen", 1)
 
 
+def _holds(packet: Packet, value: Open, domain: Domain) -> str:
+    return f"{value.subject.removesuffix(' holds')} {'holds' if domain == YES else 'does not hold'}"
+
+
 def _words(packet: Packet, value: Open, domain: Domain) -> str:
     if isinstance(domain, Intervals):
         return _ranges(value, domain, str)
@@ -192,6 +196,6 @@ _PHRASES: dict[str, Callable[[Packet, Open, Domain], str]] = {
     ),
     "recent": _seen,
     "first list": _first_list,
-    "question": _yes_or_no("{} holds", "{} does not hold"),
-    "count": _yes_or_no("{} holds", "{} does not hold"),
+    "question": _holds,
+    "count": _holds,
 }
