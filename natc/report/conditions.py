@@ -12,6 +12,7 @@ in JSON.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,12 +22,14 @@ from natc.trace.answer.wording import phrase
 
 Known = Mapping[Open, Domain]
 
-#: The lines of the rules that ask for several things at once, by what they ask.
-Lines = Mapping[str, int]
+#: Questions by their lines: the line of a rule that asks several things at once, or few words.
+Lines = Mapping[str, int | str]
 
 _UNSEEN = re.compile("the (source|destination) was not seen by list .*").fullmatch
 _SET = re.compile(r"set (\S+) has (the packet's \S+)").fullmatch
 _LINE = re.compile(r"line (\d+) matches").fullmatch
+#: A question that one rule asks for itself, as its match and line; shorter ones are said whole.
+_OF_LINE = re.compile(r"(-m \S+) .{40,} \(line (\d+)\)").fullmatch
 _NOT = "not: "
 #: With more sets than this in a row the first few are named, and the others counted.
 _NAMED, _FIRST = 6, 3
@@ -58,10 +61,13 @@ def _kind_of(text: str, lines: Lines) -> tuple[tuple[str, ...], str]:
     body = text.removeprefix(_NOT)
     if unseen := _UNSEEN(text):
         return ("unseen", unseen[1]), text
-    if body in lines:
-        return ("line", text[: -len(body)]), str(lines[body])
+    asked, denial = lines.get(body), text[: -len(body)]
+    if isinstance(asked, int):
+        return ("line", denial), str(asked)
+    if asked is not None:
+        return ("text", text), denial + asked
     if found := _SET(body):
-        return ("set", text[: -len(body)], found[2]), found[1]
+        return ("set", denial, found[2]), found[1]
     return ("text", text), text
 
 
@@ -121,9 +127,15 @@ def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
-def lines_of(questions: Iterable[Question]) -> Lines:
-    """Return the lines of rules whose questions were put together, by these."""
-    return {one.text: one.rule.line for one in questions if one.value.kind == "rule" and one.rule}
+def lines_of(questions: Sequence[Question]) -> Lines:
+    """Return how questions can be told by their lines: those of which a line asks several are not."""
+    lines: dict[str, int | str] = {
+        one.text: one.rule.line for one in questions if one.value.kind == "rule" and one.rule
+    }
+    found = {one.text: _OF_LINE(one.text) for one in questions}
+    short = {text: f"{own[1]} of line {own[2]}" for text, own in found.items() if own}
+    times = Counter(short.values())
+    return lines | {text: words for text, words in short.items() if times[words] == 1}
 
 
 def conditions_of(packet: Packet, cases: Sequence[Case], lines: Lines | None = None) -> list[str]:

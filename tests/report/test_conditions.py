@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from natc.netfilter.packet import Open
-from natc.report.conditions import alternatives, conditions_of, in_few, shared, simplest
+from natc.report.conditions import alternatives, conditions_of, in_few, lines_of, shared, simplest
 from natc.report.trace_text import trace_lines
+from natc.trace.answer.outcome import Question
 from tests.report.pictures import answer
 
 MARKED = """\
@@ -142,3 +143,15 @@ def test_rules_are_said_by_their_lines():
     assert in_few([*denied, asked[5]], lines) == "line 6 matches and none of lines 3-5 and 7 matches"
     assert alternatives(["line 7 matches", "line 2 matches", "a"]) == ["one of lines 2 and 7 matches", "a"]
     assert alternatives(["line 7 matches"]) == ["line 7 matches"]
+
+
+def test_long_questions_of_one_rule_are_said_by_its_line_unless_it_asks_two_alike():
+    one, two = (
+        f"-m hashlimit --hashlimit-above 20/sec --hashlimit-name {name * 9} (line 9)" for name in "ab"
+    )
+
+    def said(*texts):
+        return in_few([f"not: {one}"], lines_of([Question(text, Open("question", text)) for text in texts]))
+
+    assert said(one) == "not: -m hashlimit of line 9"
+    assert said(one, two) == f"not: {one}"

@@ -8,7 +8,7 @@ from natc.netfilter.effect import ExchangeMarks, Nothing, Remember, SetMark
 from natc.netfilter.matches.comment import comment_of
 from natc.netfilter.rule import Jump, Rule
 from natc.probability import CERTAIN, Odds, total
-from natc.report.conditions import conditions_of
+from natc.report.conditions import Lines, conditions_of, lines_of
 from natc.report.fates import fate_of
 from natc.report.path_tree import Node, Tree, sections
 from natc.report.picture.crossings import Crossing, Crossings, translation
@@ -56,6 +56,11 @@ class _Builder:
     sums: dict[tuple[str, str], dict[int, list[Odds]]] = field(factory=dict)
     """The odds of the outcomes that take a way, by way and case."""
     ids: dict[tuple[Kind, str], str] = field(factory=dict)
+    lines: Lines = field(init=False)
+
+    @lines.default
+    def _lines(self) -> Lines:
+        return lines_of(self.answer.questions)
 
     def build(self) -> Graph:
         """Collect chains band by band, then let every outcome leave its odds on the ways it takes."""
@@ -131,7 +136,7 @@ class _Builder:
 
     def _condition(self, cases: set[int]) -> str:
         chosen = [case for index, case in enumerate(self.answer.cases) if index in cases]
-        text = ", or ".join(conditions_of(self.answer.packet, chosen))
+        text = ", or ".join(conditions_of(self.answer.packet, chosen, self.lines))
         return f"only when {text}" if len(text) <= _CONDITION_WIDTH else "not always"
 
     # ---- outcomes
@@ -215,7 +220,7 @@ class _Builder:
             cases.setdefault(odds, []).append(self.answer.cases[index])
         rows = []
         for odds, under in cases.items():
-            texts = [] if len(under) == shares.cases else conditions_of(self.answer.packet, under)
+            texts = [] if len(under) == shares.cases else conditions_of(self.answer.packet, under, self.lines)
             rows.append((odds, f" when {', or '.join(texts)}" if any(texts) else ""))
         return rows
 

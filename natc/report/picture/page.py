@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from natc.analysis.destination import Said
-from natc.report.conditions import in_few
+from natc.report.conditions import in_few, lines_of
 from natc.report.fates import fate_of
 from natc.report.picture.build import graph_of
 from natc.report.picture.layout import draw
@@ -89,6 +89,7 @@ def _told(answer: Distribution, said: Said | None, misses: Sequence[NearMiss]) -
 
 def _table(answer: Distribution) -> Iterator[str]:
     rows = [(case, odds, outcome) for case in answer.cases for odds, outcome in case.outcomes]
+    lines = lines_of(answer.questions)
     is_open = " open" if len(rows) <= _OPEN else ""
     yield "<h2>The same as a table</h2>"
     yield f"<details{is_open}><summary>{len(rows):,} outcomes</summary>"
@@ -96,7 +97,7 @@ def _table(answer: Distribution) -> Iterator[str]:
     yield from (f'<th scope="col">{name}</th>' for name in ("odds", "exactly", "when", "to", "then", "lines"))
     yield "</tr></thead><tbody>"
     for case, odds, outcome in rows[:_LISTED]:
-        when = in_few(case.conditions) or "in any case"
+        when = in_few(case.conditions, lines) or "in any case"
         to = str(outcome.dnat) if outcome.dnat else "no translation"
         cells = (percent(odds), exact(odds), when, to, fate_of(outcome).part().text, _lines(outcome))
         yield "<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in cells) + "</tr>"
