@@ -68,7 +68,8 @@ class Machine:
         ``list_by_list`` asks each list of ``-m recent`` by itself, however many a chain asks in a row.
         """
         lists = Runs(sys.maxsize) if list_by_list else Runs()
-        return cls(Program(ruleset, use_index, lists=lists), node or OpenNode(), backend, start)
+        program = Program(ruleset, use_index, backend, lists=lists)
+        return cls(program, node or OpenNode(), backend, start)
 
     def trace(self, packet: Packet, origin: str = "network") -> Distribution:
         """Return what becomes of a packet that comes from the network, or from a local process."""
@@ -110,7 +111,7 @@ class Machine:
 
     def _at_once(self) -> Machine:
         """Return the machine that makes one question of all that a rule asks and nobody can decide."""
-        program = Program(self.program.ruleset, self.program.use_index, at_once=True)
+        program = Program(self.program.ruleset, self.program.use_index, self.backend, at_once=True)
         return Machine(program, self.node, self.backend, self.start)
 
     def branches(self, packet: Packet, origin: str = "network", limit: int = 0) -> Listing:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Remembered, Unknown, conjuncts
 from natc.netfilter.effect import Effect
+from natc.netfilter.hooks import BUILTIN_CHAINS
 from natc.netfilter.rule import Jump, Rule
-from natc.netfilter.ruleset import Ruleset
+from natc.netfilter.ruleset import Chain, Ruleset
 from natc.trace.chain.lists import FirstList, Runs, list_asked
 from natc.values import define, field, frozen
 
 if TYPE_CHECKING:
-    from natc.netfilter.ruleset import Chain
     from natc.trace.chain.endpoint_chains import EndpointChains
     from natc.trace.chain.endpoints import Row
     from natc.trace.chain.index import ChainIndex
@@ -120,6 +120,7 @@ class Program:
 
     ruleset: Ruleset
     use_index: bool = True
+    backend: str = "legacy"
     at_once: bool = False
     """Whether what nobody can decide is asked once a rule, instead of match by match."""
     lists: Runs = field(factory=Runs)
@@ -131,7 +132,7 @@ class Program:
     _chains: dict[tuple[str, str], ReadyChain | None] = field(factory=dict)
 
     def chain(self, table: str, name: str) -> ReadyChain | None:
-        """Return a chain, or None when the dump has no such table or chain."""
+        """Return a chain, or None when the node has no such table or chain."""
         key = (table, name)
         if key not in self._chains:
             self._chains[key] = self._make(table, name)
@@ -140,12 +141,27 @@ class Program:
     def _make(self, table: str, name: str) -> ReadyChain | None:
         found = self.ruleset.tables.get(table)
         chain = found.chain(name) if found else None
+        if found and (chain is None or not chain.line):
+            chain = _undeclared(name, table, chain, self.backend)
         if chain is None:
             return None
         lists = None if self.at_once else self.lists
         if not self.use_index:
             return ReadyChain(name, chain.policy, chain.rules, None, lists)
         return ReadyChain(name, chain.policy, *_indexed(chain, self.ruleset.family), lists)
+
+
+def _undeclared(name: str, table: str, chain: Chain | None, backend: str) -> Chain | None:
+    """Return what stands for a chain that its table does not declare.
+
+    A legacy table has all its builtin chains once it is loaded; iptables-nft makes those that are declared or
+    have a rule.
+    """
+    if name not in BUILTIN_CHAINS[table]:
+        return chain
+    if backend == "legacy":
+        return chain or Chain(name, "ACCEPT")
+    return chain if chain and (chain.rules or chain.policy != "ACCEPT") else None
 
 
 def _indexed(chain: Chain, family: int) -> tuple[Sequence[Rule], ChainIndex | None]:
