@@ -15,10 +15,9 @@ from typing import Any
 from natc.errors import NatcError, Span, UsageError
 from natc.netfilter.intervals import all_addresses
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, extension_headers
-from natc.netfilter.malformed import malformed_fields
 from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
 from natc.netfilter.wire import tcp_options
-from natc.trace.capture.frames import of_headers
+from natc.trace.capture.frames import of_headers, rarer_fields
 
 #: The layers an expression may name, and the scapy module each lives in.
 LAYERS = {
@@ -212,27 +211,26 @@ def _fields(ip: Any) -> dict[str, Any]:
         if ip.nh in EXTENSION_HEADERS:
             return fields | _behind_headers(ip)
     start = 40 if fields["family"] == 6 else 4 * int(ip.ihl)
-    return fields | (_malformed(ip, fields, start) or _transport(ip.payload))
+    return fields | (_rarer(ip, fields, start) or _transport(ip.payload))
 
 
-def _malformed(ip: Any, fields: dict[str, Any], start: int) -> dict[str, Any] | None:
-    """Return what can be read of a header that is malformed; None of one that is sound, or not all there."""
+def _rarer(ip: Any, fields: dict[str, Any], start: int) -> dict[str, Any] | None:
+    """Return what is read of the packet's bytes; None where that is scapy's, or not all of it is there."""
     end = fields["length"]
-    if end > len(ip.original):
+    if end > len(ip.original) or fields.get("fragment", 0) & 0x1FFF:
         return None
-    behind = ip.original[start:end]
-    return malformed_fields(fields["family"], fields["proto"], behind, fields.get("fragment", 0))
+    return rarer_fields(fields["family"], fields["proto"], ip.original[start:end], fields.get("fragment", 0))
 
 
 def _behind_headers(ip: Any) -> dict[str, Any]:
     """Return the extension headers of an IPv6 packet and what stands behind them, read as if alone there."""
-    data, end = bytes(ip), int(ip.plen) + 40
+    data, end = ip.original, int(ip.plen) + 40
     headers, proto, place = extension_headers(data, int(ip.nh), 40, end)
     fields, behind = of_headers(headers), data[place:end]
     fields["proto"] = proto
     if isinstance(headers, Open) or fields.get("fragment", 0) & 0x1FFF:
         return fields | {"payload": behind}
-    if found := _malformed(ip, {"family": 6, "length": end, **fields}, place):
+    if found := _rarer(ip, {"family": 6, "length": end, **fields}, place):
         return fields | found
     alone = data[:4] + len(behind).to_bytes(2, "big") + bytes([proto]) + data[7:40] + behind
     return fields | _transport(type(ip)(alone).payload)

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from natc.netfilter.wire import encode
 from natc.trace.capture.capture_file import Frame
 from natc.trace.capture.frames import plain_packet
 from natc.trace.scapy_packets import dissected
@@ -87,3 +88,22 @@ def test_plain_frames_are_read_as_scapy_reads_them(frame):
 def test_any_bytes_are_read_or_left_to_scapy(data, link):
     quick = plain_packet(Frame(0.0, link, data))
     assert quick is None or quick == dissected(link, data)
+
+
+#: Protocols with headers that are read, and the extension headers of IPv6.
+READ = (1, 6, 17, 58, 132, 136, 0, 43, 44, 51, 60)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([4, 6]), st.sampled_from(READ), st.binary(min_size=1, max_size=40))
+def test_headers_of_any_bytes_are_read_alike_and_malformed_ones_kept_as_they_are(family, proto, behind):
+    if family == 4:
+        head = bytes.fromhex("4500") + (20 + len(behind)).to_bytes(2, "big") + bytes(4) + bytes([64, proto])
+        data = head + bytes(2) + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + behind
+    else:
+        head = bytes.fromhex("60000000") + len(behind).to_bytes(2, "big") + bytes([proto, 64])
+        data = head + bytes([0xFD, *bytes(14), 1]) + bytes([0xFD, *bytes(14), 2]) + behind
+    quick = plain_packet(Frame(0.0, 101, data))
+    if quick is not None and not (quick.malformed and quick.malformed.is_lost):  # those scapy may fail at
+        assert quick == dissected(101, data)
+    assert quick is None or quick.malformed is None or encode(quick)[-len(behind) :] == behind

@@ -28,6 +28,8 @@ _FAMILIES = {b"\x08\x00": 4, b"\x86\xdd": 6}
 _TCP = Struct("!HHIIBBH")
 _UDP = Struct("!HHH")
 _PORTS, _SCTP, _UDPLITE = Struct("!HH"), 132, 136
+#: Protocols whose sound headers are read elsewhere: ICMP, TCP, UDP, ICMPv6.
+_OFTEN = frozenset({1, 6, 17, 58})
 _ECHO = Struct("!BBxxH")
 _ICMP_ECHOES = {4: (1, (0, 8)), 6: (58, (128, 129))}
 _FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
@@ -139,14 +141,19 @@ def _transport(
         kind, code, echo = _ECHO.unpack_from(data, start)
         payload = _payload(data, start + 8, end)
         return {"icmp_type": kind, "icmp_code": code, "icmp_id": echo, "payload": payload}
-    return _rarer(family, proto, data[start:end], fragment) if end <= len(data) else None
+    return rarer_fields(family, proto, data[start:end], fragment) if end <= len(data) else None
 
 
-def _rarer(family: int, proto: int, body: bytes, fragment: int) -> dict[str, Any] | None:
-    """Return the fields of headers that are malformed, or of a protocol that is rare."""
+def rarer_fields(family: int, proto: int, body: bytes, fragment: int) -> dict[str, Any] | None:
+    """Return the fields of headers that are malformed, or of a protocol that is rare; None of any other.
+
+    ``body`` is all that is behind the IP headers; of most protocols nothing of it is read.
+    """
     found = malformed_fields(family, proto, body, fragment)
-    if found is not None or proto not in (_SCTP, _UDPLITE):
+    if found is not None or proto in _OFTEN:
         return found
+    if proto not in (_SCTP, _UDPLITE):
+        return {"payload": body}
     sport, dport = _PORTS.unpack_from(body)
     if proto == _UDPLITE:
         return {"sport": sport, "dport": dport, "payload": body[8:]}
