@@ -35,20 +35,34 @@ def read_bytes(path: str | Path, *, error: type[NatcError] = NatcError, limit: i
 
 
 def read_json(path: str | Path, *, error: type[NatcError] = NatcError) -> Any:
-    """Return what a file of JSON holds. Raises as :func:`read_bytes`, and for what is no JSON."""
+    """Return what a file of JSON holds. Raises as :func:`read_bytes` and :func:`parse_json` do."""
+    return parse_json(read_bytes(path, error=error), name_of(path), error=error)
+
+
+def parse_json(content: bytes, name: str, *, error: type[NatcError] = NatcError) -> Any:
+    """Return what JSON in UTF-8 (RFC 8259) says; raise ``error`` for anything else."""
     import json
 
-    content, name = read_bytes(path, error=error), name_of(path)
+    text = text_of_json(content)
     try:
-        return json.loads(content)
-    except ValueError as problem:
-        line, column = getattr(problem, "lineno", 1), getattr(problem, "colno", 1)
-        lines = content.decode("utf-8", "surrogateescape").split("\n")
-        text = lines[line - 1] if line <= len(lines) else ""
-        what = getattr(problem, "msg", str(problem))
-        raise error(f"is no JSON: {what}", Span(name, line, column, text)) from None
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as problem:
+        line = text.split("\n")[problem.lineno - 1]
+        at = Span(name, problem.lineno, problem.colno, line)
+        raise error(f"is no JSON: {problem.msg}", at) from None
+    except ValueError as problem:  # a constant, or a number of more digits than Python converts
+        raise error(f"is no JSON: {problem}", Span(name)) from None
     except RecursionError:
         raise error("is nested too deeply", Span(name)) from None
+
+
+def text_of_json(content: bytes) -> str:
+    """Return text in UTF-8, a byte order mark taken off; what is no UTF-8 is no JSON in that text either."""
+    return content.decode("utf-8-sig", "replace")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def unpacked(

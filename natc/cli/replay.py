@@ -10,11 +10,13 @@ import click
 
 from natc.cli.flags import no_cache
 from natc.cli.start import agreed, start_options, starts_of
-from natc.errors import DumpError, ManifestError, UsageError
+from natc.errors import DumpError, ManifestError, Span, UsageError
 
 if TYPE_CHECKING:
+    from natc.kube.fields import Place
     from natc.netfilter.node.host import Host
     from natc.text.node.bundle import Bundle
+    from natc.trace.packet_entries import EntryError
     from natc.trace.starting import Start
 
 
@@ -54,11 +56,17 @@ def command(
     Example:
       natc replay --dump dump.txt --node node.json --packets packets.json --output json
     """
-    from natc.inputs import read_json
+    from natc.inputs import name_of, parse_json, read_bytes, text_of_json
+    from natc.trace.node.host_node import node_from_file
+    from natc.trace.packet_entries import EntryError
 
-    facts = read_json(node, error=ManifestError) if node else None
-    sent = read_json(packets, error=ManifestError)
-    answer = _answer(dump, facts, sent, asked, backend, time.time() if clock is None else clock)
+    host = node_from_file(node).host if node else None
+    content = read_bytes(packets, error=ManifestError)
+    sent = parse_json(content, name_of(packets), error=ManifestError)
+    try:
+        answer = _answer(dump, host, sent, asked, backend, time.time() if clock is None else clock)
+    except EntryError as error:
+        raise _in_file(error, text_of_json(content), name_of(packets)) from None
     if output == "json":
         from natc import __version__
         from natc.report.document import document
@@ -85,14 +93,22 @@ def _host_of(bundle: Bundle | None, packets: Any) -> Host:
     return host
 
 
-def _family_of(node: Any) -> int:
-    """Return the family of a host, or of the contents of a node file that may be no node at all."""
-    given = node.get("family") if isinstance(node, dict) else getattr(node, "family", 4)
-    return 6 if given == 6 else 4
+def _in_file(error: EntryError, text: str, name: str) -> ManifestError:
+    """Return the error with the place in the file that its entry stands at."""
+    from natc.kube.json_source import locate
+
+    place: Place = None
+    for key in error.place:
+        place = (place, key)
+    at, width = locate(text, 0, [place])[place]
+    start = text.rfind("\n", 0, at) + 1
+    line = text[start : text.find("\n", at) if "\n" in text[at:] else len(text)]
+    span = Span(name, text.count("\n", 0, at) + 1, at - start + 1, line, width)
+    return ManifestError(error.message, span, error.expected)
 
 
 def _answer(
-    dump: str, node: Any, packets: Any, asked: dict[str, Any], backend: str, clock: float
+    dump: str, node: Host | None, packets: Any, asked: dict[str, Any], backend: str, clock: float
 ) -> dict[str, Any]:
     """Return the answer in the form of a recorded one; a dump the kernel would refuse is an answer too."""
     from natc.netfilter.ipset.all_sets import Sets
@@ -100,16 +116,15 @@ def _answer(
     from natc.trace.replay import replay
 
     source = read_source(dump)
-    facts = _host_of(source.bundle, packets) if node is None else node
-    family = _family_of(facts)
+    host = _host_of(source.bundle, packets) if node is None else node
     try:
-        ruleset = read_dump(source, family=family).of_family(family)
+        ruleset = read_dump(source, family=host.family).of_family(host.family)
         starts = starts_of(asked, ruleset, source.bundle)
 
         def replayed(start: Start) -> list[Any]:
             sets = start.sets or Sets()
             options = {"backend": backend, "clock": clock, "start": start, "ipsets": sets}
-            return list(replay(ruleset, facts, packets, **options))
+            return list(replay(ruleset, host, packets, **options))
 
         _, results = agreed(starts, replayed, lambda found: found)
     except DumpError as refusal:

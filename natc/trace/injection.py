@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,12 +16,10 @@ from natc.netfilter.wire import encode, has_right_sum, tcp_options
 from natc.trace.capture.capture_file import Frame
 from natc.trace.capture.frames import packet_of_frame
 from natc.trace.node.policy import flow_of
+from natc.trace.packet_entries import FLAGS, Entry
 from natc.trace.state import State
 from natc.values import changed, define, frozen
 
-Entry = Mapping[str, Any]
-
-_FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG", "E": "ECE", "C": "CWR"}
 _PORTED = (6, 17, 132, 136)
 #: Protocols whose checksum ``badsum`` spoils.
 _SUMMED = (6, 17, 58, 136)
@@ -142,7 +140,7 @@ def _tcp(entry: Entry, ident: int) -> dict[str, Any]:
     if entry.get("mss"):
         options.append((2, int(entry["mss"]).to_bytes(2, "big")))
     return {
-        "flags": frozenset(_FLAGS[letter] for letter in entry.get("flags", "S")),
+        "flags": frozenset(FLAGS[letter] for letter in entry.get("flags", "S")),
         "sequence": entry.get("seq", ident << 12) & 0xFFFFFFFF,
         "acknowledgement": entry.get("ack", 0),
         "tcp_options": tuple(options),
@@ -181,6 +179,8 @@ def reply_entry(entry: Entry, results: Sequence[Entry]) -> Entry:
 
     ``results`` are the results so far. With ``icmp_error`` it is an ICMP error that quotes the packet.
     """
+    if entry["reply_to"] >= len(results):
+        raise NatcError(f"packet {entry['reply_to']} was not sent before: there is no reply to it")
     before = results[entry["reply_to"]]
     arrived = before.get("final")
     if arrived is None:

@@ -22,9 +22,10 @@ from natc.probability import Odds
 from natc.text.checks import check_loadable
 from natc.trace.bounds import bound_of
 from natc.trace.chain.program import ReadyRule
-from natc.trace.injection import Entry, Sender, Sent, reply_entry
+from natc.trace.injection import Sender, Sent, reply_entry
 from natc.trace.machine import Machine
 from natc.trace.node.host_node import HostNode
+from natc.trace.packet_entries import Entry, entries_of
 from natc.trace.responses import Response, response_to
 from natc.trace.results import MOST_BRANCHES, Result, open_result, result_of
 from natc.trace.search import branches
@@ -266,10 +267,11 @@ def replay(
     """Yield the results of the packets in order, in the form of the recorded answers.
 
     ``node`` and ``packets`` are the contents of a node file, or a host, and a packets file. With mode
-    "branches" each result is ``{"branches": [...]}``. Raises :class:`NatcError` for files that make no sense.
+    "branches" each result is ``{"branches": [...]}``. Raises :class:`EntryError` for packets
+    that are none, and :class:`NatcError` for anything else that makes no sense.
     """
     host = node if isinstance(node, Host) else Host.from_node(node)
-    listed = packets["packets"] if isinstance(packets, Mapping) else packets
+    listed = entries_of(packets, host)
     run = Replay(host, ruleset, **options)
     if isinstance(packets, Mapping) and packets.get("mode") == "branches":
         for entry in listed:

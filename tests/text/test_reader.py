@@ -153,6 +153,13 @@ def test_another_spelling_is_written_as_iptables_save_prints_it(written):
     assert save(read(nat(written))) == nat(SPELLINGS[written])
 
 
+@pytest.mark.parametrize("blank", ["\t", " \t", "\t ", "  "])
+def test_any_blank_stands_behind_the_chain_of_a_rule(blank):
+    rules = [f"-A X{blank}-p tcp -j Y", f"[1:2] -A X{blank}-j Y", "-A X\t", "-A X -j Y"]
+    saved = ["-A X -p tcp -j Y", "[1:2] -A X -j Y", "-A X", "-A X -j Y"]
+    assert save(read(nat(*rules))) == nat(*saved)
+
+
 def test_insert_puts_a_rule_where_it_says():
     rules = read(nat("-A X -j Y", "-I X -j ACCEPT", "-I X 2 -j RETURN")).tables["nat"].chains["X"].rules
     assert [rule.target.chain for rule in rules] == ["ACCEPT", "RETURN", "Y"]

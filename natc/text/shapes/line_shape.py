@@ -142,9 +142,9 @@ def _may_lack_protocol(rule: Shape, kind: type[Extension]) -> bool:
 
 
 def _begins_as_saved(blueprint: Blueprint) -> bool:
-    """Tell whether the line begins with ``-A CHAIN``, counters before it or not."""
-    begin = blueprint.fixed[: blueprint.chain + 1]
-    return blueprint.kind == "append" and begin in (("-A ",), ("", " -A "))
+    """Tell whether the line begins with ``-A CHAIN`` and a space or its end, counters before it or not."""
+    begin, behind = blueprint.fixed[: blueprint.chain + 1], blueprint.fixed[blueprint.chain + 1]
+    return blueprint.kind == "append" and begin in (("-A ",), ("", " -A ")) and behind[:1] in ("", " ")
 
 
 def _may_stand_in_runs(blueprint: Blueprint, rule: Shape) -> bool:
