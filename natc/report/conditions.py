@@ -25,7 +25,9 @@ Known = Mapping[Open, Domain]
 #: Questions by their lines: the line of a rule that asks several things at once, or few words.
 Lines = Mapping[str, int | str]
 
-_UNSEEN = re.compile("the (source|destination) was not seen by list .*").fullmatch
+_UNSEEN = re.compile(
+    r"the (source|destination) was (?:not seen by list .*|seen by none of (\d+) lists)"
+).fullmatch
 _SET = re.compile(r"set (\S+) has (the packet's \S+)").fullmatch
 _LINE = re.compile(r"line (\d+) matches").fullmatch
 #: A question that one rule asks for itself, as its match and line; shorter ones are said whole.
@@ -78,7 +80,7 @@ def _place(kind: tuple[str, ...]) -> int:
 
 def _together(kind: tuple[str, ...], words: Sequence[str], said: Iterable[Any]) -> str:
     if kind[0] == "unseen":
-        return words[0] if len(words) == 1 else _unseen(kind[1], len(words), said)
+        return words[0] if len(words) == 1 else _unseen(kind[1], words, said)
     if kind[0] == "line":
         return _of_lines(sorted(words, key=int), denied=bool(kind[1]))
     if kind[0] == "set":
@@ -86,9 +88,10 @@ def _together(kind: tuple[str, ...], words: Sequence[str], said: Iterable[Any]) 
     return words[0]
 
 
-def _unseen(who: str, number: int, said: Iterable[Any]) -> str:
+def _unseen(who: str, words: Sequence[str], said: Iterable[Any]) -> str:
     seen = f"the {who} was seen by list "
     known = any(kind[0] == "text" and kind[1].startswith(seen) for kind in said)
+    number = sum(int(found[2] or 1) for found in map(_UNSEEN, words) if found)
     return f"the {who} was seen by none of {number:,} {'others' if known else 'lists'}"
 
 

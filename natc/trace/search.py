@@ -108,11 +108,11 @@ def merge(states: list[State]) -> list[State]:
     if len(states) == 1 or (states[0].crowd is None and _all_apart(states)):
         return states
     summed = _equal_summed(states)
-    values = {value for state in summed for value in state.facts.known}
-    for value in sorted(values, key=lambda value: (value.kind, value.subject)):
-        if len(summed) == 1:
-            break
-        summed = _equal_summed(_united(summed, value))
+    times = Counter(value for state in summed for value in state.facts.known)
+    several = [value for value, known in times.items() if known > 1]  # others have nobody to be joined with
+    for value in sorted(several, key=lambda value: (value.kind, value.subject)):
+        united = _united(summed, value)
+        summed = summed if united is summed else _equal_summed(united)
     return summed
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 
 from natc.analysis.diff.fates import Fate
 from natc.analysis.diff.joint import Pair, Point, Shares
+from natc.analysis.diff.listed import CommonLists, asks_each_once
 from natc.analysis.diff.sides import Answer, Side
 from natc.analysis.diff.witness import Witness, witness_of
 from natc.netfilter.packet import Packet
@@ -79,17 +80,37 @@ class Contest:
     sides: tuple[Side, Side]
     packet: Packet
     origin: str
+    _first: tuple[Answer, Answer] = field(init=False)
+    """What each side says of the packet in its own words."""
+    lists: CommonLists | None = field(init=False)
+    """The lists of ``-m recent`` that the two ask in a row; None where each is a question by itself."""
     answers: tuple[Answer, Answer] = field(init=False)
     _sent_before: dict[tuple[Packet, frozenset[int] | None], tuple[Answer, Answer]] = field(factory=dict)
     """What became of packets as traces were asked about them: several cells may have one smallest packet."""
 
+    @_first.default
+    def _each_alone(self) -> tuple[Answer, Answer]:
+        a, b = (side.answer(self.packet, self.origin) for side in self.sides)
+        return a, b
+
+    @lists.default
+    def _lists(self) -> CommonLists | None:
+        a, b = self._first
+        if not (asks_each_once(a.values) and asks_each_once(b.values)):
+            return None
+        return CommonLists.of(a.values, b.values)
+
     @answers.default
     def _answers(self) -> tuple[Answer, Answer]:
-        return self._answered(self.packet)
+        return self._answered(self.packet) if self.lists is None else self._in_common(*self._first)
 
     def _answered(self, packet: Packet, own: frozenset[int] | None = None) -> tuple[Answer, Answer]:
-        a, b = (side.answer(packet, self.origin, own) for side in self.sides)
-        return a, b
+        alone = self.lists is None
+        a, b = (side.answer(packet, self.origin, own, list_by_list=alone) for side in self.sides)
+        return self._in_common(a, b)
+
+    def _in_common(self, a: Answer, b: Answer) -> tuple[Answer, Answer]:
+        return (a.in_common(self.lists, 0), b.in_common(self.lists, 1)) if self.lists else (a, b)
 
     def contrasts(self) -> tuple[list[Contrast], list[Unsure]]:
         """Return the contrasts, or without one the questions that may make one.

@@ -16,6 +16,7 @@ from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds
 from natc.trace.answer.outcome import Distribution, Endpoint, Outcome, Piece
+from natc.trace.chain.lists import FirstList
 from natc.trace.node.view import NodeView
 from natc.values import changed, evolve, frozen
 
@@ -140,4 +141,9 @@ def _holder(outcome: Outcome) -> str:
 
 def is_question(value: Open) -> bool:
     """Tell whether a value is a question that natc cannot decide, not a field that a packet may have."""
-    return value.domain == YES_OR_NO and value.kind != "mark bit"
+    return (value.domain == YES_OR_NO and value.kind != "mark bit") or isinstance(value, FirstList)
+
+
+def says_yes(value: Open, chosen: Any) -> bool:
+    """Tell whether a question is answered with yes; that of lists in a row where one of them says so."""
+    return chosen != len(value.questions) if isinstance(value, FirstList) else bool(chosen)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from natc.analysis.diff.fates import Questions, Term, terms_of
+from natc.analysis.diff.listed import CommonLists
 from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
@@ -44,21 +46,36 @@ class Side:
     start: Start = NOTHING_SHOWN
     backend: str = "legacy"
     machine: Machine = field(init=False)
+    list_by_list: Machine = field(init=False)
+    """The same that asks each list of ``-m recent`` by itself."""
     questions: Questions = field(init=False)
 
     @machine.default
     def _machine(self) -> Machine:
-        node = self.node or AskingNode()
-        # the other side may ask the same lists in other numbers, so each is a question of its own
-        return Machine.of(self.ruleset, node, backend=self.backend, start=self.start, list_by_list=True)
+        return self._made(list_by_list=False)
+
+    @list_by_list.default
+    def _list_by_list(self) -> Machine:
+        return self._made(list_by_list=True)
+
+    def _made(self, *, list_by_list: bool) -> Machine:
+        return Machine.of(
+            self.ruleset,
+            self.node or AskingNode(),
+            backend=self.backend,
+            start=self.start,
+            list_by_list=list_by_list,
+        )
 
     @questions.default
     def _questions(self) -> Questions:
         return Questions(self.ruleset)
 
-    def answer(self, packet: Packet, origin: str, own: frozenset[int] | None = None) -> Answer:
+    def answer(
+        self, packet: Packet, origin: str, own: frozenset[int] | None = None, *, list_by_list: bool = False
+    ) -> Answer:
         """Return what becomes of a packet; ``own`` are the node's addresses where nothing else says them."""
-        machine = self.machine
+        machine = self.list_by_list if list_by_list else self.machine
         if own is not None and self.node is None:
             machine = evolve(machine, node=OpenNode(own))
         found = machine.trace(packet, origin)
@@ -78,6 +95,17 @@ class Answer:
     terms: tuple[Term, ...]
     asked: dict[Open, Rule | None]
     """The rules behind its questions."""
+
+    def in_common(self, lists: CommonLists, side: int) -> Answer:
+        """Return the answer of one side, 0 for the first, in values that hold for the lists of both."""
+        terms = tuple(one for term in self.terms for one in lists.terms(side, term))
+        asked = {new: rule for value, rule in self.asked.items() for new in lists.values(side, value)}
+        return evolve(self, terms=terms, asked=asked)
+
+    @property
+    def values(self) -> Iterator[Open]:
+        """The open values that it asks about."""
+        return (value for term in self.terms for value in term.facts)
 
     def names(self) -> tuple[str, str]:
         """Return the service that the rules on the way name, and the whole comment; empty without one."""

@@ -7,10 +7,11 @@ from ipaddress import ip_address
 from typing import Any
 
 from natc.analysis.diff.classes import smallest_address
-from natc.analysis.diff.fates import Known, is_question
+from natc.analysis.diff.fates import Known, is_question, says_yes
 from natc.analysis.diff.spoken import expression_of
 from natc.netfilter.intervals import Intervals, number
 from natc.netfilter.packet import Domain, Open, Packet
+from natc.trace.chain.lists import FirstList
 from natc.values import evolve, frozen
 
 #: States and types of addresses, the plainest first.
@@ -34,7 +35,9 @@ class Witness:
     @property
     def rank(self) -> tuple[object, ...]:
         """Sorts witnesses: the plainest first."""
-        asked = [value for value, chosen in self.point.items() if is_question(value) and chosen]
+        asked = [
+            value for value, chosen in self.point.items() if is_question(value) and says_yes(value, chosen)
+        ]
         words = [_WORDS.index(chosen) for chosen in self.point.values() if chosen in _WORDS]
         marked = self._mark(self.point)
         numbers = [self.point.get(value, 0) for value in (self.packet.src, self.packet.sport)]
@@ -134,6 +137,8 @@ def witness_of(packet: Packet, origin: str, known: Known, values: Sequence[Open]
 def smallest(packet: Packet, value: Open, domain: Domain) -> Any:
     """Return the smallest value of a domain that a packet usually has."""
     if isinstance(domain, Intervals):
+        if isinstance(value, FirstList) and len(value.questions) in domain:
+            return len(value.questions)
         if isinstance(domain.spans[0][0], str):
             return _name(domain)
         if value == packet.src:
