@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds.words import Choice
 from natc.netfilter.targets import register_target
@@ -23,3 +24,7 @@ class Audit(Target):
     """What the record says has been done with the packet."""
 
     type: str | None = option("--type", _Type(("accept", "drop", "reject")), required=True)
+
+    def effect(self) -> Effect:
+        """The packet goes on as it came."""
+        return Nothing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag
 from natc.netfilter.kinds.numbers import Number
@@ -19,3 +20,7 @@ class Idletimer(Target):
     label: str | None = option("--label", Name(27), required=True)
     alarm: bool = option("--alarm", Flag(), default=False)
     netlink: bool = option("--send_nl_msg", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        """The packet goes on as it came."""
+        return Nothing()

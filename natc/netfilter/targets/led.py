@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds import Flag, Kind
 from natc.netfilter.kinds.numbers import number
@@ -51,3 +52,7 @@ class Led(Target):
     trigger: str | None = option("--led-trigger-id", _Trigger(16), required=True)
     delay: int = option("--led-delay", _Delay(), default=0, omit=0)
     always_blink: bool = option("--led-always-blink", Flag(), default=False)
+
+    def effect(self) -> Effect:
+        """The packet goes on as it came."""
+        return Nothing()

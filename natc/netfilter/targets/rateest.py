@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import log
 from typing import Any
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import OptionError, Target, option
 from natc.netfilter.kinds import Kind
 from natc.netfilter.kinds.words import Name
@@ -58,3 +59,7 @@ class Rateest(Target):
         if not 0 < weight < 31:
             raise OptionError("--rateest-ewmalog is out of range")
         return {**values, "interval": interval, "averaging": interval << weight & 0xFFFFFFFF}
+
+    def effect(self) -> Effect:
+        """The packet goes on as it came."""
+        return Nothing()

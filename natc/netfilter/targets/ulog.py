@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from natc.netfilter.effect import Effect, Nothing
 from natc.netfilter.extension import Target, option
 from natc.netfilter.kinds.numbers import Number
 from natc.netfilter.kinds.words import Text
@@ -29,3 +30,7 @@ class Ulog(Target):
     group: int = option("--ulog-nlgroup", Number(1, 32), default=1, omit=1)
     copied: int = option("--ulog-cprange", _Copied(high=(1 << 64) - 1), default=0, omit=0)
     threshold: int = option("--ulog-qthreshold", Number(1, 50), default=1, omit=1)
+
+    def effect(self) -> Effect:
+        """The packet goes on as it came."""
+        return Nothing()
