@@ -15,6 +15,8 @@ from natc.netfilter.rule import Rule
 
 #: The longest gap, in pieces, that reads better as an exception than as two ranges.
 _FEW = 4
+#: So many pieces are mostly what a mask with holes stands for: ``0:babe::/0:ffff::`` is 65,536 networks.
+_MANY = 64
 #: How kube-proxy's comments begin: namespace/name, perhaps with the port's name.
 _SERVICE = r"([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]*)?)(?:\s|$)"
 
@@ -86,6 +88,12 @@ def _addresses(packet: Packet, value: Open, domain: Domain) -> str:
     name = _name(value)
     if domain.single is not None:
         return f"{name} is {address_of(domain.single, packet.bits)}"
+    if len(domain.spans) > _MANY:
+        from natc.trace.answer.masked import masked_words
+
+        words = masked_words(domain, value.domain, packet.bits, lambda part: _networks(part, packet.bits))
+        if words is not None:
+            return f"{name} {words}"
     inside = _networks(domain, packet.bits)
     outside = _networks(value.domain - domain, packet.bits)
     choices = [

@@ -43,6 +43,7 @@ from natc.values import changed, evolve, field, frozen
 
 if TYPE_CHECKING:
     from natc.netfilter.conntrack.connection import Connection
+    from natc.netfilter.packet import Packet
 
 
 @frozen
@@ -79,12 +80,22 @@ def _bits(asker: Asker, condition: Bits, state: State) -> Answer:
     if type(value) is int:
         return value & condition.mask == condition.value
     if type(value) is not OpenMark:
-        words = f"{condition.field} & {condition.mask:#x} is {condition.value:#x}"
-        return question(state, Open("question", words, YES_OR_NO))
+        return question(state, Open("question", _bits_asked(condition, state.packet), YES_OR_NO))
     known = condition.mask & ~value.unknown
     if (value.value ^ condition.value) & known or condition.value & ~condition.mask:
         return False
     return asker.ask(All(tuple(_open_bits(value, condition))), state)
+
+
+def _bits_asked(condition: Bits, packet: Packet) -> str:
+    """Return what is asked for in words: of an address a network whose mask has holes."""
+    field = getattr(packet, condition.field)
+    if condition.field in ("src", "dst") and type(field) is Open:
+        from natc.netfilter.kinds.addresses import text_of
+
+        value, mask = (text_of(number, packet.bits) for number in (condition.value, condition.mask))
+        return f"{field.kind} in {value}/{mask}"
+    return f"{condition.field} & {condition.mask:#x} is {condition.value:#x}"
 
 
 def _open_bits(value: OpenMark, condition: Bits) -> list[Condition]:
