@@ -144,6 +144,8 @@ class Route:
     gateway: int | None = None
     broadcast: bool = False
     """Everybody on the device gets it, the node itself included."""
+    realms: int | None = 0
+    """The realms of a known node's route; None where an open source has a part in them."""
 
 
 NOWHERE = Route()

@@ -50,6 +50,8 @@ class Found:
 
     route: Route
     hop: NextHop
+    rule_realms: int = 0
+    """What the policy rule that led there says of realms."""
 
     @property
     def uncertain(self) -> bool:
@@ -158,7 +160,7 @@ class Fib:
         found = self.lookup_table(rule.table or TABLES["main"], flow)
         if isinstance(found, Found) and found.route.destination.length <= rule.suppress_prefix:
             return None
-        return found
+        return evolve(found, rule_realms=rule.realms) if rule.realms and isinstance(found, Found) else found
 
     def lookup_table(self, table: int, flow: Flow) -> Found | str | None:
         """Look into one table: the route, the error of a refusing one, or None when nothing fits."""

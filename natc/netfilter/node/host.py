@@ -110,6 +110,8 @@ class Host:
     complete: bool = False
     """``routes`` holds what the kernel adds by itself, too: it was read off a running node."""
     fib: Fib = field(init=False, eq=False, repr=False)
+    realms: frozenset[int] = field(init=False, eq=False, repr=False)
+    """The realms that routes and policy rules give to packets; of all others that is 0."""
     _local: frozenset[int] = field(init=False, eq=False, repr=False)
 
     @rules.default
@@ -120,6 +122,11 @@ class Host:
     def _make_fib(self) -> Fib:
         implicit = () if self.complete else implicit_routes(self)
         return Fib((*implicit, *self.routes), self.rules)
+
+    @realms.default
+    def _collect_realms(self) -> frozenset[int]:
+        named = {hop.realms for route in self.routes for hop in route.hops}
+        return frozenset((named | {rule.realms for rule in self.rules}) - {0})
 
     @_local.default
     def _collect_local(self) -> frozenset[int]:
@@ -196,11 +203,6 @@ class Host:
         if self.complete:
             added -= {route.destination for route in implicit_routes(self)}
         return bool(added)
-
-    @property
-    def names_realms(self) -> bool:
-        """Whether a route or a policy rule gives packets a realm; of all others that is 0."""
-        return any(one.realms for one in self.routes) or any(one.realms for one in self.rules)
 
     @property
     def tcp_loose(self) -> bool:

@@ -54,6 +54,10 @@ class Prefix:
         return str(family((self.address, self.length)))
 
 
+#: Stands for a realm that has a name, whose number the node's files say.
+UNNUMBERED = -1
+
+
 @frozen
 class NextHop:
     """Where a route leads: a device, through a gateway or, without one, directly."""
@@ -61,6 +65,8 @@ class NextHop:
     device: str | None = None
     gateway: int | None = None
     weight: int = 1
+    realms: int = 0
+    """The realm that its packets have, above it that of the source; :data:`UNNUMBERED` for a name."""
 
 
 @frozen
@@ -77,8 +83,6 @@ class Route:
     metric: int = 0
     tos: int = 0
     scope: int = 0
-    realms: bool = False
-    """Whether it gives its packets a realm; which, natc does not follow."""
 
     @property
     def error(self) -> str | None:
@@ -111,8 +115,8 @@ class PolicyRule:
     suppress_prefix: int = field(default=-1)
     """Routes this short or shorter do not count (``suppress_prefixlength``)."""
     goto: int | None = None
-    realms: bool = False
-    """Whether it gives its packets a realm."""
+    realms: int = 0
+    """What it gives packets whose route names no realm, as in a next hop."""
 
 
 # ---- reading
@@ -126,7 +130,7 @@ def parse_route(text: str, family: int) -> Route:
     values: dict[str, Any] = {"metric": 1024} if family == 6 and kind != "local" else {}
     hops = [NextHop()]
     for word in words:
-        if word in ("via", "dev", "nexthop", "weight"):
+        if word in ("via", "dev", "nexthop", "weight", "realm", "realms"):
             _add_hop(hops, word, words, family)
         elif word in _ROUTE_WORDS:
             values |= _ROUTE_WORDS[word](words, family)
@@ -134,7 +138,7 @@ def parse_route(text: str, family: int) -> Route:
             words.skip(1)
         elif word not in _ROUTE_FLAGS:
             raise NodeError(f"route {text!r}: {word!r} is no word of a route")
-    named = tuple(hop for hop in hops if hop != NextHop()) or (NextHop(),)
+    named = tuple(hop for hop in hops if hop.device or hop.gateway is not None) or (hops[0],)
     values.setdefault("scope", _default_scope(kind, named[0]))
     values.setdefault("table", TABLES["local" if kind in _OWN_KINDS else "main"])
     return Route(destination, kind, named, **values)
@@ -160,6 +164,8 @@ def _add_hop(hops: list[NextHop], word: str, words: _Words, family: int) -> None
         hops.append(NextHop())
     elif word == "dev":
         hops[-1] = evolve(hop, device=words.take())
+    elif word.startswith("realm"):
+        hops[-1] = evolve(hop, realms=_realms_in(words.take()))
     elif word == "weight":
         hops[-1] = evolve(hop, weight=_integer(words.take()))
     else:
@@ -246,8 +252,16 @@ def _protocol(words: _Words, family: int) -> dict[str, Any]:
 
 
 def _realms(words: _Words, family: int) -> dict[str, Any]:
-    words.skip(1)
-    return {"realms": True}
+    return {"realms": _realms_in(words.take())}
+
+
+def _realms_in(text: str) -> int:
+    """Read ``[SOURCE/]DESTINATION``."""
+    try:
+        first, *more = (int({"cosmos": "0"}.get(part, part), 0) for part in text.split("/"))
+    except ValueError:
+        return UNNUMBERED
+    return first << 16 | more[0] if more else first
 
 
 def _goto(words: _Words, family: int) -> dict[str, Any]:
@@ -289,8 +303,6 @@ _ROUTE_WORDS: dict[str, _Reader] = {
     "table": _lookup,
     "src": lambda words, family: {"source": parse_address(words.take(), family)},
     "scope": lambda words, family: {"scope": _scope(words.take())},
-    "realm": _realms,
-    "realms": _realms,
 }
 _RULE_WORDS: dict[str, _Reader] = {
     "from": _prefix_field("source"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 from natc.netfilter.node.fib import NO_ROUTE, Flow, Found
 from natc.netfilter.node.host import Host
 from natc.netfilter.node.own_addresses import addresses_of
+from natc.netfilter.node.realms import realms_of_source, realms_of_way, way_back
 from natc.netfilter.node.special_addresses import (
     ALL_SYSTEMS,
     LIMITED_BROADCAST,
@@ -54,6 +55,8 @@ class InputRoute:
     """For ``drop``: type and code of the ICMP error sent to the source, None when it is silent."""
     uncertain: bool = False
     """The route has several hops and which of them is taken depends on a hash."""
+    realms: int | None = 0
+    """The realms of the route; None where the source is open, which has a part in them."""
 
 
 def arrival_refusal(family: int, source: int, destination: int, interface: str) -> str | None:
@@ -131,7 +134,9 @@ def _delivered4(host: Host, flow: Flow) -> InputRoute:
     refused = None
     if flow.source != UNSPECIFIED4:
         refused = source_refusal(host, flow, None)
-    return InputRoute("drop", reason=refused) if refused else InputRoute("local")
+    if refused:
+        return InputRoute("drop", reason=refused)
+    return InputRoute("local", realms=_realms_back(host, flow, None))
 
 
 def _forwarded4(host: Host, flow: Flow, found: Found) -> InputRoute:
@@ -142,7 +147,16 @@ def _forwarded4(host: Host, flow: Flow, found: Found) -> InputRoute:
     refused = source_refusal(host, flow, found.hop.device)
     if refused:
         return InputRoute("drop", reason=refused)
-    return InputRoute("forward", found.hop.device, found.hop.gateway, uncertain=found.uncertain)
+    device, back = found.hop.device, _realms_back(host, flow, found.hop.device)
+    realms = None if back is None else realms_of_way(found, back)
+    return InputRoute("forward", device, found.hop.gateway, uncertain=found.uncertain, realms=realms)
+
+
+def _realms_back(host: Host, flow: Flow, out: str | None) -> int | None:
+    """Return what the way back gives of realms, None where the source is open."""
+    if not host.realms:
+        return 0
+    return None if flow.source_open else realms_of_source(host, flow, out)
 
 
 _REFUSALS = {
@@ -162,7 +176,7 @@ def source_refusal(host: Host, flow: Flow, out: str | None) -> str | None:
         return None
     rp_filter = host.sysctl("rp_filter", flow.in_interface)
     back_out = out == flow.in_interface and host.sysctl("send_redirects", flow.in_interface)
-    if not rp_filter and not back_out:
+    if not rp_filter and not back_out and not host.realms:
         if host.sysctl("accept_local", flow.in_interface):
             return None
         custom = host.fib.has_custom_rules or host.has_custom_local_routes
@@ -174,9 +188,7 @@ def source_refusal(host: Host, flow: Flow, out: str | None) -> str | None:
 def _reverse_refusal(host: Host, flow: Flow, out: str | None, rp_filter: int) -> str | None:
     """Look up the way back to the source, as strictly as ``rp_filter`` says."""
     device = flow.in_interface
-    mark = flow.mark if host.sysctl("src_valid_mark", device) else 0
-    back = Flow(flow.source, flow.destination, out or "lo", mark=mark, tos=flow.tos)
-    found = host.fib.lookup(back)
+    found = host.fib.lookup(way_back(host, flow, out))
     filtered = "rp_filter: the way back to the source is not through " + device
     if isinstance(found, str):
         return filtered if rp_filter else None

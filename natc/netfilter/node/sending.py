@@ -9,6 +9,7 @@ from natc.netfilter.node.fib import Flow, Found
 from natc.netfilter.node.host import LINK, Host
 from natc.netfilter.node.iproute import TABLES
 from natc.netfilter.node.own_addresses import select_source
+from natc.netfilter.node.realms import realms_of_way
 from natc.netfilter.node.route_matches import address_type
 from natc.netfilter.node.source6 import select_source6
 from natc.netfilter.node.special_addresses import LIMITED_BROADCAST, LOOPBACK4, MULTICAST4, UNSPECIFIED4
@@ -29,6 +30,8 @@ class OutputRoute:
     error: str | None = None
     """The name of the error the sender gets, when there is no way."""
     uncertain: bool = False
+    realms: int = 0
+    """The realms of the route, for IPv4 (:mod:`natc.netfilter.node.realms`)."""
 
 
 def route_output(
@@ -73,7 +76,7 @@ def _output4(host: Host, flow: Flow, any_source: bool) -> OutputRoute:
         return _no_way(host, flow, found)
     if found.route.type == "local":
         chosen = source or found.route.source or destination
-        return OutputRoute("lo", chosen, type="local")
+        return OutputRoute("lo", chosen, type="local", realms=realms_of_way(found))
     chosen = source or found.route.source or _hop_source(host, found)
     return _made4(host, flow, found, chosen)
 
@@ -101,7 +104,8 @@ def _made4(host: Host, flow: Flow, found: Found, source: int) -> OutputRoute:
     if flow.destination in MULTICAST4 or flow.destination == LIMITED_BROADCAST:
         kind = "multicast" if flow.destination in MULTICAST4 else "broadcast"
         return OutputRoute(device, source, None, kind, uncertain=found.uncertain)
-    return OutputRoute(device, source, found.hop.gateway, found.route.type, uncertain=found.uncertain)
+    kind, realms = found.route.type, 0 if found.route.type == "broadcast" else realms_of_way(found)
+    return OutputRoute(device, source, found.hop.gateway, kind, uncertain=found.uncertain, realms=realms)
 
 
 def _output6(host: Host, flow: Flow) -> OutputRoute:

@@ -60,7 +60,6 @@ def route_of(shown: Mapping[str, Any], family: int) -> Route:
     for name, word in (("prefsrc", "src"), ("metric", "metric"), ("tos", "tos"), ("scope", "scope")):
         words += [word, shown[name]] if name in shown else []
     words += ["table", shown.get("table", "main")]
-    words += ["realm", shown["flow_to"]] if "flow_to" in shown else []
     for hop in shown.get("nexthops", ()):
         words += ["nexthop", *_hop_words(hop), "weight", hop.get("weight", 1)]
     if family == 6 and "metric" not in shown:
@@ -70,13 +69,22 @@ def route_of(shown: Mapping[str, Any], family: int) -> Route:
 
 def _hop_words(shown: Mapping[str, Any]) -> list[str]:
     words = ["via", shown["gateway"]] if "gateway" in shown else []
-    return words + (["dev", shown["dev"]] if "dev" in shown else [])
+    words += ["dev", shown["dev"]] if "dev" in shown else []
+    flow = shown.get("flow", {})
+    return words + _realm_words(flow.get("from"), flow.get("to"))
+
+
+def _realm_words(source: object, destination: object) -> list[str]:
+    """The realms of a next hop or a rule, as far as they are shown."""
+    if destination is None:
+        return []
+    return ["realms", f"{source}/{destination}" if source is not None else f"{destination}"]
 
 
 #: The words of a rule with one value each: as JSON names them, and as ip's arguments do.
 _RULE_WORDS = {
     "iif": "iif", "oif": "oif", "tos": "tos", "ipproto": "ipproto", "table": "table", "goto": "goto",
-    "suppress_prefixlen": "suppress_prefixlength", "flow_to": "realms",
+    "suppress_prefixlen": "suppress_prefixlength",
 }  # fmt: skip
 #: Words of a rule with a range: its name where it is one value, else those of its ends.
 _RULE_RANGES = {
@@ -101,5 +109,8 @@ def rule_of(shown: Mapping[str, Any], family: int) -> PolicyRule:
     for word, (low, high) in _RULE_RANGES.items():
         words += [word, f"{shown[low]}-{shown[high]}"] if low in shown else []
         words += [word, shown[word]] if word in shown else []
-    words += [shown["action"]] if "action" in shown else []
+    words += [
+        *_realm_words(shown.get("flow_from"), shown.get("flow_to")),
+        *([shown["action"]] if "action" in shown else []),
+    ]
     return parse_rule(" ".join(map(str, words)), family)

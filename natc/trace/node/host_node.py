@@ -12,6 +12,7 @@ from natc.netfilter.intervals import name, union
 from natc.netfilter.node import route_matches, routing, sending
 from natc.netfilter.node.fib import Flow
 from natc.netfilter.node.host import Host
+from natc.netfilter.node.iproute import UNNUMBERED
 from natc.netfilter.node.routing import InputRoute
 from natc.netfilter.node.sending import OutputRoute
 from natc.netfilter.packet import NOBODY, Open
@@ -66,8 +67,11 @@ class HostNode:
         return asked.value & asked.mask == 0
 
     def route_realm(self, state: State, asked: RouteRealm) -> Answer:
-        """Routes of which none names a realm have realm 0."""
-        return OpenNode().route_realm(state, asked) if self.host.names_realms else asked.value == 0
+        """Routes of which none names a realm have realm 0; of a realm with a name nobody knows the number."""
+        realms = state.route.realms
+        if self.host.realms and (realms is None or UNNUMBERED in self.host.realms):
+            return OpenNode().route_realm(state, asked)
+        return (realms or 0) & asked.mask == asked.value
 
     def refused(self, state: State) -> bool:
         """Whether a packet from the wire vanishes before any hook sees it."""
@@ -104,8 +108,8 @@ class HostNode:
 
     def _let_in(self, state: State, found: InputRoute) -> State:
         if found.kind == "local":
-            return changed(state, hook="INPUT", route=Route("lo"))
-        return self._forwarded(state, Route(found.out or "", found.gateway))
+            return changed(state, hook="INPUT", route=Route("lo", realms=found.realms))
+        return self._forwarded(state, Route(found.out or "", found.gateway, realms=found.realms))
 
     @staticmethod
     def _forwarded(state: State, route: Route) -> State:
@@ -145,7 +149,8 @@ class HostNode:
         tos = flow_of(state).tos if self.host.family == 4 else 0
         flow = Flow(copy.gateway, out_interface=device, tos=tos)
         found = sending.route_output(self.host, flow, may_broadcast=True)
-        return None if found.error else Route(found.out or "", found.gateway or copy.gateway)
+        gateway = found.gateway or copy.gateway
+        return None if found.error else Route(found.out or "", gateway, realms=found.realms)
 
     def alike(self, state: State) -> Callable[[int], Hashable]:
         return stretch_of(self.host)
@@ -154,7 +159,8 @@ class HostNode:
 def _routed(state: State, found: OutputRoute) -> State:
     if found.error:
         return changed(state, verdict="NO_ROUTE", errno=found.error, frames=())
-    return changed(state, route=Route(found.out or "", found.gateway, found.type == "broadcast"))
+    to_all = found.type == "broadcast"
+    return changed(state, route=Route(found.out or "", found.gateway, to_all, found.realms))
 
 
 def node_from_file(path: str) -> HostNode:
