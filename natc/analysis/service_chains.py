@@ -7,7 +7,7 @@ on the rules that lead to it, or follows from the chain that leads to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from natc.kube.proxy_names import (
     ENDPOINT_PREFIX,
@@ -66,11 +66,6 @@ def kind_of(chain: str) -> str:
 def looks_own(chain: str) -> bool:
     """Tell whether a chain has a name as long as that of a service port's, and the beginning of one."""
     return chain[:-HASH_LENGTH] in _KINDS
-
-
-def looking_own(chains: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the chains for which :func:`looks_own`, with their texts; 60,000 calls take 6 ms."""
-    return [(chain, text) for chain, text in chains.items() if chain[:-HASH_LENGTH] in _KINDS]
 
 
 def looking_other(chains: Iterable[str]) -> list[str]:

