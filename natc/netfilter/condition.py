@@ -180,7 +180,7 @@ class Translated(Condition):
 class Probe(Protocol):
     """A match that looks something up in what the kernel remembers, and may change it."""
 
-    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | Drops | None, Memory]:
         """Return whether it matches (None: cannot be told) and what is remembered afterwards.
 
         ``rule`` identifies the rule for matches that keep their own count (nth, limit).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from natc.netfilter.condition import Condition, Remembered, Unknown
+from natc.netfilter.condition import Condition, Drops, Remembered, Unknown
 from natc.netfilter.conntrack.datagrams import TABLE, datagram_of
 from natc.netfilter.conntrack.zone import NO_ZONE
 from natc.netfilter.extension import Match, Term, option
@@ -79,12 +79,12 @@ class _Count:
     connection: Connection | None = None
     """What the packet belongs to; a packet of none counts by its own header."""
 
-    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | Drops | None, Memory]:
         """Count the connections of the packet's network that this rule has seen and that still exist.
 
         The kernel clears its list of those that are gone once in a tick of its clock (1 to 10 ms), and not
-        before: packets are taken to come further apart. None where none is left, the packet's own being
-        over: such a packet the kernel drops.
+        before: packets are taken to come further apart. Where none is left, the packet's own being over, the
+        kernel drops the packet.
         """
         table = memory.get(TABLE)
         if table is None:
@@ -92,17 +92,16 @@ class _Count:
         own = self.connection
         here = (own.original, own.zone) if own else (datagram_of(packet).key(), NO_ZONE)
         key = ("connlimit", rule, self.limit.network_of(packet))
-        counted = tuple(seen for seen in memory.get(key, ()) if seen != here and _is_open(table.find(*seen)))
-        if own is None or _counts(own):
+        known = memory.get(key)
+        counted = tuple(seen for seen in known or () if seen != here and _is_open(table.find(*seen)))
+        entry = table.find(*here)
+        if known is None or entry is None or _is_open(entry):  # a list is not looked through as it begins
             counted = (*counted, here)
-        return self.limit.holds(len(counted)) if counted else None, memory.with_value(key, counted)
+        found = self.limit.holds(len(counted)) if counted else Drops.UNMATCHED
+        return found, memory.with_value(key, counted)
 
 
 def _is_open(found: tuple[Connection, int] | None) -> bool:
-    """Tell whether there is an entry of a connection that still counts."""
-    return found is not None and _counts(found[0])
-
-
-def _counts(connection: Connection) -> bool:
-    """Tell whether a connection is not one of TCP that is over."""
-    return connection.protocol is None or connection.protocol.state not in _OVER
+    """Tell whether there is an entry of a connection, and not one of TCP that is over."""
+    protocol = found[0].protocol if found else None
+    return found is not None and (protocol is None or protocol.state not in _OVER)

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from natc.netfilter.bucket import Bucket
-from natc.netfilter.condition import ALWAYS, Condition, Remembered, Unknown
+from natc.netfilter.condition import ALWAYS, Condition, Drops, Remembered, Unknown
 from natc.netfilter.extension import Match, OptionError, Term, option
 from natc.netfilter.flow_ports import ports_of
 from natc.netfilter.guards import needs_tuple
@@ -245,12 +245,12 @@ class Hashlimit(Match):
             return memory.with_value(self.kept_at, evolve(table, is_mixed=True))
         return memory
 
-    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | None, Memory]:
+    def consult(self, memory: Memory, packet: Packet, rule: object) -> tuple[bool | Drops | None, Memory]:
         """Take the packet out of the bucket of this source, destination or port.
 
         None where that hangs on whether a bucket that was idle for long has been collected as garbage yet,
-        for a new bucket in a full table (the kernel drops the packet), and of a table with rules in packets
-        and others in bytes.
+        and of a table with rules in packets and others in bytes. A packet that needs a new bucket in a full
+        table is dropped.
         """
         assert isinstance(packet.length, int)
         table: RateTable = memory.get(self.kept_at)
@@ -267,8 +267,8 @@ class Hashlimit(Match):
             if idle <= first.gc_interval and fresh != taken:
                 return None, memory
         if found is None or idle > first.gc_interval:
-            if not table.has_room(memory):
-                return None, memory
+            if not (room := table.has_room(memory)):
+                return None if room is None else Drops.UNMATCHED, memory
             memory = memory.with_value(self.kept_at, table.with_group(group))
         return within is (self.upto is not None), memory.with_value(key, left)
 

@@ -254,7 +254,12 @@ def _remembered(asker: Asker, condition: Remembered, state: State) -> Answer:
     truth, memory = probe.consult(memory, state.packet, asker.rule)
     if truth is None:
         return asker.ask(condition.unknown, state)
+    if isinstance(truth, Drops):
+        return [Split(truth.value, changed(state, verdict="DROP", reason=_UNCOUNTED))]
     return [Split(truth, changed(state, memory=memory))]
+
+
+_UNCOUNTED = "the rule cannot count it: its table is full, or the connection is over"
 
 
 def _forgetting(answer: Answer, condition: Remembered, state: State) -> Answer:
