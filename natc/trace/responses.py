@@ -196,6 +196,7 @@ def _state(final: State, packet: Packet) -> State:
     """Set out with the connection of the packet that is answered, in the other direction."""
     binding = final.binding
     if not binding.tracked:
-        return State(packet, local=True, memory=final.memory, binding=NO_BINDING)
+        lone = changed(NO_BINDING, answers_untracked=final.packet.ctstate == "UNTRACKED")
+        return State(packet, local=True, memory=final.memory, binding=lone)
     turned = changed(binding, direction=1 - binding.direction)
     return State(changed(packet, ctstate="RELATED"), local=True, memory=final.memory, binding=turned)

@@ -173,6 +173,8 @@ class Binding:
     """The zone that a CT target put the packet in."""
     template: bool = False
     """A CT target gave the packet a template of a connection; until it is tracked that counts as one."""
+    answers_untracked: bool = False
+    """The packet answers one that is not tracked: it counts as seen, and CT leaves it (nf_conntrack_attach)."""
     helper: str | None = None
 
 

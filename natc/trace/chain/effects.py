@@ -85,7 +85,8 @@ def _exchange_marks(effects: Effects, effect: ExchangeMarks, state: State, ready
 
 def _track(effects: Effects, effect: Track, state: State, ready: ReadyRule) -> list[After]:
     binding = state.binding
-    if binding.tracked or binding.template or state.packet.ctstate == "UNTRACKED":
+    seen = binding.tracked or binding.template or binding.answers_untracked
+    if seen or state.packet.ctstate == "UNTRACKED":
         return [(state, CONTINUE)]
     if effect.untracked:
         return [(state.with_packet(ctstate="UNTRACKED"), CONTINUE)]

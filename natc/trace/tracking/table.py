@@ -181,7 +181,15 @@ def _forked(state: State) -> tuple[Connections, State]:
 def bound(state: State, connection: Connection | None, direction: int) -> State:
     """Return the state with its packet known to be of a connection; None: of none."""
     if connection is None:
-        untracked = changed(state.binding, connection=None, tracked=False, template=False, zone=NO_ZONE)
+        # What the tracker of another protocol than ICMP finds invalid counts as not seen (nf_conntrack_in).
+        untracked = changed(
+            state.binding,
+            connection=None,
+            tracked=False,
+            template=False,
+            answers_untracked=state.binding.answers_untracked and state.packet.proto in _ICMP,
+            zone=NO_ZONE,
+        )
         return changed(state, binding=untracked)
     words = {Status.SNAT: "SNAT", Status.DNAT: "DNAT"}
     translated = frozenset(word for status, word in words.items() if status in connection.status)
