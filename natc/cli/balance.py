@@ -83,11 +83,16 @@ def _destination(text: str) -> tuple[str | None, int]:
     """Return the address, None where there is none, and the port."""
     from natc.netfilter.kinds.ports import port
 
-    host, number = (None, None) if text.startswith(":") else address_and_port("--dst", text, _EXPECTED)
+    at = Span("--dst", 1, 1, text, len(text))
+    if not text.startswith(":"):
+        host, number = address_and_port("--dst", text, _EXPECTED)
+        if number is None:
+            raise UsageError(f"{text!r} has no port", at, _EXPECTED)
+        return host, number
     try:
-        return host, port(text[1:]) if number is None else number
-    except ValueError:
-        raise UsageError(f"{text!r} has no port", Span("--dst", 1, 1, text, len(text)), _EXPECTED) from None
+        return None, port(text[1:])
+    except ValueError as problem:
+        raise UsageError(str(problem), at, _EXPECTED) from None
 
 
 def _weighed(word: str) -> tuple[str, Fraction]:

@@ -95,9 +95,9 @@ class Both:
         """Compare what both have, family by family."""
         from natc.analysis.diff.changes import Difference, compare, together
 
+        within = self._within()
         if self._same_text:
             return Difference()
-        within = self._within()
         families = self.inputs[0].families & self.inputs[1].families
         if not families:
             raise UsageError("A and B are not of one family of addresses", expected="both IPv4 or both IPv6")

@@ -11,10 +11,13 @@ from natc.cli.answer import show
 from natc.cli.flags import no_cache
 from natc.cli.pasted import read_for_answers, table_option
 from natc.collector import collector_paused
-from natc.errors import UsageError
+from natc.errors import Span, UsageError
 
 if TYPE_CHECKING:
     from natc.analysis.who import Path
+
+
+_EXPECTED = "IP, IP:PORT or [IPv6]:PORT"
 
 
 @click.command("who")
@@ -63,8 +66,8 @@ def _target(text: str) -> tuple[str, int | None]:
     try:
         to = NatTarget().parse([text])
     except ValueError as error:
-        raise UsageError(f"{text!r}: {error}", expected="IP, IP:PORT or [IPv6]:PORT") from None
+        raise UsageError(str(error), Span("IP", 1, 1, text, len(text)), _EXPECTED) from None
     one = to.first is not None and to.first == to.last and to.base_port is None
     if not one or (to.ports is not None and to.ports.low != to.ports.high):
-        raise UsageError(f"{text!r} is not one address", expected="IP, IP:PORT or [IPv6]:PORT")
+        raise UsageError("is not one address", Span("IP", 1, 1, text, len(text)), _EXPECTED)
     return str(to.first), None if to.ports is None else to.ports.low

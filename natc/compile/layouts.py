@@ -685,11 +685,13 @@ def find_version(text: str) -> Version:
         return Version(text, NEWER, Sureness.APPLIED)
     match = _VERSION.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is not a kube-proxy version", expected=f"1.N, 1.N.P or {NEWEST}")
+        raise UsageError(
+            f"--kube-version: {text!r} is not a kube-proxy version", expected=f"1.N, 1.N.P or {NEWEST}"
+        )
     minor = int(match[1])
     if minor not in _MINORS:
         raise UsageError(
-            f"natc does not know kube-proxy {text}",
+            f"--kube-version: natc does not know kube-proxy {text}",
             expected=f"1.{min(_MINORS)} to 1.{max(_MINORS)}, or {NEWEST}",
         )
     patch = int(match[2]) if match[2] else _MINORS[minor][-1][0]

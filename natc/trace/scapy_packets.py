@@ -54,7 +54,7 @@ def packet_of_expression(text: str) -> Packet:
 
     Raises :class:`UsageError` with a caret for anything that is no layer with literal arguments.
     """
-    return packet_of_scapy(_build(_Expression(text).layers()))
+    return packet_of_scapy(_build(_Expression(text)))
 
 
 class _Expression:
@@ -66,14 +66,14 @@ class _Expression:
     def layers(self) -> list[tuple[str, dict[str, Any], ast.Call]]:
         """Return the layers in order: name, arguments, and where it was written."""
         if len(self.text) > _LONGEST:
-            raise self._error("the expression is too long", None)
+            raise self.error("the expression is too long", None)
         try:
             tree = ast.parse(self.text.strip(), "<packet>", "eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise self._error(f"not an expression: {getattr(error, 'msg', error)}", None) from None
+            raise self.error(f"not an expression: {getattr(error, 'msg', error)}", None) from None
         calls = self._divided(tree)
         if len(calls) > _MOST_LAYERS:
-            raise self._error(f"more than {_MOST_LAYERS} layers", None)
+            raise self.error(f"more than {_MOST_LAYERS} layers", None)
         return [self._layer(call) for call in calls]
 
     def _divided(self, tree: ast.expr) -> list[ast.expr]:
@@ -89,26 +89,27 @@ class _Expression:
             call = ast.copy_location(ast.Call(ast.Name("Raw"), [], []), part)
             return "Raw", {"load": part.value}, call
         if not isinstance(part, ast.Call) or not isinstance(part.func, ast.Name):
-            raise self._error("this is not a layer", part)
+            raise self.error("this is not a layer", part)
         name = part.func.id
         if name not in LAYERS:
-            raise self._error(f"natc knows no layer {name!r}", part.func, ", ".join(LAYERS))
+            raise self.error(f"natc knows no layer {name!r}", part.func, ", ".join(LAYERS))
         if part.args:
-            raise self._error("arguments need their names", part.args[0])
+            raise self.error("arguments need their names", part.args[0])
         return name, {self._name(word): self._literal(word.value) for word in part.keywords}, part
 
     def _name(self, word: ast.keyword) -> str:
         if word.arg is None:
-            raise self._error("** is not allowed", word.value)
+            raise self.error("** is not allowed", word.value)
         return word.arg
 
     def _literal(self, value: ast.expr) -> Any:
         try:
             return ast.literal_eval(value)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            raise self._error("only literal values are allowed", value) from None
+            raise self.error("only literal values are allowed", value) from None
 
-    def _error(self, message: str, part: ast.AST | None, expected: str = _EXPECTED) -> UsageError:
+    def error(self, message: str, part: ast.AST | None, expected: str = _EXPECTED) -> UsageError:
+        """Return an error about a part of the expression, or about all of it."""
         skipped = len(self.text) - len(self.text.lstrip())
         start = getattr(part, "col_offset", 0) + skipped
         end = getattr(part, "end_col_offset", None)
@@ -117,20 +118,20 @@ class _Expression:
         return UsageError(message, span, expected)
 
 
-def _build(layers: list[tuple[str, dict[str, Any], ast.Call]]) -> Any:
+def _build(written: _Expression) -> Any:
     """Make the scapy packet of the layers."""
     packet = None
-    for name, arguments, _ in layers:
+    for name, arguments, part in written.layers():
         kind = getattr(import_module(LAYERS[name]), name)
         known = {field.name for field in kind.fields_desc}
         for argument in arguments:
             if argument not in known:
-                raise UsageError(f"{name} has no field {argument!r}", expected=", ".join(sorted(known)))
+                raise written.error(f"{name} has no field {argument!r}", part, ", ".join(sorted(known)))
         try:
             layer = kind(**arguments)
             bytes(layer)
         except Exception as error:
-            raise UsageError(f"scapy refuses {name}({arguments}): {error}", expected=_EXPECTED) from None
+            raise written.error(f"scapy refuses this layer: {error}", part) from None
         packet = layer if packet is None else packet / layer
     return packet
 

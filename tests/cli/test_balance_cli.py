@@ -130,6 +130,7 @@ def test_a_bundle_knows_the_addresses_of_its_node(capsys, tmp_path, dumps):
     [
         (["--dst", "30090", "DUMP"], "expected :PORT, IP:PORT"),
         (["--dst", "10.0.0.1", "DUMP"], "has no port (expected :PORT, IP:PORT or [IPV6]:PORT)"),
+        (["--dst", ":99999", "DUMP"], "port 99999 is not between 0 and 65535 (expected :PORT"),
         (["--dst", ":nobody", "DUMP"], "expected :PORT, IP:PORT or [IPV6]:PORT"),
         (["--dst", ":30090", "DUMP=x"], "'x' is no weight (expected 5, 0.5 or 1/3)"),
         (["--dst", ":30090", "DUMP=-1"], "'-1' is no weight"),

@@ -79,6 +79,11 @@ def test_one_destination_can_be_asked_for(after, capsys):
     assert run(["diff", BEFORE, after, "--dst", "10.105.182.209:3001"]) == 0
 
 
+def test_a_destination_that_is_none_is_refused_of_one_dump_too(capsys):
+    assert run(["diff", BEFORE, BEFORE, "--dst", "x"]) == 2
+    assert capsys.readouterr().err.startswith("--dst:1:1: 'x' is not an IP address")
+
+
 def test_both_cannot_be_standard_input(capsys):
     assert run(["diff", "-", "-"]) == 2
     assert capsys.readouterr().err == "both sides cannot be standard input\n"

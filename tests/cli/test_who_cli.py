@@ -95,3 +95,16 @@ def test_nothing_leads_there(capsys, pod):
 def test_bad_input(capsys, pod):
     assert run(["who", DUMP, pod]) == 2
     assert "expected IP, IP:PORT or [IPv6]:PORT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pod", "said"),
+    [
+        ("10.0.0", "IP:1:1: '10.0.0' is not an IP address (expected IP, IP:PORT or [IPv6]:PORT)"),
+        ("10.0.0.1-10.0.0.9", "IP:1:1: is not one address"),
+        ("10.0.0.1:x", "IP:1:1: 'x' is not a port"),
+    ],
+)
+def test_what_is_no_pod_is_refused_with_what_was_expected(pod, said, capsys):
+    assert run(["who", DUMP, pod]) == 2
+    assert capsys.readouterr().err.startswith(said)

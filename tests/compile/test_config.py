@@ -32,7 +32,7 @@ REFUSED = {
     "--iptables-masquerade-bit: 32 is not from 0 to 31": {"masquerade_bit": 32},
     "--proxy-port-range: '5-4' is not a range of ports": {"proxy_port_range": "5-4"},
     "--feature-gates: 'a b' is no feature gate's name": {"feature_gates": {"a b": True}},
-    "natc does not know kube-proxy 1.12": {"kube_version": "1.12"},
+    "--kube-version: natc does not know kube-proxy 1.12": {"kube_version": "1.12"},
 }  # fmt: skip
 
 

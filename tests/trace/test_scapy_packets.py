@@ -57,7 +57,7 @@ def test_anything_else_is_refused_with_its_place(text, message, column):
 def test_wrong_fields_are_refused():
     with pytest.raises(UsageError, match="no field 'port'"):
         packet_of_expression("IP(dst='10.0.0.1')/TCP(port=80)")
-    with pytest.raises(UsageError, match="scapy refuses"):
+    with pytest.raises(UsageError, match="--packet:1:20: scapy refuses"):
         packet_of_expression("IP(dst='10.0.0.1')/TCP(dport=99999999)")
     with pytest.raises(NatcError, match="no IP layer"):
         packet_of_expression("TCP(dport=80)")

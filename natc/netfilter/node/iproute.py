@@ -9,6 +9,7 @@ Facts: ip-route(8), ip-rule(8), include/uapi/linux/rtnetlink.h, fib_rules.h.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -122,9 +123,22 @@ class PolicyRule:
 # ---- reading
 
 
+@contextmanager
+def _naming(what: str, text: str) -> Iterator[None]:
+    """Have errors say which route or rule is meant."""
+    try:
+        yield
+    except NodeError as error:
+        raise NodeError(f"{what} {text!r}: {error.message}", error.span, error.expected) from None
+
+
 def parse_route(text: str, family: int) -> Route:
     """Read one route; raise :class:`NodeError` for words that are none."""
-    words = _Words(text)
+    with _naming("route", text):
+        return _route(_Words(text), family)
+
+
+def _route(words: _Words, family: int) -> Route:
     kind = words.take() if words.peek() in ERRORS else "unicast"
     destination = parse_prefix(words.take(), family)
     values: dict[str, Any] = {"metric": 1024} if family == 6 and kind != "local" else {}
@@ -137,7 +151,7 @@ def parse_route(text: str, family: int) -> Route:
         elif word in _ROUTE_DETAILS:
             words.skip(1)
         elif word not in _ROUTE_FLAGS:
-            raise NodeError(f"route {text!r}: {word!r} is no word of a route")
+            raise NodeError(f"{word!r} is no word of a route")
     named = tuple(hop for hop in hops if hop.device or hop.gateway is not None) or (hops[0],)
     values.setdefault("scope", _default_scope(kind, named[0]))
     values.setdefault("table", TABLES["local" if kind in _OWN_KINDS else "main"])
@@ -185,7 +199,11 @@ def _default_scope(kind: str, hop: NextHop) -> int:
 
 def parse_rule(text: str, family: int) -> PolicyRule:
     """Read one policy rule; raise :class:`NodeError` for words that are none."""
-    words = _Words(text)
+    with _naming("rule", text):
+        return _rule(_Words(text), family)
+
+
+def _rule(words: _Words, family: int) -> PolicyRule:
     values: dict[str, Any] = {}
     first = words.peek()
     if first.endswith(":") and first[:-1].isdecimal():
@@ -200,7 +218,7 @@ def parse_rule(text: str, family: int) -> PolicyRule:
         elif word in ("protocol", "suppress_ifgroup", "proto"):
             words.skip(1)
         else:
-            raise NodeError(f"rule {text!r}: {word!r} is no word of a rule")
+            raise NodeError(f"{word!r} is no word of a rule")
     if values.get("action") is None and "table" not in values:
         values["table"] = TABLES["main"]
     return PolicyRule(**values)
@@ -272,7 +290,6 @@ class _Words:
     """The words of one line, taken from the left."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
         self._words = text.split()
         self._next = 0
 
@@ -285,7 +302,7 @@ class _Words:
 
     def take(self) -> str:
         if self._next >= len(self._words):
-            raise NodeError(f"{self._text!r} ends in the middle")
+            raise NodeError("it ends in the middle")
         self._next += 1
         return self._words[self._next - 1]
 

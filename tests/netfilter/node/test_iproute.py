@@ -59,7 +59,7 @@ def test_a_rule_reads(text: str, rule: PolicyRule) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("default via", "ends in the middle"),
+        ("default via", "route 'default via': it ends in the middle"),
         ("default fast dev eth0", "'fast' is no word of a route"),
         ("fd00::/64 dev eth0", "'fd00::/64' is not a network of IPv4"),
         ("10.0.0.0/33 dev eth0", "'10.0.0.0/33' is not a network"),
