@@ -174,7 +174,7 @@ class Binding:
     template: bool = False
     """A CT target gave the packet a template of a connection; until it is tracked that counts as one."""
     answers_untracked: bool = False
-    """The packet answers one that is not tracked: it counts as seen, and CT leaves it (nf_conntrack_attach)."""
+    """The packet answers an untracked one: it counts as seen, and CT leaves it (nf_conntrack_attach)."""
     helper: str | None = None
 
 
