@@ -21,7 +21,7 @@ from natc.netfilter.ruleset import Ruleset
 from natc.probability import Odds
 from natc.text.checks import check_loadable
 from natc.trace.bounds import bound_of
-from natc.trace.chain.program import ReadyRule
+from natc.trace.chain.program import Program, ReadyRule
 from natc.trace.injection import Sender, Sent, reply_entry
 from natc.trace.machine import Machine
 from natc.trace.node.host_node import HostNode
@@ -33,7 +33,7 @@ from natc.trace.starting import NOTHING_SHOWN, Lists, Start, asks_for_counts, wi
 from natc.trace.state import State
 from natc.trace.tracking.table import TableTracker
 from natc.trace.way import Way
-from natc.values import changed, define, field, frozen
+from natc.values import changed, define, evolve, field, frozen
 
 #: Seconds between two packets of a replay: small against every --seconds, yet time goes on.
 _TICK = 0.001
@@ -67,6 +67,9 @@ class Replay:
     """A rule asks, or has asked, what connections carry: new ones count it."""
     memory: Memory = field(init=False)
     sender: Sender = field(init=False)
+    _earlier: frozenset[str] = field(default=frozenset(), init=False)
+    """The tables that stand as a dump before the last one said."""
+    _program: Program = field(init=False)
     _way: Way = field(init=False)
     _bound: Callable[[State], Odds] = field(init=False)
 
@@ -77,6 +80,7 @@ class Replay:
             remembered[SETS] = sets
         self.memory = Memory(remembered, start=self.clock)
         self.sender = Sender(self.host)
+        check_loadable(self.ruleset, self.backend)
         self._load(self.ruleset, self.start.lists)
 
     def _connections(self) -> Connections:
@@ -90,16 +94,24 @@ class Replay:
         return Settings(host.tcp_loose, host.tcp_be_liberal, host.checks_checksums, counts)
 
     def load(self, ruleset: Ruleset) -> None:
-        """Replace the ruleset; what the kernel remembers stays. Raises DumpError where it would refuse."""
-        self._load(ruleset, {})
+        """Replace the tables that a ruleset has; the others and what the kernel remembers stay.
+
+        Raises DumpError where the kernel would refuse it.
+        """
+        check_loadable(ruleset, self.backend)
+        earlier = self._program
+        self._earlier = frozenset(self.ruleset.tables.keys() - ruleset.tables.keys())
+        kept = {name: self.ruleset.tables[name] for name in self._earlier}
+        self._load(evolve(ruleset, tables=kept | ruleset.tables), {})
+        self._program.keep(earlier, self._earlier)
 
     def _load(self, ruleset: Ruleset, lists: Lists) -> None:
-        check_loadable(ruleset, self.backend)
         self.ruleset = ruleset
         self.memory = with_lists(self.memory, ruleset, self.backend, lists).settled(self.memory.now)
         self.counts = self.counts or asks_for_counts(ruleset)
         self.memory.get(TABLE).settings = self._settings()
         machine = Machine.of(ruleset, HostNode(self.host), backend=self.backend)
+        self._program = machine.program
         self._way = machine.way(TableTracker(self.host, "nat" in ruleset.tables), machine.node)
         self._bound = bound_of(self._way)
 
@@ -122,7 +134,7 @@ class Replay:
             self._forget_connections()
         if "reply_to" in entry:
             entry = reply_entry(entry, results)
-        return self.deliver(self.sender.packet(entry))
+        return _placed(self.deliver(self.sender.packet(entry)), self._earlier)
 
     def deliver(self, sent: Sent, now: float | None = None) -> Result:
         """Send one packet, at a time in seconds, and keep what it leaves behind."""
@@ -237,6 +249,14 @@ def _held(state: State) -> State:
     if not state.verdict and state.packet.fragment & 0x3FFF:
         return changed(state, verdict="STOLEN")
     return changed(state, packet=whole(state.packet)) if state.packet.extensions else state
+
+
+def _placed(result: Result, earlier: frozenset[str]) -> Result:
+    """Return a result without the lines of rules that stand in no text but an earlier dump's."""
+    if not earlier:
+        return result
+    path = [step.split(" @")[0] if step.split()[0] in earlier else step for step in result["path"]]
+    return result | {"path": path}
 
 
 def _coins(final: State) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from natc.netfilter.condition import ALWAYS, All, Chance, Condition, Not, Remembered, Unknown, conjuncts
@@ -137,6 +137,10 @@ class Program:
         if key not in self._chains:
             self._chains[key] = self._make(table, name)
         return self._chains[key]
+
+    def keep(self, earlier: Program, tables: Iterable[str]) -> None:
+        """Take over chains of an earlier program's tables: their rules count on from where they were."""
+        self._chains |= {key: chain for key, chain in earlier._chains.items() if key[0] in tables}
 
     def _make(self, table: str, name: str) -> ReadyChain | None:
         found = self.ruleset.tables.get(table)
