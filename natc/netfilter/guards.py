@@ -44,10 +44,15 @@ def careful_header(header: Header, *, nft: bool) -> Condition:
 
 
 def needs(size: int) -> Condition:
-    """Return the condition that a header has so many bytes: a packet with fewer is dropped."""
+    """Return the condition that a header has so many bytes: a packet with fewer is dropped.
+
+    A fragment behind the first has none and does not match.
+    """
 
     def holds(packet: Packet) -> bool | Drops:
         there = size_there(packet)
+        if packet.is_later_fragment:
+            return False
         return there is None or there >= size or Drops.UNMATCHED
 
     return Computed((), holds, f"its header has {size} bytes")
@@ -58,7 +63,7 @@ def reads(size: int) -> Condition:
 
     def holds(packet: Packet) -> bool:
         there = size_there(packet)
-        return there is None or there >= size
+        return not packet.is_later_fragment and (there is None or there >= size)
 
     return Computed((), holds, f"its header has {size} bytes to read")
 
@@ -83,7 +88,7 @@ def needs_tuple(*, ports_only: bool = False) -> Condition:
         there = size_there(packet)
         if there is None:
             return True
-        if packet.proto in PORTED:
+        if packet.proto in PORTED and not packet.is_later_fragment:
             return there >= PORTS or Drops.UNMATCHED
         is_passed = ports_only and packet.proto in _ICMPS
         return is_passed or not lacks_header(packet) or Drops.UNMATCHED
@@ -96,6 +101,8 @@ def needs_options() -> Condition:
 
     def holds(packet: Packet) -> bool | Drops:
         found = packet.malformed
+        if packet.is_later_fragment:
+            return False
         return found is None or (len(found.data) >= 20 and is_sound_tcp(found.data)) or Drops.UNMATCHED
 
     return Computed((), holds, "its header has TCP's options")

@@ -101,20 +101,19 @@ def has_authentication(packet: Packet) -> bool:
     return isinstance(known, tuple) and any(number == AUTHENTICATION for number, _ in known)
 
 
-def whole(packet: Packet) -> Packet:
-    """Return a packet that is no fragment without the fragment header it may have."""
-    if not isinstance(packet.extensions, tuple) or not any(kind == FRAGMENT for kind, _ in packet.extensions):
-        return packet
+def without_fragment_header(packet: Packet) -> Packet:
+    """Return a packet without the first of the fragment headers that it has."""
     assert isinstance(packet.length, int) and isinstance(packet.proto, int)
-    kept: list[tuple[int, bytes]] = []
-    removed, following = 0, packet.proto
-    for kind, header in reversed(packet.extensions):
-        if kind == FRAGMENT and not is_cut(kind, header):
-            removed += _FRAGMENT_SIZE
-        else:
-            kept.insert(0, (kind, bytes([following]) + header[1:]))
-            following = kind
-    return changed(packet, extensions=tuple(kept), length=packet.length - removed)
+    headers = list(headers_of(packet))
+    place = next(at for at, (number, _) in enumerate(headers) if number == FRAGMENT)
+    following = headers[place][1][0]
+    del headers[place]
+    if place:
+        number, before = headers[place - 1]
+        headers[place - 1] = number, bytes([following]) + before[1:]
+    others = [fragment_of(header) for number, header in headers if number == FRAGMENT]
+    length = packet.length - _FRAGMENT_SIZE
+    return changed(packet, extensions=tuple(headers), length=length, fragment=next(iter(others), 0))
 
 
 #: Padding and router alert (RFC 8200, 4.2; RFC 2711), and what the kernel takes of them (net/ipv6/exthdrs.c):

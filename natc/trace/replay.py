@@ -12,9 +12,10 @@ from typing import Any
 from natc.errors import NatcError
 from natc.netfilter.conntrack.datagrams import TABLE
 from natc.netfilter.conntrack.tracker import Connections, Settings
+from natc.netfilter.defragmentation import gathered
 from natc.netfilter.ipset.all_sets import Sets
 from natc.netfilter.ipset.lookup import SETS
-from natc.netfilter.ipv6_headers import FRAGMENT, is_lost_at, is_refused, whole
+from natc.netfilter.ipv6_headers import is_refused
 from natc.netfilter.memory import Memory
 from natc.netfilter.node.host import Host
 from natc.netfilter.ruleset import Ruleset
@@ -239,16 +240,12 @@ class Replay:
 
 
 def _held(state: State) -> State:
-    """Hold a fragment for the others of its packet, before any table of its first hook sees it.
-
-    An IPv6 packet that says it is all of its fragments loses that header (nf_conntrack_reasm.c); one whose
-    fragment header is cut short is dropped.
-    """
-    if state.packet.malformed is not None and is_lost_at(state.packet, FRAGMENT):
-        return changed(state, verdict="DROP")
-    if not state.verdict and state.packet.fragment & 0x3FFF:
-        return changed(state, verdict="STOLEN")
-    return changed(state, packet=whole(state.packet)) if state.packet.extensions else state
+    """Hold a fragment for the others of its packet, before any table of its first hook sees it."""
+    packet = state.packet
+    if state.verdict or not (packet.fragment & 0x3FFF or packet.extensions or packet.malformed):
+        return state
+    found = gathered(packet)
+    return changed(state, verdict=found) if isinstance(found, str) else changed(state, packet=found)
 
 
 def _placed(result: Result, earlier: frozenset[str]) -> Result:

@@ -13,11 +13,13 @@ from ipaddress import ip_address
 from typing import Any
 
 from natc.errors import NatcError, Span, UsageError
+from natc.netfilter.conntrack.datagrams import has_no_connection
 from natc.netfilter.intervals import all_addresses
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, extension_headers
 from natc.netfilter.packet import INCOMING, YES_OR_NO, Open, Packet
 from natc.netfilter.wire import tcp_options
 from natc.trace.capture.frames import of_headers, rarer_fields
+from natc.values import changed
 
 #: The layers an expression may name, and the scapy module each lives in.
 LAYERS = {
@@ -154,8 +156,8 @@ def packet_of_scapy(found: Any) -> Packet:
     fields["ipsec"] = Open("question", "the packet is handled by IPsec", YES_OR_NO)
     link = _first(found, "Ether")
     fields["link_source"] = _mac(link) if link is not None else Open("link address")
-    is_invalid = fields.get("malformed") is not None
-    return Packet(in_interface=INCOMING, ctstate="INVALID" if is_invalid else "NEW", **fields)
+    packet = Packet(in_interface=INCOMING, **fields)
+    return changed(packet, ctstate="INVALID" if has_no_connection(packet) else "NEW")
 
 
 def dissected(link: int, data: bytes) -> Packet | None:

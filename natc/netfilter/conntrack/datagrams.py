@@ -21,7 +21,7 @@ def datagram_of(packet: Packet) -> Datagram:
         assert value is None or isinstance(value, int), "a replayed packet leaves nothing open"
         return value or 0
 
-    call = call_of(packet) if packet.proto == GRE and isinstance(packet.payload, bytes) else 0
+    call = _call(packet)
     return Datagram(
         packet.family,
         number(packet.proto),
@@ -39,6 +39,15 @@ def datagram_of(packet: Packet) -> Datagram:
         packet.length if isinstance(packet.length, int) else 0,
         call is None or packet.malformed is not None,
     )
+
+
+def has_no_connection(packet: Packet) -> bool:
+    """Whether a packet is INVALID whatever came before it, for its headers."""
+    return packet.malformed is not None or _call(packet) is None
+
+
+def _call(packet: Packet) -> int | None:
+    return call_of(packet) if packet.proto == GRE and isinstance(packet.payload, bytes) else 0
 
 
 def _segment(packet: Packet) -> Segment | None:

@@ -177,11 +177,8 @@ def _computed(asker: Asker, condition: Computed, state: State) -> Answer:
         return question(state, Open("question", condition.question, YES_OR_NO))
     found = condition.holds(packet)
     if isinstance(found, Drops):
-        return [Split(found.value, changed(state, verdict="DROP", reason=_UNREADABLE))]
+        return [Split(found.value, changed(state, verdict="DROP"))]
     return question(state, Open("question", condition.question, YES_OR_NO)) if found is None else found
-
-
-_UNREADABLE = "the rule cannot read its header, which is cut short or malformed"
 
 
 def _address_type(asker: Asker, condition: AddressType, state: State) -> Answer:

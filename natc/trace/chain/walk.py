@@ -55,6 +55,10 @@ class Tally:
                 self.asked.setdefault(value, rule)
 
 
+#: Why a packet is dropped while a rule looks at it; by which rule, is said behind it.
+_UNREADABLE = "its header cannot be read"
+
+
 @frozen
 class ChainWalk:
     """Moves states through the rules of a table, one matching or splitting rule a step."""
@@ -164,10 +168,11 @@ class ChainWalk:
 
     def _dropped(self, one: Split, table: str, place: int, ready: ReadyRule) -> State:
         """Leave the table with a packet that was dropped while a rule looked at it."""
+        state = changed(one.state, reason=_UNREADABLE)
         if not one.truth and not self.nft:
-            return changed(one.state, frames=())
+            return changed(state, frames=(), reason=f"{_UNREADABLE} by line {ready.rule.line}")
         step = Step(table, one.state.frames[-1].chain, ready.number, ready.rule)
-        return _finish(one.state.on_trail(step), DROP, _place(table, one.state, ready.number))
+        return _finish(state.on_trail(step), DROP, _place(table, state, ready.number))
 
     def _take(self, state: State, table: str, ready: ReadyRule) -> list[State]:
         """Follow the action of a rule that matched."""
