@@ -142,7 +142,7 @@ class Route:
 
     device: str | Open = ""
     gateway: int | None = None
-    broadcast: bool = False
+    to_itself: bool = False
     """Everybody on the device gets it, the node itself included."""
     realms: int | None = 0
     """The realms of a known node's route; None where an open source has a part in them."""
@@ -252,7 +252,7 @@ class State:
     first_state: str | Open | None = None
     """The connection's state behind the first hook."""
     original: State | None = None
-    """Of the copy of a broadcast that the node itself gets: the packet that is sent after it."""
+    """Of the copy of a broadcast or multicast that the node itself gets: the packet that is sent after it."""
     copies: Copies | None = None
     """The copies that TEE sent; None before the first (:mod:`natc.trace.tee`)."""
     again: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
+from natc.netfilter.node.special_addresses import ALL_SYSTEMS
 from natc.netfilter.packet import Packet
 from natc.trace.chain.walk import ChainWalk
 from natc.trace.crowd import goes_to, routed, told_apart
@@ -129,7 +130,7 @@ class Way:
         if state.verdict:
             return state
         if state.route.device == "lo" or state.original is not None:
-            kind = "unicast" if state.original is None else "broadcast"
+            kind = "unicast" if state.original is None else _kind_to_all(state)
             looped = state.with_packet(in_interface=state.route.device, link_type=kind)
             return self._looped(state, self._to(changed(looped, again=True), "PREROUTING"))
         own = (state.local and not state.again) or state.copied is not None
@@ -187,10 +188,15 @@ _LEAVING: dict[str, Callable[[Way, State], list[State]]] = {
 
 
 def _doubled(state: State) -> State:
-    """A broadcast goes through POSTROUTING twice: first the node's own copy (ip_mc_output)."""
-    if state.verdict or not state.route.broadcast:
+    """A packet for everybody goes through POSTROUTING twice: first the node's own copy (ip_mc_output)."""
+    if state.verdict or not state.route.to_itself:
         return state
     return changed(state, original=state)
+
+
+def _kind_to_all(state: State) -> str:
+    """Return how a rule sees the node's own copy of a packet for everybody (xt_pkttype.c)."""
+    return "multicast" if state.packet.dst == ALL_SYSTEMS else "broadcast"
 
 
 def _unrouted(state: State) -> State:

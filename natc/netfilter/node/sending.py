@@ -12,7 +12,13 @@ from natc.netfilter.node.own_addresses import select_source
 from natc.netfilter.node.realms import realms_of_way
 from natc.netfilter.node.route_matches import address_type
 from natc.netfilter.node.source6 import select_source6
-from natc.netfilter.node.special_addresses import LIMITED_BROADCAST, LOOPBACK4, MULTICAST4, UNSPECIFIED4
+from natc.netfilter.node.special_addresses import (
+    ALL_SYSTEMS,
+    LIMITED_BROADCAST,
+    LOOPBACK4,
+    MULTICAST4,
+    UNSPECIFIED4,
+)
 from natc.values import evolve, frozen
 
 
@@ -32,6 +38,8 @@ class OutputRoute:
     uncertain: bool = False
     realms: int = 0
     """The realms of the route, for IPv4 (:mod:`natc.netfilter.node.realms`)."""
+    to_itself: bool = False
+    """The node gets it, too: a broadcast, or a group that every host has joined."""
 
 
 def route_output(
@@ -103,9 +111,19 @@ def _made4(host: Host, flow: Flow, found: Found, source: int) -> OutputRoute:
         return OutputRoute(source=source, error="EINVAL")
     if flow.destination in MULTICAST4 or flow.destination == LIMITED_BROADCAST:
         kind = "multicast" if flow.destination in MULTICAST4 else "broadcast"
-        return OutputRoute(device, source, None, kind, uncertain=found.uncertain)
-    kind, realms = found.route.type, 0 if found.route.type == "broadcast" else realms_of_way(found)
-    return OutputRoute(device, source, found.hop.gateway, kind, uncertain=found.uncertain, realms=realms)
+        to_itself = device != "lo" and (kind == "broadcast" or flow.destination == ALL_SYSTEMS)
+        return OutputRoute(device, source, None, kind, uncertain=found.uncertain, to_itself=to_itself)
+    kind, to_all = found.route.type, found.route.type == "broadcast"
+    realms = 0 if to_all else realms_of_way(found)
+    return OutputRoute(
+        device,
+        source,
+        found.hop.gateway,
+        kind,
+        uncertain=found.uncertain,
+        realms=realms,
+        to_itself=to_all,
+    )
 
 
 def _output6(host: Host, flow: Flow) -> OutputRoute:

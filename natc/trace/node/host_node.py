@@ -159,8 +159,8 @@ class HostNode:
 def _routed(state: State, found: OutputRoute) -> State:
     if found.error:
         return changed(state, verdict="NO_ROUTE", errno=found.error, frames=())
-    to_all = found.type == "broadcast"
-    return changed(state, route=Route(found.out or "", found.gateway, to_all, found.realms))
+    route = Route(found.out or "", found.gateway, found.to_itself, found.realms)
+    return changed(state, route=route)
 
 
 def node_from_file(path: str) -> HostNode:
