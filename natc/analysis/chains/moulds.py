@@ -127,6 +127,8 @@ class Reader:
             return None
         shapes = tuple([rule.shape for rule in rules])
         if shapes not in self.forms:
+            if self.unproved and any(shape.goto for shape in shapes):
+                raise _not_proved()  # as no outline proves these
             self.forms[shapes] = _Form.of(rules, unproved=self.unproved)
         return self.forms[shapes].put(tuple([word for rule in rules for word in rule.values]))
 
@@ -196,9 +198,7 @@ class _Form:
 
     def _check_patience(self) -> None:
         if len(self.whole.rows) > _PATIENCE:
-            from natc.text.unproved import NotProvedError
-
-            raise NotProvedError
+            raise _not_proved()
 
     def _jumps(self) -> list[str]:
         """Return how the chains begin to which each line leads: as much as tells them from all targets."""
@@ -208,6 +208,13 @@ class _Form:
             _beginning([row[word] for row in self.whole.rows], names) if isinstance(word, int) else ""
             for word in jumps
         ]
+
+
+def _not_proved() -> Exception:
+    """Return what says that a text is to be read in full; seldom needed, so that it is imported here."""
+    from natc.text.unproved import NotProvedError
+
+    return NotProvedError()
 
 
 def _with_holes(lines: Sequence[Line], columns: Sequence[Values]) -> tuple[Line, ...]:
