@@ -13,6 +13,7 @@ from natc.trace.answer.cells import Part, cells
 from natc.trace.machine import Machine
 from natc.trace.node.view import OpenNode
 from natc.values import changed
+from tests.trace.dumps import service
 
 #: How many rulesets are tried; by hand ``NATC_MERGED=5000``.
 COUNT = int(os.environ.get("NATC_MERGED", "40"))
@@ -123,3 +124,16 @@ def compare(machine, packet, origin):
 def test_the_merged_answer_is_the_sum_of_the_branches(text, packet, origin, known):
     node = OpenNode(frozenset({(10 << 24) + 1})) if known else None
     compare(Machine.of(read(text), node), packet, origin)
+
+
+def test_so_it_is_where_endpoints_go_on_as_one():
+    compare(Machine.of(service(20)), question_packet("10.96.0.1", 80), "network")
+
+
+def test_so_it_is_where_questions_are_put_together():
+    rules = "\n".join(
+        f"-A PREROUTING -m set --match-set S{n} src -m set --match-set T{n} src -j {target}"
+        for n, target in enumerate(["RETURN"] * 7 + ["DROP"] * 3)
+    )
+    ruleset = read(f"*raw\n:PREROUTING ACCEPT\n{rules}\nCOMMIT\n")
+    compare(Machine.of(ruleset), question_packet("10.0.0.1", 80), "network")
