@@ -61,6 +61,8 @@ def _is_error_type(value: Any) -> bool:
 
 
 _TEXT = _Rule(lambda value: isinstance(value, str), "a text")
+_BYTES = _Rule(lambda value: isinstance(value, str) and all(ord(char) < 256 for char in value),
+               "a text in which each character, up to U+00FF, is a byte")  # fmt: skip
 _FLAG = _Rule(lambda value: isinstance(value, int), "true or false")
 _RULES = {
     **dict.fromkeys(("tos", "ttl", "icmp_type", "icmp_code", "chunk"), _number(8)),
@@ -71,8 +73,7 @@ _RULES = {
     "proto": _Rule(_is_protocol, "a protocol by name or number"),
     "flags": _Rule(lambda value: isinstance(value, str) and set(value) <= FLAGS.keys(),
                    f"letters of {''.join(FLAGS)}"),
-    "payload": _Rule(lambda value: isinstance(value, str) and all(ord(char) < 256 for char in value),
-                     "a text in which each character, up to U+00FF, is a byte"),
+    **dict.fromkeys(("payload", "transport"), _BYTES),
     "tcpopt": _Rule(_is_hexadecimal, "bytes in hexadecimal"),
     "icmp_error": _Rule(_is_error_type, "[type, code]"),
     "s": _Rule(lambda value: isinstance(value, int | float) and 0 <= value < inf, "seconds"),

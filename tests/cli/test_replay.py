@@ -98,6 +98,7 @@ NO_PACKETS = [
     ([{**PACKET, "dst": "fe80::1"}], "an address of IPv4", '"fe80::1"'),
     ([{**PACKET, "src": "\x1b[1m"}], "src is '\\x1b[1m'", '"\\u001b[1m"'),
     ([{**PACKET, "payload": "\u4e00"}], "is a byte", '"\\u4e00"'),
+    ([{**PACKET, "transport": "\u4e00"}], "is a byte", '"\\u4e00"'),
     ([{**PACKET, "tcpopt": "0"}], "bytes in hexadecimal", '"0"'),
     ([{**PACKET, "origin": "eth9"}], "the node has no interface 'eth9'", '"eth9"'),
     ([{"reply_to": 0, "icmp_error": [3]}], "[type, code]", '"icmp_error"'),
