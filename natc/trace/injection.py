@@ -11,6 +11,7 @@ from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, NOTHING
 from natc.netfilter.malformed import Malformed
 from natc.netfilter.node import sending
 from natc.netfilter.node.host import Host
+from natc.netfilter.node.special_addresses import needs_scope6
 from natc.netfilter.packet import Packet, protocol_number
 from natc.netfilter.wire import encode, has_right_sum, tcp_options
 from natc.trace.capture.capture_file import Frame
@@ -60,10 +61,17 @@ class Sender:
 
     def _sent_here(self, packet: Packet, entry: Entry) -> Packet:
         if entry.get("src") in (None, "auto"):
-            found = sending.route_output(self.host, flow_of(State(packet)))
-            packet = _with(packet, src=0 if found.error else found.source)
+            packet = _with(packet, src=self._own_source(packet))
         uid, gid = entry.get("uid"), entry.get("gid")
         return _with(packet, mark=entry.get("mark", 0), uid=uid or 0, gid=gid or 0)
+
+    def _own_source(self, packet: Packet) -> int:
+        """Return the source that a socket gets which names no device, 0 where it gets none."""
+        flow = flow_of(State(packet))
+        if packet.family == 6 and needs_scope6(flow.destination):
+            return 0
+        found = sending.route_output(self.host, flow)
+        return 0 if found.error else found.source
 
 
 #: The sender's address on the wire of every injected packet.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
-from natc.netfilter.node.special_addresses import ALL_SYSTEMS
+from natc.netfilter.node.special_addresses import ALL_SYSTEMS, is_interface_local6
 from natc.netfilter.packet import Packet
 from natc.trace.chain.walk import ChainWalk
 from natc.trace.crowd import goes_to, routed, told_apart
@@ -129,10 +129,14 @@ class Way:
     def _sent(self, state: State) -> State:
         if state.verdict:
             return state
+        if state.packet.family == 6 and state.route.to_itself and state.original is None:
+            return self._to(changed(state, original=state), "POSTROUTING")
         if state.route.device == "lo" or state.original is not None:
             kind = "unicast" if state.original is None else _kind_to_all(state)
             looped = state.with_packet(in_interface=state.route.device, link_type=kind)
             return self._looped(state, self._to(changed(looped, again=True), "PREROUTING"))
+        if _stays6(state):
+            return changed(state, verdict="NO_ROUTE", frames=(), reason="a group of this interface alone")
         own = (state.local and not state.again) or state.copied is not None
         return changed(state, verdict="OUTPUT" if own else "FORWARD")
 
@@ -154,10 +158,15 @@ class Way:
         return tee.gone_on(state, self.backend)
 
     def _resumed(self, state: State) -> State:
-        """Send a broadcast once the node's own copy has come to its end."""
+        """Send a packet for everybody once the node's own copy has come to its end.
+
+        IPv6 copies it behind POSTROUTING (ip6_finish_output2); one of this interface alone goes no further.
+        """
         original = state.original
         if not state.verdict or original is None:
             return state
+        if _stays6(original):
+            return changed(state, original=None)
         sent = changed(
             original,
             passed=state.passed,
@@ -169,6 +178,8 @@ class Way:
             ways=state.ways,
             trail=state.trail,
         )
+        if sent.packet.family == 6:
+            return changed(sent, original=None, verdict="OUTPUT")
         return self._to(sent, "POSTROUTING")
 
     def _after_input(self, state: State) -> list[State]:
@@ -188,15 +199,23 @@ _LEAVING: dict[str, Callable[[Way, State], list[State]]] = {
 
 
 def _doubled(state: State) -> State:
-    """A packet for everybody goes through POSTROUTING twice: first the node's own copy (ip_mc_output)."""
-    if state.verdict or not state.route.to_itself:
+    """Of IPv4 a packet for everybody goes through POSTROUTING behind the node's own copy (ip_mc_output)."""
+    if state.verdict or not state.route.to_itself or state.packet.family == 6:
         return state
     return changed(state, original=state)
 
 
+def _stays6(state: State) -> bool:
+    """Tell whether an IPv6 packet may not leave by its device (ip6_finish_output2)."""
+    to = state.packet.dst
+    leaves = state.packet.family == 6 and state.route.device != "lo"
+    return leaves and isinstance(to, int) and is_interface_local6(to)
+
+
 def _kind_to_all(state: State) -> str:
     """Return how a rule sees the node's own copy of a packet for everybody (xt_pkttype.c)."""
-    return "multicast" if state.packet.dst == ALL_SYSTEMS else "broadcast"
+    many = state.packet.family == 6 or state.packet.dst == ALL_SYSTEMS
+    return "multicast" if many else "broadcast"
 
 
 def _unrouted(state: State) -> State:

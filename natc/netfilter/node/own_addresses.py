@@ -55,3 +55,15 @@ def redirect_address(host: Host, in_interface: str | None, destination: int) -> 
         wanted = LINK if destination in LINK_LOCAL6 else GLOBAL
         addresses = tuple(a for a in addresses if min(a.scope, LINK) == wanted)
     return addresses[0].address if addresses else None
+
+
+def joined_groups6(host: Host, device: str) -> frozenset[int]:
+    """Return the IPv6 groups that every node joins on a device (net/ipv6/addrconf.c).
+
+    All nodes, all routers where it forwards, and the solicited-node groups of its addresses. A device without
+    neighbour discovery (``ip link set DEVICE arp off``) has none of the latter; no node file tells that.
+    """
+    own = addresses_of(host.interface(device))
+    solicited = {(0xFF02 << 112) | (0x1FF << 24) | each.address & 0xFFFFFF for each in own}
+    routers = {(scope << 112) | 2 for scope in (0xFF01, 0xFF02, 0xFF05)} if host.forwards(device) else set()
+    return frozenset({(scope << 112) | 1 for scope in (0xFF01, 0xFF02)} | routers | solicited)

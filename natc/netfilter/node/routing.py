@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from natc.netfilter.node.fib import NO_ROUTE, Flow, Found
 from natc.netfilter.node.host import Host
-from natc.netfilter.node.own_addresses import addresses_of
+from natc.netfilter.node.own_addresses import joined_groups6
 from natc.netfilter.node.realms import realms_of_source, realms_of_way, way_back
 from natc.netfilter.node.special_addresses import (
     ALL_SYSTEMS,
@@ -28,6 +28,7 @@ from natc.netfilter.node.special_addresses import (
     MULTICAST4,
     MULTICAST6,
     UNSPECIFIED4,
+    is_interface_local6,
     martian_source,
 )
 from natc.values import evolve, frozen
@@ -69,6 +70,8 @@ def arrival_refusal(family: int, source: int, destination: int, interface: str) 
         return "a loopback address arrives from the wire"
     if source in MAPPED6:
         return "its source is an IPv4-mapped address"
+    if is_interface_local6(destination):
+        return "a group of one interface alone arrives from the wire"
     return None
 
 
@@ -231,12 +234,6 @@ def _forwarded6(host: Host, flow: Flow, found: Found) -> InputRoute:
 
 
 def _multicast6(host: Host, flow: Flow) -> InputRoute:
-    """Groups every node joins: all nodes, all routers when it is one, its solicited-node groups."""
-    interface = host.interface(flow.in_interface)
-    solicited = {(0xFF02 << 112) | (0x1FF << 24) | a.address & 0xFFFFFF for a in addresses_of(interface)}
-    joined = {(scope << 112) | 1 for scope in (0xFF01, 0xFF02)} | solicited
-    if host.forwards(flow.in_interface):
-        joined |= {(scope << 112) | 2 for scope in (0xFF01, 0xFF02, 0xFF05)}
-    if flow.destination in joined:
+    if flow.destination in joined_groups6(host, flow.in_interface):
         return InputRoute("local")
     return InputRoute("drop", reason="a multicast group the node has not joined")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from natc.netfilter.node.fib import Flow, Found
 from natc.netfilter.node.host import LINK, Host
 from natc.netfilter.node.iproute import TABLES
-from natc.netfilter.node.own_addresses import select_source
+from natc.netfilter.node.own_addresses import joined_groups6, select_source
 from natc.netfilter.node.realms import realms_of_way
 from natc.netfilter.node.route_matches import address_type
 from natc.netfilter.node.source6 import select_source6
@@ -141,7 +141,9 @@ def _output6(host: Host, flow: Flow) -> OutputRoute:
         source = select_source6(host.interfaces, flow.destination, device) or 0
     if found.route.type in ("local", "anycast"):
         return OutputRoute("lo", source, type=found.route.type)
-    return OutputRoute(device, source, found.hop.gateway, found.route.type, uncertain=found.uncertain)
+    to_itself = device not in (None, "lo") and flow.destination in joined_groups6(host, device)
+    kind, gateway = found.route.type, found.hop.gateway
+    return OutputRoute(device, source, gateway, kind, uncertain=found.uncertain, to_itself=to_itself)
 
 
 def _is_local4(host: Host, address: int) -> bool:

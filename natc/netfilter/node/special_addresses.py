@@ -36,3 +36,13 @@ def martian_source(source: int, destination: object) -> str | None:
     if isinstance(destination, int) and destination in LOCAL_MULTICAST4:
         return None
     return "martian source: 0.0.0.0"
+
+
+def is_interface_local6(address: int) -> bool:
+    """Tell whether an address is a group whose packets leave no interface, or of the reserved scope."""
+    return address in MULTICAST6 and address >> 112 & 0xF <= 1
+
+
+def needs_scope6(address: int) -> bool:
+    """Tell whether an address means something only together with a device (__ipv6_addr_needs_scope_id)."""
+    return address in LINK_LOCAL6 or (address in MULTICAST6 and address >> 112 & 0xF in (1, 2))
