@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from natc.analysis.diff.answered import is_answered
+from natc.netfilter.node.special_addresses import LIMITED_BROADCAST
 from natc.netfilter.packet import YES_OR_NO, Domain, Open, Packet
 from natc.netfilter.rule import Rule
 from natc.netfilter.ruleset import Ruleset
@@ -23,6 +24,8 @@ from natc.values import changed, evolve, frozen
 Known = Mapping[Open, Domain]
 #: A rule in the text of a question that each rule asks for itself.
 _LINE = re.compile(r" \(line (\d+)\)\Z")
+#: A protocol and destination that nobody answers.
+_NO_PEER = 6, LIMITED_BROADCAST
 #: Verdicts whose packet goes on, with what it then looks like.
 _SEEN_AFTER = frozenset({"FORWARD", "OUTPUT", "INPUT"})
 #: Fields in which two packets that look alike on the wire may differ.
@@ -113,9 +116,17 @@ def terms_of(answer: Distribution, questions: Questions, node: NodeView) -> list
 
 def _term(sent: Packet, piece: Piece, questions: Questions, node: NodeView) -> Term:
     facts = {questions.common(value): domain for value, domain in piece.facts.known.items()}
-    if piece.outcome.verdict == "REJECT" and not is_answered(piece.outcome, piece.facts, node):
+    if _is_ignored(piece.outcome) or (
+        piece.outcome.verdict == "REJECT" and not is_answered(piece.outcome, piece.facts, node)
+    ):
         return Term(facts, piece.odds, Fate("DROP"))
     return Term(facts, piece.odds, _fate(sent, piece.outcome))
+
+
+def _is_ignored(outcome: Outcome) -> bool:
+    """Tell whether a packet is delivered and never answered: TCP to a broadcast (tcp_v4_conn_request)."""
+    packet = outcome.final
+    return outcome.verdict == "INPUT" and packet is not None and (packet.proto, packet.dst) == _NO_PEER
 
 
 def _fate(sent: Packet, outcome: Outcome) -> Fate:

@@ -18,8 +18,6 @@ from natc.trace.starting import NOTHING_SHOWN, Start
 from natc.trace.state import State
 from natc.values import evolve, field, frozen
 
-_LOCAL = frozenset({"LOCAL"})
-
 
 @frozen
 class AskingNode(OpenNode):
@@ -29,11 +27,8 @@ class AskingNode(OpenNode):
     itself have to be compared, too.
     """
 
-    def _sides(self, state: State, types: frozenset[str]) -> tuple[State | None, State | None]:
-        """Broadcasts go where others go, as the other side may not tell them."""
-        return super()._sides(state, _LOCAL)
-
     def _told(self, address: int) -> bool:
+        """Ask of every address; a broadcast goes where others go, as the other side may not tell it."""
         return False
 
 
