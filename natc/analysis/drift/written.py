@@ -70,8 +70,9 @@ class Expected:
     def _empty(self) -> set[str]:
         """Return the own chains that are to have no rules."""
         found = {name for name, text in self.common["nat"].items() if not text and looks_own(name)}
-        holding = {id(stencil) for stencil, _ in self.saved.ports if not all(part[2] for part in stencil.own)}
-        for stencil, values in self.saved.ports:
+        stencils = {id(stencil): stencil for stencil, _ in self.saved.ports}
+        holding = {at for at, stencil in stencils.items() if not all(part[2] for part in stencil.own)}
+        for stencil, values in self.saved.ports if holding else ():
             if id(stencil) in holding:
                 found |= {prefix + values[at] for prefix, at, text, _ in stencil.own if not text}
         return found
