@@ -4,8 +4,8 @@ A mould is one expression for all of a chain, made of those of its shapes: fixed
 are the same, with holes for the words in which they differ. A chain that no mould fits is read rule by
 rule; when some were, the next mould has holes where they differ. Long chains are on no sheet.
 
-Where the words met so far are certainly good a hole takes no others. So of a text whose lines have not been
-read (:mod:`natc.text.unproved`) moulds take the chains that they can vouch for, and the others are read.
+Of a text whose lines have not been read (:mod:`natc.text.unproved`) moulds take the chains that they can
+vouch for, and the others are read: where the words met so far are certainly good, a hole takes no others.
 """
 
 from __future__ import annotations
@@ -187,7 +187,8 @@ class _Form:
         self._next *= 2
         columns = [*zip(*rows, strict=True)]
         lines = _with_holes(self.whole.lines, columns)
-        sheet = Sheet(lines, good=_good(lines, self.whole.lines, columns))
+        good = _good(lines, self.whole.lines, columns) if self.unproved else frozenset()
+        sheet = Sheet(lines, good=good)
         if self.unproved and not sheet.is_vouched:
             self._check_patience()
             return None
