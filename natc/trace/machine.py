@@ -117,24 +117,22 @@ class Machine:
     def branches(self, packet: Packet, origin: str = "network", limit: int = 0) -> Listing:
         """Return every branch by itself, the most likely first, worked out as far as it is asked for.
 
-        With a ``limit`` no more than so many are listed.
+        With a ``limit`` no more than so many are listed. All ways are explored together first, as a branch
+        knows only what is asked on its own.
         """
         from natc.trace.answer.listing import Listing
         from natc.trace.bounds import bound_of
 
         tracker = self._tracker(packet, self.node.host)
         try:
-            node = self._asked(packet, origin, tracker)
+            together, _ = self._explored(packet, origin, tracker)
         except CrowdedError:
             return self._at_once().branches(packet, origin, limit)
-        way, start = self._prepared(packet, origin, tracker, node)
+        way, start = self._prepared(packet, origin, tracker, together.node)
+        way.chains.tally.asked.update(together.chains.tally.asked)
         finals = branches(way.step, way.start(start), bound_of(way))
         granted = self._taken_for_granted(tracker, packet)
         return Listing(packet, origin, limit, finals, self._caveats(packet, origin, way), granted)
-
-    def _asked(self, packet: Packet, origin: str, tracker: Tracker) -> NodeView:
-        """Return the node with all that is asked of it on any way: a branch knows only its own."""
-        return self._explored(packet, origin, tracker)[0].node
 
     def _prepared(
         self, packet: Packet, origin: str, tracker: Tracker, node: NodeView, *, rows: bool = False
