@@ -5,9 +5,14 @@ Facts: net/ipv4/devinet.c, net/netfilter/nf_nat_masquerade.c, nf_nat_redirect.c.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from natc.netfilter.node.host import GLOBAL, HOST, LINK, Host, Interface, InterfaceAddress
-from natc.netfilter.node.source6 import select_source6
-from natc.netfilter.node.special_addresses import LINK_LOCAL6, LOOPBACK4, LOOPBACK6
+from natc.netfilter.node.source6 import scope_of, select_source6
+from natc.netfilter.node.special_addresses import LOOPBACK4, LOOPBACK6
+
+#: Scopes of IPv6 addresses that lead no farther than an interface, a link or a site.
+_NARROW_SCOPES = (1, 2, 5)
 
 
 def addresses_of(interface: Interface | None) -> tuple[InterfaceAddress, ...]:
@@ -50,11 +55,17 @@ def redirect_address(host: Host, in_interface: str | None, destination: int) -> 
     """
     if in_interface is None:
         return LOOPBACK6 if host.family == 6 else LOOPBACK4.address + 1
-    addresses = addresses_of(host.interface(in_interface))
+    addresses = [each.address for each in addresses_of(host.interface(in_interface))]
     if host.family == 6:
-        wanted = LINK if destination in LINK_LOCAL6 else GLOBAL
-        addresses = tuple(a for a in addresses if min(a.scope, LINK) == wanted)
-    return addresses[0].address if addresses else None
+        return _redirect_address6(addresses, destination)
+    return addresses[0] if addresses else None
+
+
+def _redirect_address6(addresses: Sequence[int], destination: int) -> int | None:
+    """Return the widest address; of the same scope where the destination is for a link or a site only."""
+    scope = scope_of(destination)
+    usable = [each for each in addresses if scope not in _NARROW_SCOPES or scope_of(each) == scope]
+    return max(usable, key=scope_of, default=None)
 
 
 def joined_groups6(host: Host, device: str) -> frozenset[int]:

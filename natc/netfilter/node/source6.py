@@ -27,7 +27,7 @@ _LINK_SCOPE, _SITE_SCOPE, _GLOBAL_SCOPE = 2, 5, 14
 
 def select_source6(interfaces: Sequence[Interface], destination: int, out: str | None) -> int | None:
     """Return the best source address for ``destination`` when the packet leaves by ``out``, or None."""
-    scope = _scope(destination)
+    scope = scope_of(destination)
     bound = out is not None and (destination >> 120 == 0xFF or scope <= _LINK_SCOPE)
     best: tuple[tuple[int, ...], int] | None = None
     for interface in interfaces:
@@ -43,7 +43,7 @@ def select_source6(interfaces: Sequence[Interface], destination: int, out: str |
 def _score(candidate: InterfaceAddress, on_out: bool, destination: int, scope: int) -> tuple[int, ...]:
     """Rate a candidate by the rules in their order; the larger tuple is the better source."""
     address = candidate.address
-    own_scope = _scope(address)
+    own_scope = scope_of(address)
     return (
         address == destination,
         -own_scope if own_scope >= scope else own_scope - 128,
@@ -54,7 +54,8 @@ def _score(candidate: InterfaceAddress, on_out: bool, destination: int, scope: i
     )
 
 
-def _scope(address: int) -> int:
+def scope_of(address: int) -> int:
+    """Return how far an IPv6 address is valid, in numbers of RFC 4291: 2 a link, 5 a site, 14 the world."""
     if address >> 120 == 0xFF:
         return address >> 112 & 15
     if address >> 118 == 0xFE80 >> 6 or address == 1:
