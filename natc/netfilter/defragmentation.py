@@ -28,6 +28,8 @@ def gathered(packet: Packet) -> Packet | str:
         return _HELD if packet.fragment & _ANY else packet
     if is_lost_at(packet, FRAGMENT):
         return _DROPPED
+    if not isinstance(packet.extensions, tuple):
+        return packet
     has_header = any(number == FRAGMENT for number, _ in headers_of(packet))
     return _gathered6(packet) if has_header and not _ends_in_header(packet) else packet
 

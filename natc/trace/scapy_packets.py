@@ -45,7 +45,7 @@ _EXPECTED = "a scapy expression such as IP(dst='10.0.0.1')/TCP(dport=80)"
 _LONGEST, _MOST_LAYERS = 10_000, 32
 
 _FLAGS = {"F": "FIN", "S": "SYN", "R": "RST", "P": "PSH", "A": "ACK", "U": "URG", "E": "ECE", "C": "CWR"}
-_ICMP_ERRORS = (3, 4, 5, 11, 12)
+_ICMP_ERRORS, _TCP = (3, 4, 5, 11, 12), 6
 
 
 # ---- expressions
@@ -214,15 +214,20 @@ def _fields(ip: Any) -> dict[str, Any]:
         if ip.nh in EXTENSION_HEADERS:
             return fields | _behind_headers(ip)
     start = 40 if fields["family"] == 6 else 4 * int(ip.ihl)
-    return fields | (_rarer(ip, fields, start) or _transport(ip.payload))
+    found = _rarer(ip, fields, start) or _transport(ip.payload)
+    is_read = found.keys() & {"flags", "malformed"} or fields.get("fragment", 0) & 0x1FFF
+    if fields["proto"] == _TCP and not is_read:  # its header was not captured
+        found |= {"flags": Open("TCP flags"), "tcp_options": Open("TCP options")}
+    return fields | found
 
 
 def _rarer(ip: Any, fields: dict[str, Any], start: int) -> dict[str, Any] | None:
     """Return what is read of the packet's bytes; None where that is scapy's, or not all of it is there."""
-    end = fields["length"]
-    if end > len(ip.original) or fields.get("fragment", 0) & 0x1FFF:
+    end, fragment = fields["length"], fields.get("fragment", 0)
+    if fragment & 0x1FFF:
         return None
-    return rarer_fields(fields["family"], fields["proto"], ip.original[start:end], fields.get("fragment", 0))
+    behind = ip.original[start:end]
+    return rarer_fields(fields["family"], fields["proto"], behind, end - start, fragment)
 
 
 def _behind_headers(ip: Any) -> dict[str, Any]:
@@ -275,7 +280,7 @@ def _icmp(layer: Any) -> dict[str, Any]:
     kind = int(layer.type)
     fields: dict[str, Any] = {
         "icmp_type": kind,
-        "icmp_code": int(layer.code),
+        "icmp_code": int(getattr(layer, "code", 0)),
         "icmp_id": getattr(layer, "id", None) or 0,
     }
     inner = _first(layer.payload, "IPerror", "IPerror6", "IP", "IPv6")

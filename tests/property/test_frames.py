@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from natc.netfilter.wire import encode
 from natc.trace.capture.capture_file import Frame
-from natc.trace.capture.frames import plain_packet
+from natc.trace.capture.frames import packet_of_frame, plain_packet
 from natc.trace.scapy_packets import dissected
 
 numbers = {bits: st.integers(0, (1 << bits) - 1) for bits in (3, 8, 13, 16, 20, 32)}
@@ -94,16 +94,30 @@ def test_any_bytes_are_read_or_left_to_scapy(data, link):
 READ = (1, 6, 17, 58, 132, 136, 0, 43, 44, 51, 60)
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from([4, 6]), st.sampled_from(READ), st.binary(min_size=1, max_size=40))
-def test_headers_of_any_bytes_are_read_alike_and_malformed_ones_kept_as_they_are(family, proto, behind):
-    if family == 4:
+@st.composite
+def datagrams(draw):
+    """An IP header, and any bytes behind it."""
+    proto, behind = draw(st.sampled_from(READ)), draw(st.binary(min_size=1, max_size=40))
+    if draw(st.booleans()):
         head = bytes.fromhex("4500") + (20 + len(behind)).to_bytes(2, "big") + bytes(4) + bytes([64, proto])
-        data = head + bytes(2) + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + behind
-    else:
-        head = bytes.fromhex("60000000") + len(behind).to_bytes(2, "big") + bytes([proto, 64])
-        data = head + bytes([0xFD, *bytes(14), 1]) + bytes([0xFD, *bytes(14), 2]) + behind
-    quick = plain_packet(Frame(0.0, 101, data))
+        return head + bytes(2) + bytes([10, 0, 0, 1, 10, 0, 0, 2]), behind
+    head = bytes.fromhex("60000000") + len(behind).to_bytes(2, "big") + bytes([proto, 64])
+    return head + bytes([0xFD, *bytes(14), 1]) + bytes([0xFD, *bytes(14), 2]), behind
+
+
+@settings(max_examples=300, deadline=None)
+@given(datagrams())
+def test_headers_of_any_bytes_are_read_alike_and_malformed_ones_kept_as_they_are(datagram):
+    head, behind = datagram
+    quick = plain_packet(Frame(0.0, 101, head + behind))
     if quick is not None and not (quick.malformed and quick.malformed.is_lost):  # those scapy may fail at
-        assert quick == dissected(101, data)
+        assert quick == dissected(101, head + behind)
     assert quick is None or quick.malformed is None or encode(quick)[-len(behind) :] == behind
+
+
+@settings(max_examples=200, deadline=None)
+@given(datagrams(), st.integers(1, 40))
+def test_no_packet_is_malformed_because_its_end_was_not_captured(datagram, missing):
+    head, behind = datagram
+    part = packet_of_frame(Frame(0.0, 101, head + behind[: max(len(behind) - missing, 0)]))
+    assert part.malformed is None or packet_of_frame(Frame(0.0, 101, head + behind)).malformed is not None

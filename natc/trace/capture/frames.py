@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Any
 
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, FRAGMENT, extension_headers, fragment_of
-from natc.netfilter.malformed import malformed_fields
+from natc.netfilter.malformed import HEADER_SIZES, malformed_fields
 from natc.netfilter.packet import ExtensionHeaders, Open, Packet
 from natc.netfilter.wire import tcp_options
 from natc.trace.capture.capture_file import Frame
@@ -28,8 +28,10 @@ _FAMILIES = {b"\x08\x00": 4, b"\x86\xdd": 6}
 _TCP = Struct("!HHIIBBH")
 _UDP = Struct("!HHH")
 _PORTS, _SCTP, _UDPLITE = Struct("!HH"), 132, 136
-#: Protocols whose sound headers are read elsewhere: ICMP, TCP, UDP, ICMPv6.
-_OFTEN = frozenset({1, 6, 17, 58})
+#: Protocols whose sound headers are read elsewhere: TCP and UDP.
+_OFTEN = frozenset({6, 17})
+#: ICMP types that quote a packet.
+_QUOTING = {4: frozenset({3, 4, 5, 11, 12}), 6: frozenset(range(128))}
 _ECHO = Struct("!BBxxH")
 _ICMP_ECHOES = {4: (1, (0, 8)), 6: (58, (128, 129))}
 _FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
@@ -138,26 +140,36 @@ def _transport(
             return {"sport": sport, "dport": dport, "payload": _payload(data, start + 8, end)}
     number, types = _ICMP_ECHOES[family]
     if proto == number and present >= 8 and data[start] in types:
-        kind, code, echo = _ECHO.unpack_from(data, start)
-        payload = _payload(data, start + 8, end)
-        return {"icmp_type": kind, "icmp_code": code, "icmp_id": echo, "payload": payload}
-    return rarer_fields(family, proto, data[start:end], fragment) if end <= len(data) else None
+        return _message(_payload(data, start, end))
+    return rarer_fields(family, proto, data[start:end], end - start, fragment)
 
 
-def rarer_fields(family: int, proto: int, body: bytes, fragment: int) -> dict[str, Any] | None:
+def rarer_fields(family: int, proto: int, body: bytes, size: int, fragment: int = 0) -> dict[str, Any] | None:
     """Return the fields of headers that are malformed, or of a protocol that is rare; None of any other.
 
-    ``body`` is all that is behind the IP headers; of most protocols nothing of it is read.
+    ``body`` is what was captured of the ``size`` bytes behind the IP headers; of most protocols nothing of it
+    is read. What a header is that was not captured is not known, unless there is too little for one anyway.
     """
+    if len(body) < size and proto in HEADER_SIZES and size >= HEADER_SIZES[proto]:
+        return None
+    body = body.ljust(size, b"\0")
     found = malformed_fields(family, proto, body, fragment)
     if found is not None or proto in _OFTEN:
         return found
+    if proto == _ICMP_ECHOES[family][0]:
+        return None if body[0] in _QUOTING[family] else _message(body)
     if proto not in (_SCTP, _UDPLITE):
         return {"payload": body}
     sport, dport = _PORTS.unpack_from(body)
     if proto == _UDPLITE:
         return {"sport": sport, "dport": dport, "payload": body[8:]}
-    return {"sport": sport, "dport": dport, "payload": body[12:], "chunk": body[12]}
+    return {"sport": sport, "dport": dport, "payload": body[12:], "chunk": next(iter(body[12:]), None)}
+
+
+def _message(body: bytes) -> dict[str, Any]:
+    """Return the fields of an ICMP message; all but errors have an identifier at the same place."""
+    kind, code, echo = _ECHO.unpack_from(body)
+    return {"icmp_type": kind, "icmp_code": code, "icmp_id": echo, "payload": body[8:]}
 
 
 def _tcp(data: bytes, start: int, end: int) -> dict[str, Any] | None:
