@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from natc.netfilter.hooks import CONNTRACK, SEQUENCES
-from natc.netfilter.node.special_addresses import ALL_SYSTEMS, is_interface_local6
 from natc.netfilter.packet import Packet
 from natc.trace.chain.walk import ChainWalk
 from natc.trace.crowd import goes_to, routed, told_apart
@@ -207,13 +206,18 @@ def _doubled(state: State) -> State:
 
 def _stays6(state: State) -> bool:
     """Tell whether an IPv6 packet may not leave by its device (ip6_finish_output2)."""
+    if state.packet.family != 6 or state.route.device == "lo":
+        return False
+    from natc.netfilter.node.special_addresses import is_interface_local6
+
     to = state.packet.dst
-    leaves = state.packet.family == 6 and state.route.device != "lo"
-    return leaves and isinstance(to, int) and is_interface_local6(to)
+    return isinstance(to, int) and is_interface_local6(to)
 
 
 def _kind_to_all(state: State) -> str:
     """Return how a rule sees the node's own copy of a packet for everybody (xt_pkttype.c)."""
+    from natc.netfilter.node.special_addresses import ALL_SYSTEMS
+
     many = state.packet.family == 6 or state.packet.dst == ALL_SYSTEMS
     return "multicast" if many else "broadcast"
 
