@@ -113,7 +113,10 @@ def test_the_way_back_sees_the_mark_only_with_src_valid_mark() -> None:
         (flow("10.68.0.1"), OutputRoute(error="EACCES")),
         (flow("8.8.8.8", "127.0.0.1"), OutputRoute(None, number("127.0.0.1"), error="EINVAL")),
         (flow("8.8.8.8", "9.9.9.9"), OutputRoute(None, number("9.9.9.9"), error="EINVAL")),
-        (flow("192.168.1.255"), OutputRoute(None, number("192.168.1.10"), None, "broadcast", "EACCES")),
+        (
+            flow("192.168.1.255"),
+            OutputRoute(None, number("192.168.1.10"), None, "broadcast", "EACCES", to_itself=True),
+        ),
     ],
 )
 def test_sent_packets_get_a_way_and_an_address(sent: Flow, expected: OutputRoute) -> None:
