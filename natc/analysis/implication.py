@@ -98,9 +98,12 @@ def implies(one: Asked, other: Asked, *, tracked: bool = True) -> bool:
 
 
 def _parts(condition: Condition) -> Iterator[Condition]:
-    if isinstance(condition, All):
+    """Take a condition apart; of what has a single alternative that is what is asked."""
+    if isinstance(condition, All) or (isinstance(condition, Some) and len(condition.parts) == 1):
         for part in condition.parts:
             yield from _parts(part)
+    elif isinstance(condition, Not) and isinstance(condition.body, Some) and len(condition.body.parts) == 1:
+        yield from _parts(Not(condition.body.parts[0]))
     elif isinstance(condition, Not) and isinstance(condition.body, Not):
         yield from _parts(condition.body.body)
     else:

@@ -21,7 +21,6 @@ from natc.netfilter.kinds.numbers import Probability
 from natc.netfilter.matches.addrtype import Addrtype
 from natc.netfilter.matches.comment import Comment
 from natc.netfilter.matches.conntrack import Conntrack
-from natc.netfilter.matches.mark import Mark
 from natc.netfilter.matches.nfacct import Nfacct
 from natc.netfilter.matches.recent import Recent
 from natc.netfilter.matches.sctp import Sctp
@@ -37,9 +36,7 @@ _LOOK, _HARMLESS = -1, -2
 _HELD = 64
 _PORTS = frozenset({"--dport", "--destination-port", "--destination-ports"})
 #: Matches that ask one thing each: alone, no value of theirs asks too much.
-_SIMPLE: frozenset[type] = frozenset(
-    {Addrtype, Comment, Conntrack, Mark, Nfacct, Recent, Sctp, Tcp, Udp}
-)  # fmt: skip
+_SIMPLE: frozenset[type] = frozenset({Addrtype, Comment, Conntrack, Nfacct, Recent, Sctp, Tcp, Udp})
 
 
 @frozen

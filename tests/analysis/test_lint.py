@@ -136,6 +136,12 @@ EXAMPLES = [
     ),
     (
         "NL107",
+        filtering("-A INPUT -m mark --mark 0x5/0x4 -j DROP"),
+        "no packet matches: -A INPUT -m mark --mark 0x5/0x4",
+        [filtering("-A INPUT -m mark --mark 0x4/0x5 -j DROP")],
+    ),
+    (
+        "NL107",
         filtering("-A INPUT -m statistic --mode random --probability 0.0 -j DROP"),
         "probability 0.00000000000",
         [filtering("-A INPUT -m statistic --mode random --probability 0.1 -j DROP")],
@@ -168,6 +174,13 @@ EXAMPLES = [
         filtering("-A INPUT -p tcp -j MINE", "-A INPUT -s 10.0.0.1 -p tcp -j DROP", "-A MINE -p tcp -j ACCEPT", chains=("MINE",)),
         "line 6 takes all its packets",
         [filtering("-A INPUT -j MINE", "-A INPUT -s 10.0.0.1 -j DROP", "-A MINE -p tcp -j ACCEPT", chains=("MINE",))],
+    ),
+    (
+        "NL108",
+        filtering("-A INPUT -m conntrack --ctstate NEW -j ACCEPT", "-A INPUT -p tcp -m conntrack --ctstate NEW -j DROP"),
+        "line 5 takes all its packets",
+        ["*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate UNTRACKED -j ACCEPT\n"
+         "-A PREROUTING -j CT --notrack\n-A PREROUTING -m conntrack --ctstate UNTRACKED -j DROP\nCOMMIT\n"],
     ),
     (
         "NL109",

@@ -50,6 +50,13 @@ def test_what_is_idle_earns(rule, waits, found):
     assert verdicts(rule, *waits) == found
 
 
+def test_no_more_is_earned_than_the_burst():
+    dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m limit --limit 1/sec --limit-burst 2 -j DROP\nCOMMIT\n"
+    entries = [PACKET, {"op": "sleep", "s": 60}, PACKET, PACKET, PACKET]
+    results = Replay(Host.from_node(NODE), read(dump)).run(entries)
+    assert [result["verdict"] for result in results[2:]] == ["DROP", "DROP", "INPUT"]
+
+
 def test_before_garbage_is_collected_it_is_a_question():
     rule = "--hashlimit-upto 1/hour --hashlimit-burst 1 --hashlimit-htable-expire {} --hashlimit-htable-gcinterval 5000"
     assert verdicts(rule.format(10000), 9) == ["DROP", "INPUT"]
