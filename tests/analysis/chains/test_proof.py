@@ -70,6 +70,15 @@ def test_so_is_a_node_whose_chains_moulds_have_taken(counters):
     assert found == told(audit(read(text)))
 
 
+def test_chains_that_no_mould_vouches_for_are_read_unless_they_are_many():
+    """No expression tells which networks are good."""
+    text = HEAD + re.sub(r"-s 10\.0\.0\.(\d+)/32", r"-s 10.0.\1.0/24", NODE)
+    assert "-s 10.0.77.0/24" in text
+    assert at_a_glance(text) == told(audit(read(text)))
+    with patch("natc.analysis.chains.moulds._PATIENCE", 100), pytest.raises(NotProvedError):
+        at_a_glance(text)
+
+
 BROKEN = {
     "an address that is none": ("-s 10.0.0.77/32", "-s 10.0.0.277/32"),
     "a destination that is none": ("10.0.0.77:8080", "10.0.0.77:88080"),
