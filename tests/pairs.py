@@ -2,6 +2,7 @@
 
     python -m tests.pairs --count 2000 --seed 1
     python -m tests.pairs --count 200 --seed 1 --netmap     # rules with NETMAP among them
+    python -m tests.pairs --count 200 --seed 1 --tee        # rules that copy packets
 
 The second ruleset is the first with a few changes, some of which change nothing for packets. The judge
 sends one packet of every class of the product of all fields that the two texts mention: it reads the
@@ -30,7 +31,7 @@ from natc.trace.node.view import OpenNode
 #: Names every extension that rules may use, so that natc needs one parser for all rulesets.
 OPENING = (
     "# -m tcp -m udp -m statistic -m addrtype -m conntrack -m mark -m comment -m multiport -m owner "
-    "-j MARK -j DNAT -j SNAT -j MASQUERADE -j REDIRECT -j REJECT"
+    "-j MARK -j DNAT -j SNAT -j MASQUERADE -j REDIRECT -j REJECT -j TEE"
 )
 BUILTIN = {
     "raw": ("PREROUTING", "OUTPUT"),
@@ -47,6 +48,7 @@ NETWORKS = ("10.244.1.4/30", "10.96.0.8/29", "10.244.0.0/16", "10.244.1.5/32")
 ELSEWHERE, OTHER_PORT = "198.51.100.9", 5
 SPECIAL = ("0.0.0.0", "0.0.0.9", "127.0.0.9", "224.0.0.9", "240.0.0.9", "255.255.255.255")
 INTERFACES = ("eth0", "cni0", "zz0")
+GATEWAYS = ("10.244.1.9", "192.0.2.9")
 #: What rules may ask for, and how; ``!`` stands where it may be inverted.
 ASKED = {
     "-d": [f"! -d {address}" for address in ADDRESSES],
@@ -77,16 +79,18 @@ class Maker:
     """What the rulesets of one pair may ask for: of everything there would be too many packets."""
     netmap: bool = False
     """Whether rules may map networks."""
+    tee: bool = False
+    """Whether rules may copy packets."""
 
     @classmethod
-    def of(cls, seed: int, *, netmap: bool = False) -> "Maker":
+    def of(cls, seed: int, *, netmap: bool = False, tee: bool = False) -> "Maker":
         chance = random.Random(seed)
-        return cls(chance, ("-d", *chance.sample([*ASKED][1:], 1 if netmap else 2)), netmap)
+        return cls(chance, ("-d", *chance.sample([*ASKED][1:], 1 if netmap or tee else 2)), netmap, tee)
 
     def pair(self) -> tuple[str, str]:
         """Return the texts of two rulesets that have much in common."""
         more = self.chance.sample(["raw", "mangle"], self.chance.choice([0, 0, 1]))
-        tables = sorted(["nat", "filter", *more])
+        tables = sorted({"nat", "filter", *more, *(["mangle"] if self.tee else [])})
         rules = {table: [self.rule(table) for _ in range(self.chance.randint(2, 6))] for table in tables}
         other = {table: [*lines] for table, lines in rules.items()}
         for _ in range(self.chance.randint(1, 3)):
@@ -111,7 +115,8 @@ class Maker:
     def rule(self, table: str, chain: str = "") -> str:
         """Return a rule, of a given chain or of any."""
         pick = self.chance.choice
-        chain = chain or pick([*BUILTIN[table], *USER])
+        of_copies = LATE if self.tee and table == "mangle" else ()
+        chain = chain or pick([*BUILTIN[table], *of_copies, *USER])
         asked = [self._asked(kind, chain) for kind in self.chance.sample(self.kinds, pick([0, 1, 1, 2]))]
         header = [words for words in asked if words and "-m" not in words]
         matches = [words for words in asked if "-m" in words]
@@ -133,6 +138,8 @@ class Maker:
             goals += [f"{jump} {name}" for name in USER if name != chain for jump in ("-j", "-g")]
         if table == "nat":
             return [*goals, *self._translations(chain, port)]
+        if self.tee and table == "mangle":
+            goals += [f"-j TEE --gateway {gateway}" for gateway in GATEWAYS] * 3
         refusals = ["-j REJECT --reject-with icmp-port-unreachable"] if table == "filter" else []
         return [*goals, "-j DROP", "-j DROP", *refusals]
 
@@ -150,8 +157,13 @@ def text_of(rules: Rules) -> str:
     """Return a ruleset in save form."""
     lines = [OPENING]
     for table, own in rules.items():
+        used = [rule.split()[1] for rule in own]
         heads = [
-            *(f":{name} ACCEPT [0:0]" for name in dict.fromkeys(BUILTIN[table])),
+            *(
+                f":{name} ACCEPT [0:0]"
+                for name in dict.fromkeys([*BUILTIN[table], *used])
+                if name not in USER
+            ),
             *(f":{name} - [0:0]" for name in USER),
         ]
         lines += [f"*{table}", *heads, *own, "COMMIT"]
@@ -254,10 +266,11 @@ def transports(text: str) -> Iterator[tuple[str, int | None]]:
 class Judge:
     """What one ruleset does with single packets."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, copies: bool) -> None:
         self.ruleset = read(text)
         self.machine = Machine.of(self.ruleset)
         self.questions = Questions(self.ruleset)
+        self.copies = [f"of the copy to {gateway}" for gateway in GATEWAYS if copies]
 
     def fates(self, sent: Sent) -> dict[object, object] | None:
         """Return each fate with its odds, by the interfaces that it may leave by."""
@@ -273,8 +286,8 @@ class Judge:
         if any(value.kind != "outgoing interface" for value in values):
             return None  # it hangs on what nobody has said
         found: dict[object, object] = {}
-        for chosen in product(INTERFACES, repeat=2):
-            names = dict(zip(("", "before translation"), chosen, strict=True))
+        for chosen in product(INTERFACES, repeat=2 + len(self.copies)):
+            names = dict(zip(("", "before translation", *self.copies), chosen, strict=True))
             sums: dict[object, list[object]] = {}
             for term in terms:
                 if all(names[value.subject] in domain for value, domain in term.facts.items()):
@@ -295,7 +308,7 @@ def disagreement(
     judged_all = len(sent_ones) <= most
     if not judged_all:
         sent_ones = random.Random(most).sample(sent_ones, most)
-    judges = Judge(a), Judge(b)
+    judges = tuple(Judge(text, copies="-j TEE" in (a + b).replace(OPENING, "")) for text in (a, b))
     unlike, unclear = [], []
     for sent in sent_ones:
         one, other = (judge.fates(sent) for judge in judges)
@@ -341,10 +354,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--netmap", action="store_true", help="rules that map networks, too")
+    parser.add_argument("--tee", action="store_true", help="rules that copy packets, too")
     asked = parser.parse_args()
     wrong, differing = 0, 0
     for seed in range(asked.seed, asked.seed + asked.count):
-        a, b = Maker.of(seed, netmap=asked.netmap).pair()
+        a, b = Maker.of(seed, netmap=asked.netmap, tee=asked.tee).pair()
         found = compare(Side(read(a)), Side(read(b)))
         problem = disagreement(found, a, b, special=seed % 8 == 0, most=_MOST if seed % 4 else sys.maxsize)
         if problem:

@@ -187,7 +187,15 @@ def _text(fate: Fate, *, full: bool) -> str:
     if full and not verdict:
         parts.append(_source(fate.snat))
         parts += _form(fate)
+    parts += (_copy(gateway, copy, full=full) for gateway, copy in fate.copies)
     return ", ".join(filter(None, parts))
+
+
+def _copy(gateway: str, copy: Fate, *, full: bool) -> str:
+    """Return what becomes of a copy, and what it then looks like where that may make the difference."""
+    form = " ".join(_form(copy)) if full else ""
+    verdict = _VERDICTS.get(copy.verdict, copy.verdict) or "sent"
+    return " ".join(filter(None, [f"a copy for {gateway}", verdict, form]))
 
 
 def _source(snat: Endpoint | str | None) -> str:

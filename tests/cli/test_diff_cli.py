@@ -116,6 +116,22 @@ def test_a_chain_that_only_the_node_itself_comes_to(tmp_path, capsys):
     assert " --dst 1.0.0.0:22 --node-ip 1.0.0.0\n" in out
 
 
+def test_what_somebody_gets_of_a_copy_is_a_difference(tmp_path, capsys):
+    """A rule of OUTPUT meets the copy of a packet that is only forwarded, with the destination nat gave it."""
+    dump = (
+        "*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -j TEE --gateway 10.0.0.9\nCOMMIT\n"
+        "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.0.0.5\nCOMMIT\n"
+        "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.5/32 -j {}\nCOMMIT\n"
+    )
+    paths = [tmp_path / name for name in "ab"]
+    for path, verdict in zip(paths, ("ACCEPT", "DROP"), strict=True):
+        path.write_text(dump.format(verdict))
+    assert run(["diff", *map(str, paths), "--dst", "10.96.0.1"]) == 1
+    out = capsys.readouterr().out
+    assert "       100 %           -   10.0.0.5:1, a copy for 10.0.0.9 sent\n" in out
+    assert "           -       100 %   10.0.0.5:1\n" in out
+
+
 def test_a_port_that_translation_keeps_is_asked_for_behind_it(tmp_path, capsys):
     paths = [tmp_path / name for name in "ab"]
     for path, port in zip(paths, (8080, 8081), strict=True):

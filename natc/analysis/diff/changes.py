@@ -106,6 +106,12 @@ class Change:
     def _fates(self) -> Hashable:
         return tuple(contrast.kind for contrast in self.contrasts)
 
+    def is_part_of(self, other: Change) -> bool:
+        """Tell whether the same becomes of its packets as of some of another's for the same ports."""
+        mine, its = self.destination, other.destination
+        same = (self.name, mine.ports, mine.protocols) == (other.name, its.ports, its.protocols)
+        return same and {one.kind for one in self.contrasts} <= {one.kind for one in other.contrasts}
+
     @property
     def kind_of_address(self) -> Hashable:
         """Equal for changes of one address where the same becomes of packets; None if it is of more."""
@@ -262,7 +268,19 @@ def _told(changes: Sequence[Change]) -> Iterator[Change]:
         evolve(group[0], classes=tuple(one.destination for one in group))
         for group in _of_whole_addresses(groups.values())
     ]
-    yield from sorted(told, key=lambda one: (one.name, one.on_node))
+    yield from sorted(_as_for_the_node(told), key=lambda one: (one.name, one.on_node))
+
+
+def _as_for_the_node(changes: Iterable[Change]) -> list[Change]:
+    """Put what packets to everybody meet with the same change for the node: they are delivered, too."""
+    found = list(changes)
+    for change in [one for one in found if one.destination.everybody]:
+        for place, other in enumerate(found):
+            if other.on_node and change.is_part_of(other):
+                found[place] = evolve(other, classes=(*other.classes, *change.classes))
+                found.remove(change)
+                break
+    return found
 
 
 def _of_whole_addresses(groups: Iterable[list[Change]]) -> Iterator[list[Change]]:

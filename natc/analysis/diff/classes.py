@@ -16,10 +16,11 @@ from natc.values import evolve, frozen
 #: What a packet is made of where no rule asks for its protocol: the first of these that is in the class.
 _USUAL = {4: (6, 17, 1, 132, 253), 6: (6, 17, 58, 132, 253)}
 _ICMP = {4: 1, 6: 58}
+_EVERYBODY = number(0xFFFFFFFF)
 #: Addresses that are of one type on every node: this network, loopback, groups, broadcast (RFC 6890).
 _SPECIAL = {
     4: (numbers(0, 0), numbers(0, 0xFFFFFF), numbers(0x7F000000, 0x7FFFFFFF),
-        numbers(0xE0000000, 0xEFFFFFFF), numbers(0xF0000000, 0xFFFFFFFF), number(0xFFFFFFFF)),
+        numbers(0xE0000000, 0xEFFFFFFF), numbers(0xF0000000, 0xFFFFFFFF), _EVERYBODY),
     6: (number(0), number(1), numbers(0xFE80 << 112, (0xFEC0 << 112) - 1),
         numbers(0xFF << 120, (1 << 128) - 1)),
 }  # fmt: skip
@@ -61,6 +62,11 @@ class DestinationClass:
     def loopback(self) -> bool:
         """Whether the addresses are all of loopback, and so the node's own."""
         return not self.addresses - _LOOPBACK[self.family]
+
+    @property
+    def everybody(self) -> bool:
+        """Whether the address is the one that is delivered to every node of a network."""
+        return self.family == 4 and self.addresses == _EVERYBODY
 
     @property
     def narrow(self) -> bool:

@@ -209,7 +209,7 @@ def _ends(shares: Shares) -> frozenset[tuple[Fate, Odds]]:
     """Return where packets end and with which source, whatever the packet was."""
     sums: dict[Fate, Odds] = {}
     for fate, odds in shares.items():
-        end = evolve(fate, final=None)
+        end = evolve(fate, final=None, copies=fate.place.copies)
         sums[end] = sums.get(end, NEVER) + odds
     return frozenset(sums.items())
 

@@ -1,13 +1,13 @@
 """What becomes of packets, as far as anybody outside the node can see it, and under which facts.
 
 Chains, rules, lines and marks are means and no difference; where a packet ends, what it then looks
-like, by which interface it leaves and how it is refused is.
+like, by which interface it leaves and how it is refused is. So is what somebody gets of its copies.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from natc.analysis.diff.answered import is_answered
@@ -19,6 +19,8 @@ from natc.probability import Odds
 from natc.trace.answer.outcome import Distribution, Endpoint, Outcome, Piece
 from natc.trace.chain.lists import FirstList
 from natc.trace.node.view import NodeView
+from natc.trace.state import Step
+from natc.trace.tee import Copied
 from natc.values import changed, evolve, frozen
 
 Known = Mapping[Open, Domain]
@@ -28,6 +30,8 @@ _LINE = re.compile(r" \(line (\d+)\)\Z")
 _NO_PEER = 6, LIMITED_BROADCAST
 #: Verdicts whose packet goes on, with what it then looks like.
 _SEEN_AFTER = frozenset({"FORWARD", "OUTPUT", "INPUT"})
+#: Verdicts of copies of which nobody gets anything.
+_UNSEEN_BY_ANYBODY = frozenset({"DROP", "NO_ROUTE"})
 #: Fields in which two packets that look alike on the wire may differ.
 _UNSEEN: dict[str, Any] = {"mark": 0, "in_interface": "", "ctstate": None, "bridge_port_in": "",
                            "bridge_port_out": "", "link_source": None, "uid": None, "gid": None}  # fmt: skip
@@ -46,12 +50,15 @@ class Fate:
     """What takes the packet from netfilter, or why natc cannot tell what becomes of it."""
     final: Packet | None = None
     """The packet as it leaves or is delivered; None for one that is not seen any more."""
+    copies: tuple[tuple[str, Fate], ...] = ()
+    """What becomes of the copies that TEE sends, each with its gateway, but of those that are dropped."""
 
     @property
     def place(self) -> Fate:
         """Where the packet ends, whatever it then looks like and whoever has its address."""
         verdict = "ARRIVES" if self.verdict in _SEEN_AFTER else self.verdict
-        return evolve(self, verdict=verdict, snat=None, final=None)
+        copies = _in_order((gateway, copy.place) for gateway, copy in self.copies)
+        return evolve(self, verdict=verdict, snat=None, final=None, copies=copies)
 
 
 @frozen
@@ -119,7 +126,7 @@ def _term(sent: Packet, piece: Piece, questions: Questions, node: NodeView) -> T
     if _is_ignored(piece.outcome) or (
         piece.outcome.verdict == "REJECT" and not is_answered(piece.outcome, piece.facts, node)
     ):
-        return Term(facts, piece.odds, Fate("DROP"))
+        return Term(facts, piece.odds, Fate("DROP", copies=_copies(sent, piece.outcome)))
     return Term(facts, piece.odds, _fate(sent, piece.outcome))
 
 
@@ -130,23 +137,52 @@ def _is_ignored(outcome: Outcome) -> bool:
 
 
 def _fate(sent: Packet, outcome: Outcome) -> Fate:
-    verdict = outcome.verdict
+    verdict, copies = outcome.verdict, _copies(sent, outcome)
+    unclear = next((copy.held_by for _, copy in copies if copy.verdict == "OPEN"), None)
+    if unclear is not None:
+        return Fate("OPEN", held_by=unclear)
     if verdict not in _SEEN_AFTER:
-        held = _holder(outcome) if verdict in ("STOLEN", "OPEN") else ""
-        return Fate(verdict, reject=outcome.reject, errno=outcome.errno, held_by=held)
+        held = _holder(outcome.path) if verdict in ("STOLEN", "OPEN") else ""
+        return Fate(verdict, reject=outcome.reject, errno=outcome.errno, held_by=held, copies=copies)
     assert outcome.final is not None
-    after = changed(outcome.final, **_UNSEEN)
-    kept = {name: None for name in ("src", "dst", "sport", "dport") if _kept(sent, after, name)}
-    return Fate(verdict, outcome.dnat, outcome.snat, final=changed(after, **kept))
+    final = _seen(sent, outcome.final)
+    return Fate(verdict, outcome.dnat, outcome.snat, final=final, copies=copies)
+
+
+def _copies(sent: Packet, outcome: Outcome) -> tuple[tuple[str, Fate], ...]:
+    """Return what becomes of the copies of a packet, as far as somebody sees it, in an order of their own."""
+    found = ((one.gateway, _of_copy(sent, one, outcome.known)) for one in outcome.copies)
+    return _in_order((gateway, fate) for gateway, fate in found if fate is not None)
+
+
+def _in_order(copies: Iterable[tuple[str, Fate]]) -> tuple[tuple[str, Fate], ...]:
+    return tuple(sorted(copies, key=repr))
+
+
+def _of_copy(sent: Packet, copy: Copied, known: Known) -> Fate | None:
+    if copy.verdict in _UNSEEN_BY_ANYBODY:
+        return None
+    if copy.verdict not in _SEEN_AFTER:
+        held = _holder(copy.final.trail.path(known)) if copy.verdict in ("STOLEN", "OPEN") else ""
+        return Fate(copy.verdict, reject=copy.final.rejected, held_by=held)
+    packet = changed(copy.packet, out_interface=copy.out or "")
+    return Fate(copy.verdict, final=_seen(sent, packet))
+
+
+def _seen(sent: Packet, after: Packet) -> Packet:
+    """Return a packet as it is seen from outside, without the fields that it was sent with."""
+    shown = changed(after, **_UNSEEN)
+    kept = {name: None for name in ("src", "dst", "sport", "dport") if _kept(sent, shown, name)}
+    return changed(shown, **kept)
 
 
 def _kept(sent: Packet, after: Packet, name: str) -> bool:
     return bool(getattr(sent, name) == getattr(after, name))
 
 
-def _holder(outcome: Outcome) -> str:
+def _holder(path: Sequence[Step]) -> str:
     """Return what the last rule hands the packet to."""
-    last = outcome.steps[-1].rule if outcome.steps else None
+    last = path[-1].rule if path else None
     return "" if last is None else last.save().rpartition(" -j ")[2]
 
 

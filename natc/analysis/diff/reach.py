@@ -16,6 +16,9 @@ from natc.values import evolve
 _AS_SENT = {
     ("raw", "OUTPUT"), ("mangle", "OUTPUT"), ("nat", "PREROUTING"), ("nat", "OUTPUT"),
 }  # fmt: skip
+#: Those in which copies that TEE sends of translated packets come with the destination that nat gave them.
+_OF_COPIES = frozenset({"OUTPUT"})
+_COPYING = re.compile(r" -j TEE\b")
 #: Translations to addresses that their rules do not name.
 _ELSEWHERE = re.compile(r" -j (?:REDIRECT|NETMAP)\b| --to\S*[ =][\"']?:")
 
@@ -23,10 +26,11 @@ _ELSEWHERE = re.compile(r" -j (?:REDIRECT|NETMAP)\b| --to\S*[ =][\"']?:")
 def regions_of(side: Mapping[str, Written], family: int) -> set[Wanted]:
     """Return the destinations whose packets may come to the differing rules of one side."""
     found = set[Wanted]()
+    copied = any(table.says(_COPYING) for table in side.values())
     for table in side.values():
         for hook, wanted in _hooks(table):
             found.add(evolve(wanted, local=False))
-            if (table.table.name, hook) not in _AS_SENT:
+            if (table.table.name, hook) not in _AS_SENT or (copied and hook in _OF_COPIES):
                 found |= _before_translation(side.get("nat"), wanted, family)
     return found
 
