@@ -54,7 +54,7 @@ def route_output(
         return _output6(host, flow)
     found = _output4(host, flow, any_source)
     if found.type == "broadcast" and not may_broadcast and not found.error:
-        return evolve(found, out=None, error="EACCES")
+        return evolve(found, out=None, error="EACCES", to_itself=False)
     return found
 
 
