@@ -8,6 +8,7 @@ from typing import Any
 
 from natc.errors import NatcError
 from natc.netfilter.ipv6_headers import EXTENSION_HEADERS, NOTHING
+from natc.netfilter.kinds.addresses import text_of
 from natc.netfilter.malformed import Malformed
 from natc.netfilter.node import sending
 from natc.netfilter.node.host import Host
@@ -60,8 +61,9 @@ class Sender:
             raise NatcError(f"a packet cannot be made of {dict(entry)}: {error}") from None
 
     def _sent_here(self, packet: Packet, entry: Entry) -> Packet:
-        if entry.get("src") in (None, "auto"):
-            packet = _with(packet, src=self._own_source(packet))
+        if entry.get("src") in (None, "auto"):  # whether given bytes sum up hangs on the source
+            source = text_of(self._own_source(packet), packet.bits)
+            packet = _packet({**entry, "src": source}, packet.family, self.ident)
         uid, gid = entry.get("uid"), entry.get("gid")
         return _with(packet, mark=entry.get("mark", 0), uid=uid or 0, gid=gid or 0)
 
