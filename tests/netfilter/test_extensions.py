@@ -57,6 +57,9 @@ NEWER = {"-j NFQUEUE --queue-balance :"}
 def test_a_golden_case_is_printed_as_iptables_saves_it(path: Path):
     """The rule that was given reads and prints as the saved one, and that comes back unchanged."""
     text = path.read_text()
+    assert text.startswith("# ip") and " showed\n" in text, (
+        "what was given and by which program stands above the save"
+    )
     given = text.split("\n")[1].removeprefix("# ")
     family = 6 if text.startswith("# ip6tables") else 4
     saved = text.split(" showed\n", 1)[1]
