@@ -39,6 +39,8 @@ _CHOSEN = (
     "of the node's own packets those whose process chose an address: "
     "routing mostly gives the one that masquerading does"
 )
+#: The same of nodes that are known.
+_OTHER_THAN_USUAL = _CHOSEN.replace(" mostly", "")
 #: So many classes of destinations that a change is of are named.
 _CLASSES = 4
 #: A row of the table: what becomes of packets, and its odds on both sides.
@@ -142,8 +144,10 @@ def _contrast_lines(change: Change, commands: Sequence[Command]) -> Iterator[Lin
         yield line("           A           B   ", Part(", ".join([origins, *_conditions(first)]), "dim"))
         for text, a, b in rows:
             yield line(f"{_odds(a):>12}{_odds(b):>12}   {text}", Part(_exactly(a, b), "dim"))
-        if any(one.needs_chosen_source for one in group):
-            yield line(f"    {_CHOSEN}")
+        chosen = [one for one in group if one.needs_chosen_source]
+        if chosen:
+            known = all(one.of_usual_source is not None for one in chosen)
+            yield line(f"    {_OTHER_THAN_USUAL if known else _CHOSEN}")
         for command in commands:
             yield line("    ", Part(command.text(change.options(first)), "cyan"))
 

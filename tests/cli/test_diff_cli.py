@@ -244,6 +244,27 @@ def test_masquerading_is_no_change_for_a_process_that_chose_no_address(tmp_path,
     assert said == {"network": False, "local": True}
 
 
+@pytest.mark.parametrize(("route", "chosen"), [("", True), (" src 198.51.100.7", False)])
+def test_a_node_that_is_known_says_which_source_its_own_packets_have(tmp_path, capsys, route, chosen):
+    """Masquerading is none for a process that chose no address, unless the route gives it another."""
+    node = {
+        "interfaces": [
+            {"name": "eth0", "addrs": ["192.0.2.9/24"]},
+            {"name": "eth1", "addrs": ["198.51.100.7/24"]},
+        ],
+        "routes": [f"default via 192.0.2.1 dev eth0{route}"],
+    }
+    (tmp_path / "node.json").write_text(json.dumps(node))
+    paths = [tmp_path / name for name in "ab"]
+    for path, rule in zip(paths, ("-A POSTROUTING -p tcp -j MASQUERADE --random-fully\n", ""), strict=True):
+        path.write_text(f"*nat\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n{rule}COMMIT\n")
+    asked = ["--dst", "8.8.8.8:80", "--node", str(tmp_path / "node.json"), "--output", "json"]
+    assert run(["diff", *map(str, paths), *asked]) == 1
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    said = {one["origin"]: one["chosen_source"] for one in (change, *change["also"])}
+    assert said["local"] is chosen
+
+
 def with_affinity(*endpoints):
     """A dump of a service whose clients come back to one of these endpoints, 10.0.0.N."""
     chains = [f"KUBE-SEP-{number}" for number in endpoints]

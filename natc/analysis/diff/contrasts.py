@@ -10,10 +10,14 @@ from natc.analysis.diff.joint import Pair, Point, Shares
 from natc.analysis.diff.listed import CommonLists, asks_each_once
 from natc.analysis.diff.sides import Answer, Side
 from natc.analysis.diff.witness import Witness, witness_of
-from natc.netfilter.packet import Packet
+from natc.netfilter.node.sending import route_output
+from natc.netfilter.packet import Open, Packet
 from natc.netfilter.rule import Rule
 from natc.probability import NEVER, Odds, total
-from natc.trace.answer.outcome import MASQUERADE
+from natc.trace.answer.outcome import MASQUERADE, Endpoint
+from natc.trace.node.host_node import HostNode
+from natc.trace.node.policy import flow_of
+from natc.trace.state import State
 from natc.values import changed, evolve, field, frozen
 
 #: So many packets are looked at for more contrasts, beside one that is there already.
@@ -32,6 +36,11 @@ class Contrast:
     name: str = ""
     """The service by the comment of a rule on the way; empty without one."""
     comment: str = ""
+    of_usual_source: bool | None = None
+    """Whether a process of the node that chose no address sends such packets, too.
+
+    None where the nodes do not say which source routing gives it, or the packet has a certain one.
+    """
 
     @property
     def on_node(self) -> bool:
@@ -56,8 +65,11 @@ class Contrast:
 
         Then there mostly is none for a process that chose no address: routing gives its packets one of the
         interface they leave by (fib_result_prefsrc), as masquerading does (inet_select_addr). Only a route
-        with a source of its own, or another way after translation, makes these two addresses.
+        with a source of its own, or another way after translation, makes these two addresses; of nodes that
+        are known it is asked which address routing gives.
         """
+        if self.of_usual_source is not None:
+            return not self.of_usual_source
         return self.witness.origin == "local" and _unmasqueraded(self.a) == _unmasqueraded(self.b)
 
 
@@ -158,7 +170,30 @@ class Contest:
             return None
         name, comment = next((found for answer in answers if (found := answer.names())[0]), ("", ""))
         (a, *_), (b, *_) = pair.shares(witness.point)  # of all these ways those that its conditions say
-        return Contrast(witness, a, b, name, comment)
+        return Contrast(witness, a, b, name, comment, self._is_of_usual_source(witness))
+
+    def _is_of_usual_source(self, witness: Witness) -> bool | None:
+        """Tell whether the packet with the source that routing gives it tells the sides apart, too."""
+        packet = witness.as_asked
+        source = self._usual_source(packet)
+        if source is None or not isinstance(packet.src, Open):
+            return None
+        answers = self._answered(evolve(packet, src=source), witness.own)
+        pair = Pair(*(answer.terms for answer in answers))
+        ways = pair.shares(_shared(pair, {**witness.point, packet.src: source}))
+        text = packet.show(source)
+        a, b = ([_same_source(shares, text) for shares in side] for side in ways)
+        return not _may_be_one(a, b)
+
+    def _usual_source(self, packet: Packet) -> int | None:
+        """Return the source of a process that chose none, where both nodes are known and give the same."""
+        hosts = [side.node.host for side in self.sides if isinstance(side.node, HostNode)]
+        if self.origin != "local" or len(hosts) < len(self.sides) or not isinstance(packet.src, Open):
+            return None
+        flow = evolve(flow_of(State(packet)), source=0, source_open=False)
+        found = [route_output(host, flow, may_broadcast=True) for host in hosts]
+        sources = {0 if one.error or one.uncertain else one.source for one in found}
+        return sources.pop() or None if len(sources) == 1 else None
 
     def _unsure(self, pair: Pair) -> Iterator[Unsure]:
         """Yield the questions that only one side asks, if there are packets that they may tell apart."""
@@ -221,6 +256,16 @@ def _unmasqueraded(shares: Shares) -> Shares:
         masqueraded = fate.snat == MASQUERADE and fate.final is not None
         kept = changed(fate.final, src=None, sport=None) if masqueraded else fate.final
         end = evolve(fate, snat=None if masqueraded else fate.snat, final=kept)
+        sums[end] = sums.get(end, NEVER) + odds
+    return sums
+
+
+def _same_source(shares: Shares, source: str) -> Shares:
+    """Return the fates as if a translation to the source that a packet has were none, whatever its port."""
+    sums: dict[Fate, Odds] = {}
+    for fate, odds in shares.items():
+        same = isinstance(fate.snat, Endpoint) and fate.snat.ip == source and fate.final is not None
+        end = evolve(fate, snat=None, final=changed(fate.final, src=None, sport=None)) if same else fate
         sums[end] = sums.get(end, NEVER) + odds
     return sums
 
