@@ -97,13 +97,6 @@ def goes_to(state: State, address: int | Open) -> bool:
     return False
 
 
-def values_known(state: State) -> frozenset[Open]:
-    """Return the open values of which anything is known, to all of a crowd or only some."""
-    facts = state.facts
-    differing = facts.differing if isinstance(facts, CrowdFacts) else frozenset[Open]()
-    return differing.union(facts.known)
-
-
 def routed(
     route: Callable[[State], list[State]],
     alike: Callable[[State], Callable[[int], Hashable]],

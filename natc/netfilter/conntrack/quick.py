@@ -32,8 +32,8 @@ class Stream:
     """The windows of an established connection, carried on in place."""
 
     sides: tuple[_Side, _Side]
-    last: tuple[int, int, int, int, int] | None = None
-    """Direction, sequence number, acknowledgement, end and window of the last segment taken."""
+    last: tuple[int, int, int, int] | None = None
+    """Direction, acknowledgement, end and window of the last segment taken."""
 
     @classmethod
     def of(cls, state: TcpState) -> Stream | None:
@@ -68,21 +68,21 @@ class Stream:
         allowed = (ack + scaled) & _MASK
         if (receiver.max_end - 1 - allowed) & _MASK >= _HALF:
             receiver.max_end = (allowed + (scaled == 0)) & _MASK
-        self.last = (direction, seq, ack, end, window)
+        self.last = (direction, ack, end, window)
         return True
 
     def state(self, before: TcpState) -> TcpState:
         """Return the connection's state; ``before`` is the one that the stream was made of."""
         if self.last is None:
             return before
-        direction, seq, ack, end, window = self.last
+        direction, ack, end, window = self.last
         one, other = (
             evolve(side, end=now.end, max_end=now.max_end, max_window=now.max_window, max_ack=now.max_ack)
             for side, now in zip(before.sides, self.sides, strict=True)
         )
         return evolve(
             before, sides=(one, other), last_kind="ack", last_direction=direction,
-            last_seq=seq, last_ack=ack, last_end=end, last_window=window,
+            last_ack=ack, last_end=end, last_window=window,
         )  # fmt: skip
 
 

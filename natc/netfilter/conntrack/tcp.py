@@ -141,7 +141,6 @@ def _let_through(state: TcpState, segment: Segment, direction: int, known: Known
         state,
         last_kind=segment.kind,
         last_direction=direction,
-        last_seq=segment.seq,
         last_end=segment.end,
         last_window=segment.window,
     )

@@ -87,7 +87,6 @@ class TcpState:
     sides: tuple[TcpSide, TcpSide] = (TcpSide(), TcpSide())
     last_kind: str = "none"
     last_direction: int = 0
-    last_seq: int = 0
     last_ack: int = 0
     last_end: int = 0
     last_window: int = 0

@@ -152,7 +152,6 @@ def _taken_over(state: TcpState, segment: Segment, direction: int, ranges: _Rang
     return evolve(
         state,
         last_direction=direction,
-        last_seq=ranges.seq,
         last_ack=ranges.ack,
         last_end=ranges.end,
         last_window=segment.window,
