@@ -15,6 +15,7 @@ from natc.netfilter.node import route_matches, sending
 from natc.netfilter.node.fib import NO_ROUTE, Flow
 from natc.netfilter.node.host import Host
 from natc.netfilter.node.source6 import select_source6
+from natc.netfilter.node.special_addresses import is_unicast6
 from natc.netfilter.packet import NOBODY, Packet
 from natc.netfilter.targets.reject import ICMP_ANSWERS
 from natc.netfilter.wire import sums_up, transport
@@ -90,11 +91,17 @@ def _is_sound(packet: Packet) -> bool:
 
 
 def _reset(old: Packet) -> Packet | None:
-    """Answer a TCP packet with a reset; a reset is not answered, nor a packet with a bad checksum."""
+    """Answer a TCP packet with a reset; a reset is not answered, nor a packet with a bad checksum.
+
+    In IPv6 both addresses must be single hosts' (nf_send_reset6).
+    """
     if lacks_header(old):
         return None
     assert isinstance(old.flags, frozenset)
     if "RST" in old.flags or old.bad_checksum or old.proto != 6:
+        return None
+    assert isinstance(old.src, int) and isinstance(old.dst, int)
+    if old.family == 6 and not (is_unicast6(old.src) and is_unicast6(old.dst)):
         return None
     acknowledged = "ACK" in old.flags
     return Packet(
@@ -123,7 +130,7 @@ def _next_expected(old: Packet) -> int:
 def _error(host: Host, final: State, kind: tuple[int, int]) -> Packet | None:
     old = final.packet
     assert isinstance(old.src, int)
-    if _is_error(old):
+    if _is_error(old) or (old.family == 6 and old.src == 0):  # from :: nobody can be told
         return None
     if old.is_later_fragment or old.link_type != "unicast":
         return None

@@ -16,6 +16,7 @@ from natc.netfilter.node.special_addresses import (
     MULTICAST4,
     MULTICAST6,
     UNSPECIFIED4,
+    is_unicast6,
 )
 
 
@@ -46,7 +47,7 @@ def address_type_matches(
         return address_type(host, address, interface) in types
     if "MULTICAST" in types and address not in MULTICAST6:
         return False
-    if "UNICAST" in types and (address == 0 or address in MULTICAST6):
+    if "UNICAST" in types and not is_unicast6(address):
         return False
     if "UNSPEC" in types and address != 0:
         return False

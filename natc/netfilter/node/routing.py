@@ -24,7 +24,6 @@ from natc.netfilter.node.special_addresses import (
     LINK_LOCAL6,
     LOOPBACK4,
     LOOPBACK6,
-    MAPPED6,
     MULTICAST4,
     MULTICAST6,
     UNSPECIFIED4,
@@ -68,8 +67,6 @@ def arrival_refusal(family: int, source: int, destination: int, interface: str) 
         return "its source is a multicast address"
     if LOOPBACK6 in (source, destination):
         return "a loopback address arrives from the wire"
-    if source in MAPPED6:
-        return "its source is an IPv4-mapped address"
     if is_interface_local6(destination):
         return "a group of one interface alone arrives from the wire"
     return None

@@ -20,7 +20,7 @@ MAPPED6 = Prefix(0xFFFF << 32, 96, 128)
 
 #: Where routing looks at more of a destination than which route is for it.
 SPECIAL4 = (LOOPBACK4, MULTICAST4, Prefix(UNSPECIFIED4, 32, 32), Prefix(LIMITED_BROADCAST, 32, 32))
-SPECIAL6 = (Prefix(LOOPBACK6, 128, 128), MULTICAST6, LINK_LOCAL6, MAPPED6)
+SPECIAL6 = (Prefix(LOOPBACK6, 128, 128), MULTICAST6, LINK_LOCAL6)
 
 
 def martian_source(source: int, destination: object) -> str | None:
@@ -36,6 +36,11 @@ def martian_source(source: int, destination: object) -> str | None:
     if isinstance(destination, int) and destination in LOCAL_MULTICAST4:
         return None
     return "martian source: 0.0.0.0"
+
+
+def is_unicast6(address: int) -> bool:
+    """Tell whether an address is one host's to the kernel (__ipv6_addr_type): IPv4-mapped ones are not."""
+    return address != 0 and address not in MULTICAST6 and address not in MAPPED6
 
 
 def is_interface_local6(address: int) -> bool:

@@ -179,6 +179,7 @@ def test_address_types_limited_to_an_interface() -> None:
         ("2001:db8::77", {"UNICAST", "LOCAL"}, None, False),
         ("ff02::1", {"MULTICAST"}, None, True),
         ("::", {"UNSPEC"}, None, True),
+        ("::ffff:1.2.3.4", {"UNICAST"}, None, False),
         ("fd00:67::1", {"UNREACHABLE"}, None, True),
         ("fd00:67::1", {"UNREACHABLE", "MULTICAST"}, None, False),
     ],
@@ -195,7 +196,7 @@ def test_ipv6_looks_for_a_loopback_destination_on_the_arriving_device_only() -> 
 def test_what_ipv6_refuses_before_prerouting() -> None:
     assert arrival_refusal(6, number("2001:db8::77"), 1, "eth0")
     assert arrival_refusal(6, number("ff02::1"), number("2001:db8::10"), "eth0")
-    assert arrival_refusal(6, number("::ffff:1.2.3.4"), number("2001:db8::10"), "eth0")
+    assert arrival_refusal(6, number("::ffff:1.2.3.4"), number("2001:db8::10"), "eth0") is None
     assert arrival_refusal(6, 1, 1, "lo") is None
     assert arrival_refusal(6, number("2001:db8::77"), number("2001:db8::10"), "eth0") is None
     assert arrival_refusal(4, number("127.0.0.1"), number("127.0.0.1"), "eth0") is None

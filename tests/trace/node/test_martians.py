@@ -33,7 +33,7 @@ def test_the_rest_of_the_network_of_0_0_0_0_is_let_in():
     assert verdicts(answer("0.1.2.3")) == {"FORWARD"}
 
 
-@pytest.mark.parametrize("src", ["::1", "ff02::1", "::ffff:1.2.3.4"])
+@pytest.mark.parametrize("src", ["::1", "ff02::1"])
 def test_what_ipv6_refuses_is_gone_before_any_rule(src):
     found = answer(src, "fd00::1")
     assert verdicts(found) == {"NO_ROUTE"}
