@@ -21,7 +21,6 @@ from natc.netfilter.extension import Match
 from natc.netfilter.intervals import Intervals, number, numbers
 from natc.netfilter.packet import YES, YES_OR_NO, Domain, Open
 from natc.netfilter.rule import Rule
-from natc.trace.chain.alike import Wording, part_of, places_of
 from natc.trace.split import Answer, Split, question, split
 from natc.trace.state import State
 from natc.values import define, evolve, field, frozen
@@ -128,6 +127,8 @@ class _Asking:
     """What rules written as one that only asks a list ask of theirs: mostly all but its name is the same."""
 
     def __init__(self, rule: Rule) -> None:
+        from natc.trace.chain.alike import Wording, part_of, places_of
+
         self._shape = rule.shape
         self._part = part_of(rule.shape, "recent")
         own = places_of(self._part) if self._part else ()
