@@ -43,7 +43,12 @@ def datagram_of(packet: Packet) -> Datagram:
 
 def has_no_connection(packet: Packet) -> bool:
     """Whether a packet is INVALID whatever came before it, for its headers."""
-    return packet.malformed is not None or _call(packet) is None
+    return packet.malformed is not None or has_no_tuple(packet)
+
+
+def has_no_tuple(packet: Packet) -> bool:
+    """Whether nothing in a whole packet tells connections apart: a GRE call that carries no PPP."""
+    return _call(packet) is None
 
 
 def _call(packet: Packet) -> int | None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from natc.netfilter.condition import Condition, Drops, Remembered, Unknown
-from natc.netfilter.conntrack.datagrams import TABLE, datagram_of
+from natc.netfilter.conntrack.datagrams import TABLE, datagram_of, has_no_tuple
 from natc.netfilter.conntrack.zone import NO_ZONE
 from natc.netfilter.extension import Match, Term, option
 from natc.netfilter.guards import needs_tuple
@@ -90,6 +90,8 @@ class _Count:
         if table is None:
             return None, memory
         own = self.connection
+        if own is None and has_no_tuple(packet):
+            return Drops.UNMATCHED, memory
         here = (own.original, own.zone) if own else (datagram_of(packet).key(), NO_ZONE)
         key = ("connlimit", rule, self.limit.network_of(packet))
         known = memory.get(key)
