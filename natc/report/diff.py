@@ -231,7 +231,8 @@ def _exactly(a: Odds, b: Odds) -> str:
 
 def _unsure_line(one: Unsure) -> Line:
     where = f"line {one.rule.line} of {one.side.upper()}" if one.rule else f"in {one.side.upper()}"
-    rule = f"  {words_of(one.rule)}" if one.rule else ""
+    words = words_of(one.rule) if one.rule else ""
+    rule = "" if words in one.question else f"  {words}"
     return line(f"  {where}: {one.question}{rule}  (first met by packets to {one.dst})")
 
 

@@ -295,3 +295,13 @@ def test_what_only_one_side_asks_is_answered_as_the_conditions_say(tmp_path, cap
         "": [dict.fromkeys(("10.0.0.1", "10.0.0.2", "10.0.0.3"), 0.33), halves],
         "the source was seen by list KUBE-SEP-2": [{"10.0.0.2": 1.0}, halves],
     }
+
+
+def test_a_chain_that_is_not_in_the_text_is_a_question_said_once(tmp_path, capsys):
+    other = tmp_path / "other.txt"
+    other.write_text(Path(BEFORE).read_text().replace("-j KUBE-SERVICES\n", "-j KUBE-MISSING\n", 1))
+    assert run(["diff", BEFORE, str(other)]) == 1
+    out = capsys.readouterr().out
+    lines = [line for line in out.splitlines() if "KUBE-MISSING" in line]
+    assert lines
+    assert all(line.count("chain KUBE-MISSING is not in the text") == 1 for line in lines)

@@ -93,7 +93,8 @@ class Questions:
         if found is None:
             return value
         text = value.subject[: found.start()]
-        return Open(value.kind, f"{text}: {self._name(int(found[1]))}", value.domain)
+        said = self._name(int(found[1]))
+        return Open(value.kind, text if said in text else f"{text}: {said}", value.domain)
 
     def _name(self, line: int) -> str:
         if not self._names:
@@ -106,7 +107,9 @@ class Questions:
 
 
 def _said(rule: Rule) -> str:
-    """Return what a rule says, its comment and counters left out."""
+    """Return what a rule says, its comment and counters left out; of one that could not be read its line."""
+    if rule.shape.unread:
+        return rule.text
     from natc.netfilter.matches.comment import Comment
 
     words = [*rule.header.words()]
