@@ -115,7 +115,7 @@ def test_the_way_back_sees_the_mark_only_with_src_valid_mark() -> None:
         (flow("8.8.8.8", "9.9.9.9"), OutputRoute(None, number("9.9.9.9"), error="EINVAL")),
         (
             flow("192.168.1.255"),
-            OutputRoute(None, number("192.168.1.10"), None, "broadcast", "EACCES", to_itself=True),
+            OutputRoute(None, number("192.168.1.10"), None, "broadcast", "EACCES"),
         ),
     ],
 )
