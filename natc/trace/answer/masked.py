@@ -19,11 +19,11 @@ def masked_words(domain: Intervals, whole: Intervals, bits: int, networks: Netwo
 
     ``networks`` names the networks of a set; ``whole`` are all the addresses there are.
     """
-    inside = _named(domain, bits, networks)
-    if inside is not None:
-        return f"in {inside}"
-    outside = _named(whole - domain, bits, networks)
-    return None if outside is None or " except " in outside else f"outside {outside}"
+    inside, outside = _named(domain, bits, networks), _named(whole - domain, bits, networks)
+    words = [] if inside is None else [f"in {inside}"]
+    if outside is not None and " except " not in outside:
+        words.append(f"outside {outside}")
+    return min(words, key=len, default=None)  # what is outside a mask may be one, but for its ends
 
 
 def _named(domain: Intervals, bits: int, networks: Networks) -> str | None:

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from natc.netfilter.intervals import Intervals, all_addresses, union
@@ -44,6 +44,7 @@ def said(domain):
 
 
 @given(st.sets(st.integers(8, 31), min_size=7, max_size=9), st.integers(0, 2**32 - 1))
+@example(set(range(9, 16)), 0)
 def test_what_a_mask_with_holes_stands_for_is_said_with_it(free, value):
     mask = 0xFFFFFF00 & ~sum(1 << bit for bit in free)
     domain = of_mask(value, mask)
