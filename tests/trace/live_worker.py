@@ -136,9 +136,7 @@ def _plain(result):
     out = {**result, "path": [_step(s) + (f" @{s['line']}" if s.get("line") else "") for s in result["path"]]}
     if "drop_at" in result:
         out["drop_at"] = _step(result["drop_at"])
-    if not out[
-        "path"
-    ]:  # a rule dropped the packet unmatched: the place is that of the rule put in to see chances
+    if not out["path"]:  # dropped by a rule unmatched: the place is that of a rule put in to see chances
         out.pop("drop_at", None)
     return out
 
