@@ -51,7 +51,14 @@ def merged(step: Stepper, starts: Iterable[State], most: int | None = None) -> l
             raise CrowdedError
         for state in together:
             put(step(state))
-    return merge([one for state in met(final, merge) for one in each(state)])
+    return _fully_merged([one for state in met(final, merge) for one in each(state)])
+
+
+def _fully_merged(states: list[State]) -> list[State]:
+    """Merge until nothing more can be: what is joined in its source may then be joined in a question."""
+    while len(joined := merge(states)) < len(states):
+        states = joined
+    return joined
 
 
 def _sharing(states: list[State], most: int) -> int:

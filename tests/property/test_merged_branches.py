@@ -105,9 +105,11 @@ def shares(members, side):
 
 
 def compare(machine, packet, origin):
+    """Compare both answers; return whether the branches were not too many for that."""
     listing = machine.branches(packet, origin, limit=MOST)
     apart = list(listing)
-    assume(not listing.has_more)
+    if listing.has_more:
+        return False
     answer = machine.trace(packet, origin)
     sides = {"merged": answer.pieces, "branches": apart}
     parts = [Part(piece.facts, (side, piece)) for side, pieces in sides.items() for piece in pieces]
@@ -117,17 +119,18 @@ def compare(machine, packet, origin):
         assert total(merged.values()) == CERTAIN
     assert answer.assumptions == listing.assumptions
     assert {*answer.questions} <= {*listing.questions}  # with the rule that asks first
+    return True
 
 
 @settings(max_examples=COUNT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(dumps(), packets(), st.sampled_from(["network", "network", "local"]), st.booleans())
 def test_the_merged_answer_is_the_sum_of_the_branches(text, packet, origin, known):
     node = OpenNode(frozenset({(10 << 24) + 1})) if known else None
-    compare(Machine.of(read(text), node), packet, origin)
+    assume(compare(Machine.of(read(text), node), packet, origin))
 
 
 def test_so_it_is_where_endpoints_go_on_as_one():
-    compare(Machine.of(service(20)), question_packet("10.96.0.1", 80), "network")
+    assert compare(Machine.of(service(20)), question_packet("10.96.0.1", 80), "network")
 
 
 def test_so_it_is_where_questions_are_put_together():
@@ -136,4 +139,4 @@ def test_so_it_is_where_questions_are_put_together():
         for n, target in enumerate(["RETURN"] * 7 + ["DROP"] * 3)
     )
     ruleset = read(f"*raw\n:PREROUTING ACCEPT\n{rules}\nCOMMIT\n")
-    compare(Machine.of(ruleset), question_packet("10.0.0.1", 80), "network")
+    assert compare(Machine.of(ruleset), question_packet("10.0.0.1", 80), "network")
