@@ -39,14 +39,12 @@ def transport(packet: Packet) -> bytes:
     return _TRANSPORT.get(_number(packet.proto), _raw)(packet)
 
 
-def sums_up(packet: Packet) -> bool:
-    """Whether the Internet checksum over all that is behind the IP headers comes out (nf_ip_checksum).
+def sums_up(packet: Packet, body: bytes) -> bool:
+    """Whether the Internet checksum over ``body``, all behind the IP headers, comes out (nf_ip_checksum).
 
     Whatever the protocol: only of TCP and UDP, and of everything in IPv6, a pseudo header is part of it.
     """
-    body = transport(packet)
-    is_pseudo = packet.family == 6 or packet.proto in (6, 17)
-    return checksum((_pseudo(packet, len(body)) if is_pseudo else b"") + body) in (0, 0xFFFF)
+    return _comes_out(packet, body, with_pseudo=packet.family == 6 or packet.proto in (6, 17))
 
 
 def has_right_sum(packet: Packet, body: bytes) -> bool:
@@ -54,10 +52,19 @@ def has_right_sum(packet: Packet, body: bytes) -> bool:
 
     UDP may go without one. Those of other protocols are left alone, or no Internet checksums.
     """
-    if packet.proto not in (1, 6, 17, 58) or (packet.proto == 17 and body[6:8] == b"\0\0"):
+    if packet.proto not in (1, 6, 17, 58) or has_no_sum(packet, body):
         return True
-    is_pseudo = packet.proto != 1
-    return checksum((_pseudo(packet, len(body)) if is_pseudo else b"") + body) in (0, 0xFFFF)
+    return _comes_out(packet, body, with_pseudo=packet.proto != 1)
+
+
+def has_no_sum(packet: Packet, body: bytes) -> bool:
+    """Whether a UDP packet goes without a checksum (RFC 768)."""
+    return packet.proto == 17 and body[6:8] == b"\0\0"
+
+
+def _comes_out(packet: Packet, body: bytes, *, with_pseudo: bool) -> bool:
+    pseudo = _pseudo(packet, len(body)) if with_pseudo else b""
+    return checksum(pseudo + body) in (0, 0xFFFF)
 
 
 def _number(value: object) -> int:

@@ -18,7 +18,7 @@ from natc.netfilter.node.source6 import select_source6
 from natc.netfilter.node.special_addresses import is_unicast6
 from natc.netfilter.packet import NOBODY, Packet
 from natc.netfilter.targets.reject import ICMP_ANSWERS
-from natc.netfilter.wire import sums_up, transport
+from natc.netfilter.wire import has_no_sum, sums_up, transport
 from natc.trace.state import NO_BINDING, State
 from natc.trace.tracking.table import closed
 from natc.values import changed, frozen
@@ -84,10 +84,10 @@ def _is_sound(packet: Packet) -> bool:
     if not isinstance(packet.payload, bytes):
         return not packet.bad_checksum
     is_lost = packet.malformed is not None and packet.malformed.is_lost
-    if packet.family == 6 and (is_lost or packet.proto == NOTHING or not transport(packet)):
+    body = transport(packet)
+    if packet.family == 6 and (is_lost or packet.proto == NOTHING or not body):
         return False
-    is_unsummed = packet.proto == 17 and transport(packet)[6:8] == b"\0\0"
-    return is_unsummed or packet.proto in _UNSUMMED or sums_up(packet)
+    return packet.proto in _UNSUMMED or has_no_sum(packet, body) or sums_up(packet, body)
 
 
 def _reset(old: Packet) -> Packet | None:

@@ -10,7 +10,7 @@ from natc.trace.chain.walk import ChainWalk
 from natc.trace.crowd import goes_to, routed, told_apart
 from natc.trace.node.view import NodeView
 from natc.trace.split import Split
-from natc.trace.state import NOWHERE, State, Step
+from natc.trace.state import NOWHERE, State
 from natc.trace.tracking.tracker import Tracker
 from natc.values import changed, frozen
 
@@ -65,17 +65,7 @@ class Way:
 
     def _enter_rules(self, state: State, table: str) -> list[State]:
         inside = self.chains.enter(state, table)
-        return self._passed(self._unlisted(state, table), table) if inside is None else [inside]
-
-    def _unlisted(self, state: State, table: str) -> State:
-        """Pass a builtin chain that the dump does not list.
-
-        The legacy backend makes a table with all of its builtin chains, and their policy is ACCEPT; under
-        nf_tables there are those that are listed.
-        """
-        if self.backend != "legacy" or table not in self.chains.program.ruleset.tables:
-            return state
-        return state.on_trail(Step(table, state.hook, None))
+        return self._passed(state, table) if inside is None else [inside]
 
     def _behind(self, state: State, table: str) -> list[State]:
         """Leave a table whose chains a state has passed."""

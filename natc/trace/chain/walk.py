@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from natc.errors import DumpError, Span
-from natc.netfilter.condition import Chance
+from natc.netfilter.condition import Chance, Condition
 from natc.netfilter.effect import Copy, Effect
 from natc.netfilter.hooks import VERDICTS
 from natc.netfilter.packet import Open, Packet
@@ -93,13 +93,8 @@ class ChainWalk:
             self.tally.evaluated(ready)
             if self.rows and (shared := self._shared_out(chain, place, ready, state, table)):
                 return shared
-            answer = Asker(self.node, ready, self.draws).ask(ready.condition, state)
-            if isinstance(answer, list):
-                self.tally.note(ready.rule, state, answer)
-            if answer is True:
-                answer = [Split(True, state)]
-            if answer is not False:
-                return [after for one in answer for after in self._outcome(one, table, place, ready)]
+            if (behind := self._asked(ready.condition, place, ready, state, table)) is not None:
+                return behind
             place += 1
         return [self._end_of_chain(state, table)]
 
@@ -109,14 +104,22 @@ class ChainWalk:
             ready = chain.rule(place)
             self.tally.evaluated(ready)
             condition = ready.rule.careful_condition(nft=self.nft)
-            answer = Asker(self.node, ready, self.draws).ask(condition, state)
-            if isinstance(answer, list):
-                self.tally.note(ready.rule, state, answer)
-            if answer is True:
-                answer = [Split(True, state)]
-            if answer is not False:
-                return [after for one in answer for after in self._outcome(one, table, place, ready)]
+            if (behind := self._asked(condition, place, ready, state, table)) is not None:
+                return behind
         return [self._end_of_chain(state, table)]
+
+    def _asked(
+        self, condition: Condition, place: int, ready: ReadyRule, state: State, table: str
+    ) -> list[State] | None:
+        """Return the states behind a rule of which a condition is asked, None where it does not hold."""
+        answer = Asker(self.node, ready, self.draws).ask(condition, state)
+        if answer is False:
+            return None
+        if answer is True:
+            answer = [Split(True, state)]
+        else:
+            self.tally.note(ready.rule, state, answer)
+        return [after for one in answer for after in self._outcome(one, table, place, ready)]
 
     def _shared_out(
         self, chain: ReadyChain, place: int, ready: ReadyRule, state: State, table: str
